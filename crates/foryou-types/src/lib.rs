@@ -1,0 +1,28 @@
+//! Ids, time, profiles and the seam traits that every foryou crate shares.
+//!
+//! Start with [`profile::Profile`], the description of one data folder, and [`seams`], the traits behind which
+//! Thunder, retrieval and ranking stand in one process or far away.
+//!
+//! Invariants:
+//! * An id is an opaque 64-bit pattern ([`PostId`], [`UserId`]); 0 means none. How it is printed is the profile's matter ([`IdForm`]).
+//! * Time is Unix milliseconds ([`TimeMs`]) everywhere.
+//! * Nothing here reads the clock, the environment or a random source on its own: [`Clock`] and [`Rng`] are passed in.
+
+pub mod actions;
+pub mod clock;
+pub mod ids;
+pub mod profile;
+pub mod rng;
+pub mod seams;
+pub mod sequence;
+pub mod surface;
+pub mod time;
+
+pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
+pub use clock::{Clock, ManualClock, WallClock};
+pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
+pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
+pub use rng::{Rng, SplitMix64};
+pub use sequence::{ActionToken, UserActionSequence};
+pub use surface::Surface;
+pub use time::{TimeError, TimeMs};
