@@ -5,4 +5,6 @@ pub mod stages;
 
 pub use budget::Budget;
 pub use error::StageError;
-pub use stages::{Filter, FilterPolicy, Hydrator, KeepMask, QueryHydrator, Scorer, Selector, SideEffect, SideEffectInput, Source};
+pub use stages::{
+    Filter, FilterPolicy, Hydrator, KeepMask, QueryHydrator, Scorer, Selector, SideEffect, SideEffectInput, Source,
+};

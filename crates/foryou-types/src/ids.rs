@@ -161,9 +161,9 @@ impl IdForm {
         match self {
             Self::Unsigned => text.parse::<u64>().map_err(|_| not_a_number(false)),
             Self::Signed => text.parse::<i64>().map(i64::cast_unsigned).map_err(|_| not_a_number(true)),
-            Self::Dictionary => names
-                .id_of(namespace, text)
-                .ok_or_else(|| IdError::Unknown { namespace, text: text.to_owned() }),
+            Self::Dictionary => {
+                names.id_of(namespace, text).ok_or_else(|| IdError::Unknown { namespace, text: text.to_owned() })
+            }
         }
     }
 
@@ -192,7 +192,12 @@ mod tests {
 
     #[test]
     fn a_form_refuses_what_it_cannot_hold() {
-        for (form, text) in [(IdForm::Unsigned, "-1"), (IdForm::Signed, "9223372036854775808"), (IdForm::Signed, ""), (IdForm::Unsigned, "1.0")] {
+        for (form, text) in [
+            (IdForm::Unsigned, "-1"),
+            (IdForm::Signed, "9223372036854775808"),
+            (IdForm::Signed, ""),
+            (IdForm::Unsigned, "1.0"),
+        ] {
             assert!(matches!(form.parse(Namespace::Posts, text, &NoNames), Err(IdError::NotANumber { .. })), "{text}");
         }
         let error = IdForm::Dictionary.parse(Namespace::Posts, "N1", &NoNames).unwrap_err();

@@ -151,7 +151,8 @@ impl Profile {
 
     /// Reads and checks a `profile.toml`.
     pub fn from_toml(text: &str) -> Result<Self, ProfileError> {
-        let profile: Self = toml::from_str(text).map_err(|e| ProfileError::Syntax(e.to_string().trim_end().to_owned()))?;
+        let profile: Self =
+            toml::from_str(text).map_err(|e| ProfileError::Syntax(e.to_string().trim_end().to_owned()))?;
         profile.check()?;
         Ok(profile)
     }

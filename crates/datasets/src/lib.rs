@@ -1,0 +1,1 @@
+//! Importers of real data sets and the synthetic world.

@@ -1,0 +1,1 @@
+//! Events and the embedded append-only log that everything else in foryou is projected from.

@@ -1,0 +1,1 @@
+//! The protobuf and gRPC types of foryou, compiled without protoc.

@@ -1,0 +1,2 @@
+//! The `foryou` binary.
+fn main() {}

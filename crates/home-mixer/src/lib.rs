@@ -1,0 +1,1 @@
+//! The For You pipeline: one component per file.

@@ -1,0 +1,1 @@
+//! Embedded projections of the event log: posts, profiles, graph, action sequences, impressions, labels.

@@ -1,0 +1,1 @@
+//! The in-memory store of recent posts and its gRPC service.
