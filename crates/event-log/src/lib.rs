@@ -1,1 +1,6 @@
-//! Events and the embedded append-only log that everything else in foryou is projected from.
+//! Events and the log everything in foryou is projected from.
+pub mod event;
+pub mod log;
+
+pub use event::*;
+pub use log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};

@@ -1,0 +1,150 @@
+//! What a log promises, whoever keeps it.
+//!
+//! * [`EventLog::append`] is atomic: after a crash the log holds whole batches and nothing else, and every batch that was
+//!   acknowledged (as far as the fsync policy reaches).
+//! * Every event has a place in the order of all events ([`Record::seq`], dense from 0) and an offset in its topic's partition.
+//! * An event whose `id` is already in the log is a duplicate: it is not appended again.
+
+use foryou_types::{Names, TimeMs};
+use thiserror::Error;
+
+use crate::event::{Event, Topic};
+
+/// An event as it stands in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Place in the order of all events, dense from 0.
+    pub seq: u64,
+    /// Its topic.
+    pub topic: Topic,
+    /// The partition of its topic.
+    pub partition: u16,
+    /// Its offset in that partition, dense from 0.
+    pub offset: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// How far a reader or projection has come: all events with `seq < next_seq`.
+///
+/// `check` is the checksum of the batch that ends there: it tells a projection that the log lost its tail (a power cut) and
+/// went on with other events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The first event not covered.
+    pub next_seq: u64,
+    /// Checksum of the batch that ends at `next_seq`; 0 at the start.
+    pub check: u64,
+}
+
+/// The end of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogHead {
+    /// The end.
+    pub position: Position,
+    /// Time of the newest imported event: the log clock. `None` while nothing was imported.
+    pub newest_imported: Option<TimeMs>,
+}
+
+/// What an append did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Events appended.
+    pub accepted: usize,
+    /// Places in the batch of the events that were in the log already.
+    pub duplicates: Vec<usize>,
+    /// The end of the log after the append: a projection that covers it has seen the whole batch.
+    pub position: Position,
+}
+
+/// The log cannot be read or written.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// Reading or writing failed.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The folder is used by another process.
+    #[error("{path} is in use by process {pid}: stop it, or send events to it")]
+    InUse {
+        /// The folder.
+        path: String,
+        /// The process, as its lock file says.
+        pid: String,
+    },
+    /// The log holds something this version cannot read.
+    #[error("{path}: {problem}")]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The index beside the log failed.
+    #[error("index {path}: {problem}")]
+    Index {
+        /// The folder.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// An append that did not happen.
+#[derive(Debug, Error)]
+pub enum AppendError {
+    /// The log could not be written. Nothing of the batch is in it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An event cannot be stored.
+    #[error("event {index}: {reason}")]
+    Event {
+        /// Its place in the batch.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A log of events.
+pub trait EventLog: Names + Send + Sync {
+    /// Appends a batch, wholly or not at all.
+    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError>;
+
+    /// The end of the log.
+    fn head(&self) -> LogHead;
+
+    /// Whether the log holds exactly the events that a projection at `position` has covered.
+    fn holds(&self, position: Position) -> Result<bool, LogError>;
+
+    /// All events from `next_seq` on, in order, in batches: calls `apply` with each whole batch (or the rest of the one `from`
+    /// points into) and the position after it, until the end of the log or until `apply` says `false`.
+    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError>;
+
+    /// The events of one partition of a topic from an offset on, until the end or until `apply` says `false`.
+    fn read_partition(
+        &self,
+        topic: Topic,
+        partition: u16,
+        offset: u64,
+        apply: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), LogError>;
+
+    /// Number of partitions of a topic.
+    fn partitions(&self, topic: Topic) -> u16;
+
+    /// The offset after the newest event of a partition.
+    fn end_offset(&self, topic: Topic, partition: u16) -> u64;
+
+    /// An offset of a partition such that every earlier event is older than `at`.
+    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError>;
+
+    /// Hashes of the rows that `role` of a set of `kind` has in the log, by row.
+    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError>;
+}
