@@ -5,6 +5,8 @@
 //! * Every event has a place in the order of all events ([`Record::seq`], dense from 0) and an offset in its topic's partition.
 //! * An event whose `id` is already in the log is a duplicate: it is not appended again.
 
+use std::time::Duration;
+
 use foryou_types::{Names, TimeMs};
 use thiserror::Error;
 
@@ -119,6 +121,9 @@ pub trait EventLog: Names + Send + Sync {
 
     /// The end of the log.
     fn head(&self) -> LogHead;
+
+    /// Waits until the log's end is past `next_seq`, at most `timeout`; says whether it is.
+    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool;
 
     /// Whether the log holds exactly the events that a projection at `position` has covered.
     fn holds(&self, position: Position) -> Result<bool, LogError>;

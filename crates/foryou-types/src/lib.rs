@@ -11,6 +11,7 @@
 pub mod actions;
 pub mod clock;
 pub mod ids;
+pub mod prior;
 pub mod profile;
 pub mod rng;
 pub mod seams;
@@ -21,6 +22,7 @@ pub mod time;
 pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
 pub use clock::{Clock, ManualClock, WallClock};
 pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
+pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64};
 pub use sequence::{ActionToken, UserActionSequence};
