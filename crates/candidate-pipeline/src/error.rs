@@ -1,6 +1,8 @@
-//! Why a component did not do its work.
+//! Why a component did not do its work, and why a pipeline could not be built.
 
 use thiserror::Error;
+
+use crate::component::Stage;
 
 /// The failure of one component in one request. It never fails the request.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -11,6 +13,9 @@ pub enum StageError {
     /// Its part of the request's time ran out.
     #[error("deadline exceeded")]
     DeadlineExceeded,
+    /// It panicked, with this message. The panic was caught; the request went on without the component.
+    #[error("panicked: {0}")]
+    Panicked(String),
     /// It answered for another number of candidates than it was asked about.
     #[error("answered for {got} candidates, was asked about {expected}")]
     WrongLength {
@@ -26,4 +31,77 @@ impl StageError {
     pub fn failed(reason: impl std::fmt::Display) -> Self {
         Self::Failed(reason.to_string())
     }
+}
+
+/// A pipeline that would not work. Found by [`PipelineBuilder::build`](crate::PipelineBuilder::build), never at a request.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum BuildError {
+    /// There is nothing to get candidates from.
+    #[error("pipeline {pipeline}: no source")]
+    NoSource {
+        /// The pipeline.
+        pipeline: &'static str,
+    },
+    /// There is nothing to sort and truncate by.
+    #[error("pipeline {pipeline}: no selector")]
+    NoSelector {
+        /// The pipeline.
+        pipeline: &'static str,
+    },
+    /// A pipeline has one selector.
+    #[error("pipeline {pipeline}: a second selector, {second}, beside {first}")]
+    SecondSelector {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// The selector that was given first.
+        first: &'static str,
+        /// The one given after it.
+        second: &'static str,
+    },
+    /// Metrics, budgets, the trace and `needs` speak of components by name.
+    #[error("pipeline {pipeline}: a {stage} without a name")]
+    EmptyName {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// Where the component stands.
+        stage: Stage,
+    },
+    /// Two components, of whatever stages, have one name.
+    #[error("pipeline {pipeline}: two components are named {name} ({first} and {second})")]
+    DuplicateName {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// The name.
+        name: &'static str,
+        /// Stage of the first of them.
+        first: Stage,
+        /// Stage of the second.
+        second: Stage,
+    },
+    /// A hydrator reads the fields of one that is not there, or that runs only after it.
+    #[error("pipeline {pipeline}: {hydrator} needs {need}, which is no hydrator of its stage or of an earlier one")]
+    UnsatisfiedNeed {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// The hydrator that needs.
+        hydrator: &'static str,
+        /// What it needs.
+        need: &'static str,
+    },
+    /// Hydrators wait for each other.
+    #[error("pipeline {pipeline}: hydrators need each other in a cycle: {}", cycle.join(" -> "))]
+    Cycle {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// The cycle: each needs the next, and the last is the first again.
+        cycle: Vec<&'static str>,
+    },
+    /// A budget is given for a component that is not there.
+    #[error("pipeline {pipeline}: a budget for {name}, which is none of its components")]
+    UnknownBudget {
+        /// The pipeline.
+        pipeline: &'static str,
+        /// The name in [`Budgets::caps`](crate::Budgets::caps).
+        name: String,
+    },
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::budget::Budget;
 use crate::error::StageError;
+pub use crate::keep_mask::KeepMask;
 
 /// Stage 1: completes the query before anything is fetched.
 ///
@@ -92,49 +93,14 @@ pub trait Filter<Q, C>: Send + Sync {
         self.policy()
     }
     /// Calls `keep.remove(i)` or `keep.remove_because(i, reason)` for each candidate that must go; all others stay.
+    ///
+    /// On an error the policy decides on every candidate, whatever the mask says. The one exception is
+    /// [`StageError::DeadlineExceeded`], by which a filter that asked its budget between tiles says that it did not get
+    /// to the end: the removals it made stand, and the policy decides on the others.
+    ///
+    /// In a refill the filter of stage 8 is shown the candidates that passed it before, followed by the new ones, so that
+    /// a filter that compares candidates with each other needs no memory of its own.
     fn filter(&self, query: &Q, candidates: &[C], keep: &mut KeepMask, budget: &Budget) -> Result<(), StageError>;
-}
-
-/// Which candidates of a slice stay, and why the others go.
-///
-/// Reasons are recorded only when the request is traced; without a trace the mask never allocates after its first use.
-#[derive(Debug, Default)]
-pub struct KeepMask {
-    pub(crate) keep: Vec<bool>,
-    pub(crate) removed: usize,
-    pub(crate) reasons: Option<Vec<(usize, String)>>,
-}
-
-impl KeepMask {
-    /// Number of candidates the mask speaks of.
-    pub fn len(&self) -> usize {
-        self.keep.len()
-    }
-
-    /// Whether there is no candidate.
-    pub fn is_empty(&self) -> bool {
-        self.keep.is_empty()
-    }
-
-    /// Whether candidate `i` stays.
-    pub fn keeps(&self, i: usize) -> bool {
-        self.keep[i]
-    }
-
-    /// Candidate `i` goes.
-    pub fn remove(&mut self, i: usize) {
-        if std::mem::replace(&mut self.keep[i], false) {
-            self.removed += 1;
-        }
-    }
-
-    /// Candidate `i` goes, and a traced request is told why. `reason` is called only when traced.
-    pub fn remove_because(&mut self, i: usize, reason: impl FnOnce() -> String) {
-        self.remove(i);
-        if let Some(reasons) = &mut self.reasons {
-            reasons.push((i, reason()));
-        }
-    }
 }
 
 /// Stage 5: computes scores. Scorers run one after the other, each on what the ones before it left.
@@ -149,6 +115,9 @@ pub trait Scorer<Q, C>: Send + Sync {
         true
     }
     /// One result per candidate, same order and length.
+    ///
+    /// A scorer that stops because its budget is spent gives fields that leave the remaining candidates as they were; the
+    /// executor reports every scorer that ends after its budget.
     async fn score(&self, query: &Q, candidates: &[C], budget: &Budget) -> Result<Vec<Self::Fields>, StageError>;
     /// Merges the fields of one candidate; touches only what this scorer owns.
     fn update(&self, candidate: &mut C, fields: Self::Fields);
@@ -161,6 +130,11 @@ pub trait Scorer<Q, C>: Send + Sync {
 pub trait Selector<Q, C>: Send + Sync {
     /// Unique within its pipeline.
     fn name(&self) -> &'static str;
+    /// Whether it sorts in this request. A selector that is off leaves the candidates in the order they came and only
+    /// truncates.
+    fn enable(&self, _query: &Q) -> bool {
+        true
+    }
     /// The final score of a candidate.
     fn score(&self, candidate: &C) -> f64;
     /// The id that breaks ties.

@@ -1,0 +1,29 @@
+//! Gizmoduck: who people are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foryou_types::UserId;
+use foryou_types::seams::SeamError;
+
+/// A person's public profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserProfile {
+    /// The name shown.
+    pub screen_name: Option<Arc<str>>,
+    /// Followers.
+    pub followers: u64,
+    /// Verified.
+    pub verified: bool,
+    /// Only followers see this person's posts.
+    pub protected: bool,
+    /// Suspended by the platform.
+    pub suspended: bool,
+}
+
+/// The service that knows who people are.
+#[async_trait]
+pub trait Gizmoduck: Send + Sync {
+    /// Per user the profile, `None` for an unknown user; same order and length.
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<UserProfile>>, SeamError>;
+}

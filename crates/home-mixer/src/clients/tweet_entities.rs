@@ -1,0 +1,46 @@
+//! TweetEntityService: what posts are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foryou_types::seams::SeamError;
+use foryou_types::{PostId, TimeMs, UserId};
+
+/// A post's content.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CoreData {
+    /// Who posted it.
+    pub author_id: UserId,
+    /// Its text (with its title in front, where it has one).
+    pub text: Option<Arc<str>>,
+    /// When it was posted.
+    pub created_at: TimeMs,
+    /// The post it answers.
+    pub in_reply_to: Option<PostId>,
+    /// The post it reposts.
+    pub reposted: Option<(PostId, UserId)>,
+    /// The post it quotes.
+    pub quoted: Option<(PostId, UserId)>,
+    /// The posts above it in its thread, nearest first.
+    pub ancestors: Vec<PostId>,
+    /// Topics.
+    pub topics: Vec<u32>,
+    /// Language.
+    pub language: Option<Arc<str>>,
+    /// Length of its video, where it has one.
+    pub video_duration_ms: Option<i32>,
+    /// Only this author's subscribers may see it.
+    pub subscription_author: Option<UserId>,
+    /// Deleted.
+    pub deleted: bool,
+}
+
+/// The service that knows what posts are.
+#[async_trait]
+pub trait TweetEntities: Send + Sync {
+    /// Per post its content, `None` for an unknown post; same order and length.
+    async fn core_data(&self, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, SeamError>;
+
+    /// Per post the actions ever taken on it, by the action set; same order and length.
+    async fn engagement_counts(&self, posts: &[PostId]) -> Result<Vec<Arc<[u64]>>, SeamError>;
+}

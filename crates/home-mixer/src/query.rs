@@ -1,0 +1,133 @@
+//! The query of a For You request (the documents' `ScoredPostsQuery`).
+
+use std::sync::Arc;
+
+use foryou_types::{PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
+use rustc_hash::FxHashSet;
+
+use crate::bloom::ImpressionBloomFilterEntry;
+
+/// A request for scored posts. The first block is the caller's; the second is filled by the query hydrators, each field by
+/// the component its comment names.
+#[derive(Clone, Debug)]
+pub struct ScoredPostsQuery {
+    /// The viewer; never 0.
+    pub user_id: UserId,
+    /// The app the viewer uses.
+    pub client_app_id: i32,
+    /// Where the viewer is, ISO 3166-1 alpha-2; empty where unknown.
+    pub country_code: String,
+    /// What the viewer reads, BCP 47; empty where unknown.
+    pub language_code: String,
+    /// Posts the client says the viewer has seen.
+    pub seen_ids: Vec<PostId>,
+    /// Posts the client says it was served in this session.
+    pub served_ids: Vec<PostId>,
+    /// Only posts of followed accounts.
+    pub in_network_only: bool,
+    /// A request for more at the bottom of the feed.
+    pub is_bottom_request: bool,
+    /// Impressions as bloom filters; several are a union.
+    pub bloom_filter_entries: Vec<ImpressionBloomFilterEntry>,
+    /// No posts with video.
+    pub exclude_videos: bool,
+    /// Only posts with video.
+    pub video_only: bool,
+    /// Only posts of these topics, where not empty.
+    pub topic_ids: Vec<u32>,
+    /// The product surface the feed is for.
+    pub surface: Surface,
+    /// For tracing and logging; unique.
+    pub request_id: String,
+    /// How many posts the caller wants.
+    pub limit: usize,
+    /// The moment of the request.
+    pub now: TimeMs,
+    /// The profile of the data.
+    pub profile: Arc<Profile>,
+
+    /// The viewer's history, windowed (`UserActionSeqQueryHydrator`). `None`: not fetched.
+    pub user_action_sequence: Option<Arc<UserActionSequence>>,
+    /// The viewer's graph and preferences (`UserFeaturesQueryHydrator`). `None`: not fetched, which the fail-closed filters
+    /// take as their failure.
+    pub user_features: Option<Arc<UserFeatures>>,
+    /// What the server itself showed and served, and what the viewer acted on (`ImpressionHistoryQueryHydrator`).
+    pub history: Option<Arc<ViewerRecord>>,
+}
+
+/// What the viewer follows, blocks, mutes and pays for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserFeatures {
+    /// Accounts the viewer follows, newest first.
+    pub followed_user_ids: Vec<UserId>,
+    /// Accounts the viewer blocks.
+    pub blocked_user_ids: FxHashSet<UserId>,
+    /// Accounts the viewer mutes.
+    pub muted_user_ids: FxHashSet<UserId>,
+    /// Accounts that block the viewer.
+    pub blocked_by_user_ids: FxHashSet<UserId>,
+    /// Accounts whose subscriber-only posts the viewer pays for.
+    pub subscribed_user_ids: FxHashSet<UserId>,
+    /// Words and phrases the viewer does not want to read.
+    pub muted_keywords: Vec<String>,
+    /// The viewer's own factor on out-of-network posts, where set; else the profile's.
+    pub oon_factor: Option<f64>,
+    /// `followed_user_ids` for look-up.
+    pub followed: FxHashSet<UserId>,
+}
+
+impl UserFeatures {
+    /// Whether the viewer follows an account.
+    pub fn follows(&self, user: UserId) -> bool {
+        self.followed.contains(&user)
+    }
+}
+
+/// The server's own record of a viewer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ViewerRecord {
+    /// Posts with a recorded impression.
+    pub seen: FxHashSet<PostId>,
+    /// Posts the viewer acted on.
+    pub acted: FxHashSet<PostId>,
+    /// Posts served within the profile's window.
+    pub served: FxHashSet<PostId>,
+}
+
+impl ScoredPostsQuery {
+    /// A query with the defaults of a first page.
+    pub fn new(user_id: UserId, now: TimeMs, profile: Arc<Profile>, request_id: String) -> Self {
+        Self {
+            user_id,
+            client_app_id: 0,
+            country_code: String::new(),
+            language_code: String::new(),
+            seen_ids: Vec::new(),
+            served_ids: Vec::new(),
+            in_network_only: false,
+            is_bottom_request: false,
+            bloom_filter_entries: Vec::new(),
+            exclude_videos: false,
+            video_only: false,
+            topic_ids: Vec::new(),
+            surface: Surface::Home,
+            request_id,
+            limit: crate::params::RESULT_SIZE,
+            now,
+            profile,
+            user_action_sequence: None,
+            user_features: None,
+            history: None,
+        }
+    }
+
+    /// Whether the viewer is known to have a history.
+    pub fn has_history(&self) -> bool {
+        self.user_action_sequence.as_ref().is_some_and(|s| !s.is_empty())
+    }
+
+    /// Whether the viewer follows an account (false where the graph was not fetched).
+    pub fn follows(&self, user: UserId) -> bool {
+        self.user_features.as_ref().is_some_and(|f| f.follows(user))
+    }
+}
