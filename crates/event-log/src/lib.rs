@@ -1,6 +1,49 @@
 //! Events and the log everything in foryou is projected from.
-pub mod event;
-pub mod log;
+//!
+//! Start with [`event::Event`] (what can happen) and [`log::EventLog`] (what a log promises). There are two logs:
+//! [`EmbeddedLog`], one folder on disk, and [`MemoryLog`], for tests and replays.
+//!
+//! # The folder of an embedded log
+//!
+//! ```text
+//! log.toml                             format version and number of partitions, written once
+//! lock                                 held by the process that has the log open: its id and, when it serves, its address
+//! segments/00000000000000000000.log    the truth: batches, appended and never changed; named by the first event
+//! segments/*.log.damaged-N             what recovery cut off the newest segment, kept for a person to look at
+//! index/                               derived, may be deleted at any time: event ids, names, import progress
+//! ```
+//!
+//! # Why our own segment files and not a table of the storage engine
+//!
+//! The promise is that a log opens to a prefix of whole batches after a power cut cut or overwrote its tail. fjall 3.1 cannot
+//! give it: its journal reader refuses to open on a checksum mismatch in the newest journal, the sequence number of a batch is
+//! outside the checksum, and keyspaces flush independently of each other. An append-only log has no use for a sorted tree
+//! either: reading it is a sequential scan. So the batches stand in files of our own ([`mod@segment`]), each under a checksum that is
+//! chained to the one before it, and fjall holds what does need a sorted tree: the index ([`mod@index`]), which can be rebuilt.
+//!
+//! # Invariants
+//!
+//! * A batch is one frame of one segment; a frame is valid only as the successor of the frame before it.
+//! * Readers never see bytes that could still be rolled back: the end is published after the write (and the index) succeeded.
+//! * Whatever the index says can be computed from the segments; where the two disagree, the index is rebuilt.
+//! * Stored events carry the version of their schema; every version ever written stays readable ([`codec`]).
 
+pub mod batch;
+pub mod codec;
+mod embedded;
+pub mod event;
+mod index;
+pub mod json;
+pub mod log;
+mod memory;
+pub mod names;
+mod segment;
+
+pub use batch::partition_of;
+pub use embedded::{EmbeddedLog, FsyncPolicy, LockHolder, LogOptions, Recovery};
 pub use event::*;
+pub use json::{DecodeError, EventDecoder, event_to_json};
 pub use log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
+pub use memory::MemoryLog;
+pub use names::NameAllocator;
+pub use segment::storage::{Disk, SegmentFile, Storage};

@@ -4,6 +4,11 @@
 #![expect(missing_docs, reason = "generated code; the documentation stands in the .proto files")]
 #![expect(clippy::pedantic, reason = "generated code")]
 
+/// The feed and the event service, version 1.
+pub mod v1 {
+    tonic::include_proto!("foryou.v1");
+}
+
 /// Thunder's service.
 pub mod thunder {
     /// Version 1.

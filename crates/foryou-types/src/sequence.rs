@@ -38,8 +38,131 @@ impl UserActionSequence {
     /// Consecutive actions on one post within this many milliseconds are one token.
     pub const MERGE_WINDOW_MS: i64 = 300_000;
 
+    /// Of a run of more tokens than this without any discrete action, only the newest this many say anything.
+    pub const DENSE_RUN: usize = 20;
+
     /// Whether the user never did anything.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
+    }
+
+    /// What a model with a history of `s` is shown: the window of [`window_start`], thinned by [`thin_dense_runs`].
+    ///
+    /// The window is laid over the tokens as they are counted in [`Self::total`], before thinning: how many tokens were
+    /// thinned out of the part that is no longer kept is unknown, and a start that depended on it would move as old tokens
+    /// fall out of the store. The order of the two steps does not matter, since thinning looks only at the end of a run.
+    ///
+    /// Hazard: a cached context is extended by new tokens only while the newest run of looks is no longer than
+    /// [`Self::DENSE_RUN`]; after that a new look pushes out the run's oldest.
+    #[must_use]
+    pub fn windowed(&self, s: usize) -> Self {
+        let kept_from = self.total.saturating_sub(self.tokens.len() as u64);
+        let start = window_start(self.total, s as u64).saturating_sub(kept_from) as usize;
+        let tokens = thin_dense_runs(&self.tokens[start.min(self.tokens.len())..], Self::DENSE_RUN);
+        Self { total: self.total, tokens }
+    }
+}
+
+/// The first token, counted from 0 over all of a user's tokens, that a model with a history of `s` sees when there were `n`
+/// tokens ever: `max(0, q·⌈(n − s − q)/q⌉)` with `q = s/4` (at least 1).
+///
+/// The start moves by `q` tokens at a time, so that between two moves a context is only ever extended. Once full, the window
+/// holds `s + 1 ..= s + q` tokens. Serving, caching, replay and training all use this one function.
+pub const fn window_start(n: u64, s: u64) -> u64 {
+    let q = if s >= 4 { s / 4 } else { 1 };
+    n.saturating_sub(s.saturating_add(q)).div_ceil(q) * q
+}
+
+/// Of every run of more than `longest` tokens without any discrete action, the newest `longest`; all other tokens.
+///
+/// A long scroll without a click says little more than its end, and would push everything the user really did out of reach.
+pub fn thin_dense_runs(tokens: &[ActionToken], longest: usize) -> Vec<ActionToken> {
+    let mut thinned = Vec::with_capacity(tokens.len());
+    for run in tokens.chunk_by(|a, b| a.actions.is_empty() && b.actions.is_empty()) {
+        let dense = run[0].actions.is_empty();
+        let skip = if dense { run.len().saturating_sub(longest) } else { 0 };
+        thinned.extend_from_slice(&run[skip..]);
+    }
+    thinned
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn token(post: u64, acted: bool) -> ActionToken {
+        ActionToken {
+            post_id: PostId(post),
+            author_id: UserId(1),
+            actions: if acted { ActionMask::of(0) } else { ActionMask::default() },
+            dwell_ms: 100,
+            surface: Surface::Home,
+            at: TimeMs(post as i64),
+        }
+    }
+
+    fn posts(tokens: &[ActionToken]) -> Vec<u64> {
+        tokens.iter().map(|t| t.post_id.0).collect()
+    }
+
+    #[test]
+    fn the_window_by_hand() {
+        // s = 8, q = 2: nothing moves up to 10 tokens, then the window holds 9 or 10.
+        for (n, start) in [(0, 0), (8, 0), (10, 0), (11, 2), (12, 2), (13, 4), (14, 4), (15, 6)] {
+            assert_eq!(window_start(n, 8), start, "n = {n}");
+        }
+        assert_eq!(window_start(160, 128), 0);
+        assert_eq!(window_start(161, 128), 32);
+        assert_eq!(window_start(u64::MAX, 0), u64::MAX - 1);
+    }
+
+    #[test]
+    fn only_the_newest_of_a_long_run_of_looks_stay() {
+        let tokens: Vec<_> = [false, false, false, true, false, false, true, true, true]
+            .iter()
+            .enumerate()
+            .map(|(i, &acted)| token(i as u64 + 1, acted))
+            .collect();
+        assert_eq!(posts(&thin_dense_runs(&tokens, 2)), [2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(posts(&thin_dense_runs(&tokens, 0)), [4, 7, 8, 9]);
+        assert_eq!(thin_dense_runs(&[], 2), []);
+    }
+
+    #[test]
+    fn the_window_counts_tokens_that_are_no_longer_kept() {
+        // 14 tokens ever, the newest 9 kept (5..14): the window of s = 8 starts at token 4, of which the store has 5 on.
+        let kept = UserActionSequence { total: 14, tokens: (5..14).map(|i| token(i + 100, true)).collect() };
+        assert_eq!(posts(&kept.windowed(8).tokens), (105..114).collect::<Vec<_>>());
+        // 15 ever: it starts at token 6.
+        let kept = UserActionSequence { total: 15, tokens: (5..15).map(|i| token(i + 100, true)).collect() };
+        assert_eq!(posts(&kept.windowed(8).tokens), (106..115).collect::<Vec<_>>());
+        assert_eq!(kept.windowed(8).total, 15);
+    }
+
+    proptest! {
+        #[test]
+        fn a_full_window_holds_more_than_s_and_at_most_s_and_a_quarter(n in 0u64..5_000, s in 1u64..300) {
+            let q = (s / 4).max(1);
+            let held = n - window_start(n, s);
+            prop_assert!(held <= s + q);
+            if n > s + q {
+                prop_assert!(held > s);
+            } else {
+                prop_assert_eq!(held, n);
+            }
+            prop_assert!(window_start(n + 1, s) >= window_start(n, s));
+        }
+
+        #[test]
+        fn thinning_and_windowing_commute(acted in prop::collection::vec(prop::bool::weighted(0.1), 0..200), s in 1usize..40) {
+            let all: Vec<_> = acted.iter().enumerate().map(|(i, &a)| token(i as u64, a)).collect();
+            let start = window_start(all.len() as u64, s as u64);
+            let windowed = UserActionSequence { total: all.len() as u64, tokens: all.clone() }.windowed(s);
+            let mut thinned = thin_dense_runs(&all, UserActionSequence::DENSE_RUN);
+            thinned.retain(|t| t.post_id.0 >= start);
+            prop_assert_eq!(windowed.tokens, thinned);
+        }
     }
 }

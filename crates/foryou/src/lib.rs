@@ -1,1 +1,13 @@
-//! The For You feed as software anyone can run: ingest, store, retrieve, rank, filter, serve and explain.
+//! The `foryou` binary's parts: command line, settings, the data folder, and the wiring of the crates.
+//!
+//! `main.rs` only parses the arguments and turns the outcome into an exit code. [`commands`] has one file per command,
+//! [`folder`] opens and guards a data folder, [`engine`] wires its parts into a [`server::App`].
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod engine;
+pub mod exit;
+pub mod folder;
+pub mod output;
+pub mod sink;

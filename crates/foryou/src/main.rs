@@ -1,2 +1,10 @@
 //! The `foryou` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use foryou::cli::Cli;
+
+fn main() -> ExitCode {
+    foryou::commands::run(Cli::parse())
+}

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use foryou_types::{ActionSet, PostId, TimeMs, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::clients::CoreData;
+
 /// The source that gave a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +81,8 @@ pub struct PostCandidate {
     pub created_at: Option<TimeMs>,
     /// Whether core data was found (`CoreDataCandidateHydrator`).
     pub core_data: bool,
+    /// The core data itself, from which later hydrators fill their fields (`CoreDataCandidateHydrator`).
+    pub core: Option<Arc<CoreData>>,
     /// The post it answers (Thunder or `CoreDataCandidateHydrator`).
     pub in_reply_to_tweet_id: Option<PostId>,
     /// The post it reposts (Thunder or `CoreDataCandidateHydrator`).

@@ -14,8 +14,8 @@ pub const PHOENIX_MAX_RESULTS: usize = 1_000;
 pub const POPULAR_MAX_RESULTS: usize = 1_000;
 /// History tokens a request ranks by (S).
 pub const HISTORY_LENGTH: usize = 128;
-/// Of a run of more than this many tokens without any discrete action, the newest this many are kept.
-pub const DENSE_IMPRESSION_RUN: usize = 20;
+/// Posts in an answer at most, whatever the caller asks.
+pub const MAX_RESULT_SIZE: usize = 200;
 /// VQV's weight counts only for videos longer than this, in milliseconds.
 pub const MIN_VIDEO_DURATION_MS: i32 = 10_000;
 

@@ -6,6 +6,7 @@ use foryou_types::{PostId, Profile, Surface, TimeMs, UserActionSequence, UserId}
 use rustc_hash::FxHashSet;
 
 use crate::bloom::ImpressionBloomFilterEntry;
+use crate::notes::RequestNotes;
 
 /// A request for scored posts. The first block is the caller's; the second is filled by the query hydrators, each field by
 /// the component its comment names.
@@ -45,6 +46,10 @@ pub struct ScoredPostsQuery {
     pub now: TimeMs,
     /// The profile of the data.
     pub profile: Arc<Profile>,
+    /// Whether the feed is recorded as served.
+    pub record: bool,
+    /// What components say that fits neither query nor candidate.
+    pub notes: Arc<RequestNotes>,
 
     /// The viewer's history, windowed (`UserActionSeqQueryHydrator`). `None`: not fetched.
     pub user_action_sequence: Option<Arc<UserActionSequence>>,
@@ -115,6 +120,8 @@ impl ScoredPostsQuery {
             limit: crate::params::RESULT_SIZE,
             now,
             profile,
+            record: false,
+            notes: Arc::default(),
             user_action_sequence: None,
             user_features: None,
             history: None,

@@ -1,1 +1,34 @@
-//! The in-memory store of recent posts and its gRPC service.
+//! Thunder: the recent posts of everyone, in memory, and the question "what did the accounts this viewer follows post lately"
+//! answered without a database.
+//!
+//! Start with [`PostStore`] (the data and the lookup rules), then [`ThunderService`] (admission, deadlines, the
+//! [`InNetworkPosts`](foryou_types::seams::InNetworkPosts) seam), [`ingest`] (from the event log to the store) and [`grpc`].
+//!
+//! Invariants:
+//! * The store never asks for the time: every call that depends on "now" is given it, so a folder on a log clock is kept and
+//!   searched by the log's time.
+//! * A deleted post stays deleted, whatever order its events came in.
+//! * A post is in the store exactly as long as one of its author's lists holds it.
+//! * Lists are ordered by (`created_at` in milliseconds, post id), whatever order the posts came in; answers are newest first
+//!   in that order, so equal times never lose or shuffle posts.
+//! * Locks are taken in one order, an author's shard before a post's, and no more than one of each kind at a time; a post's
+//!   slot is freed only under its author's lock. Readers hold a lock for one author at a time.
+
+mod admission;
+mod auto_trim;
+mod config;
+pub mod grpc;
+pub mod ingest;
+mod monotonic;
+mod readiness;
+mod service;
+mod store;
+
+pub use auto_trim::AutoTrim;
+pub use config::{ConfigError, IngestConfig, ServiceConfig, StoreConfig, ThunderConfig};
+pub use monotonic::{Deadline, ManualMonotonic, Monotonic, SystemMonotonic};
+pub use readiness::Readiness;
+pub use service::{Answer, FollowingLookup, ThunderService};
+pub use store::{
+    InsertOutcome, InsertReport, Lookup, LookupStats, PostStore, StoreStats, TimelineQuery, Timelines, TrimReport,
+};

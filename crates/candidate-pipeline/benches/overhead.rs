@@ -1,0 +1,249 @@
+//! What the framework itself costs: 2 sources, 5 hydrators, 12 filters and 4 scorers that do no work, over 1,500 candidates of
+//! 256 bytes, of which 50 are selected and 35 returned.
+//!
+//! * `pipeline` - one request through `Pipeline::execute`, no trace, no deadline.
+//! * `pipeline_deadline` - the same with a request budget, so that every component that could wait is under a timer.
+//! * `pipeline_explain` - the same with a trace of every candidate.
+//! * `plain_loop` - the same data through the calls a hand-written loop would make: the components' own vectors are made and
+//!   merged, the flags of the filters are written and read, the candidates are sorted by the same keys and cut. What the
+//!   pipeline takes beyond this is the framework.
+//!
+//! Scores come from a fixed hash of the id, so that the sort has work to do and all runs sort the same. Before the
+//! measurements, the allocations of one request of each kind are counted and printed.
+
+#![expect(missing_docs, reason = "criterion's macro makes an undocumented function")]
+#![expect(unsafe_code, reason = "counting allocations takes a global allocator, which is an unsafe trait")]
+#![expect(clippy::print_stdout, reason = "the counts are part of the benchmark's output")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use candidate_pipeline::{
+    Budget, Budgets, ExecuteOptions, Filter, Hydrator, KeepMask, Pipeline, Scorer, Selector, Source, StageError,
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on unchanged to the system's allocator; the counter has no influence on it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: `ptr` came from `System` by one of these methods.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: `ptr` came from `System` by one of these methods, and the caller keeps the rest of the contract.
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const PER_SOURCE: u64 = 750;
+const HYDRATORS: [&str; 5] = ["h0", "h1", "h2", "h3", "h4"];
+const FILTERS: [&str; 12] = ["f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11"];
+const SCORERS: [&str; 4] = ["s0", "s1", "s2", "s3"];
+const SELECTED: usize = 50;
+const RETURNED: usize = 35;
+
+/// 256 bytes.
+#[derive(Clone)]
+struct Item {
+    id: u64,
+    score: f64,
+    payload: [u64; 30],
+}
+
+const _: () = assert!(size_of::<Item>() == 256, "the benchmark is about candidates of 256 bytes");
+
+impl Item {
+    fn new(id: u64) -> Self {
+        // SplitMix64's finalizer: fixed, and without order.
+        let mut x = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        Self { id, score: (x >> 11) as f64, payload: [id; 30] }
+    }
+}
+
+struct Items(&'static str, u64);
+
+#[async_trait]
+impl Source<(), Item> for Items {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn get_candidates(&self, (): &(), _: &Budget) -> Result<Vec<Item>, StageError> {
+        Ok((self.1..self.1 + PER_SOURCE).map(Item::new).collect())
+    }
+}
+
+struct Idle(&'static str);
+
+#[async_trait]
+impl Hydrator<(), Item> for Idle {
+    type Fields = ();
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn hydrate(&self, (): &(), items: &[Item], _: &Budget) -> Result<Vec<Result<(), StageError>>, StageError> {
+        Ok(items.iter().map(|_| Ok(())).collect())
+    }
+    fn update(&self, _: &mut Item, (): ()) {}
+}
+
+impl Filter<(), Item> for Idle {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    fn filter(&self, (): &(), items: &[Item], keep: &mut KeepMask, _: &Budget) -> Result<(), StageError> {
+        black_box((items, keep));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Scorer<(), Item> for Idle {
+    type Fields = f64;
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn score(&self, (): &(), items: &[Item], _: &Budget) -> Result<Vec<f64>, StageError> {
+        Ok(items.iter().map(|item| item.score).collect())
+    }
+    fn update(&self, item: &mut Item, score: f64) {
+        item.score = score;
+    }
+}
+
+struct Best;
+
+impl Selector<(), Item> for Best {
+    fn name(&self) -> &'static str {
+        "best"
+    }
+    fn score(&self, item: &Item) -> f64 {
+        item.score
+    }
+    fn id(&self, item: &Item) -> u64 {
+        item.id
+    }
+    fn size(&self, (): &()) -> usize {
+        SELECTED
+    }
+    fn result_size(&self, (): &()) -> usize {
+        RETURNED
+    }
+}
+
+fn pipeline(budgets: Budgets) -> Pipeline<(), Item> {
+    let mut builder = Pipeline::builder("overhead").source(Items("a", 0)).source(Items("b", PER_SOURCE));
+    for name in HYDRATORS {
+        builder = builder.hydrator(Idle(name));
+    }
+    for name in FILTERS {
+        builder = builder.filter(Idle(name));
+    }
+    for name in SCORERS {
+        builder = builder.scorer(Idle(name));
+    }
+    builder.selector(Best).budgets(budgets).build().expect("a valid pipeline")
+}
+
+/// The same work by hand. `inline(never)` on the parts, as the pipeline's components cannot be inlined either.
+fn plain_loop() -> (Vec<Item>, Vec<Item>) {
+    #[inline(never)]
+    fn source(from: u64) -> Vec<Item> {
+        (from..from + PER_SOURCE).map(Item::new).collect()
+    }
+    #[inline(never)]
+    fn hydrate(items: &[Item]) -> Vec<Result<(), StageError>> {
+        items.iter().map(|_| Ok(())).collect()
+    }
+    #[inline(never)]
+    fn filter(items: &[Item], keep: &mut [bool]) {
+        black_box((items, keep));
+    }
+    #[inline(never)]
+    fn score(items: &[Item]) -> Vec<f64> {
+        items.iter().map(|item| item.score).collect()
+    }
+
+    let mut items = source(0);
+    items.append(&mut source(PER_SOURCE));
+    for _ in HYDRATORS {
+        let results = hydrate(&items);
+        for (item, result) in items.iter_mut().zip(results) {
+            if result.is_ok() {
+                black_box(item);
+            }
+        }
+    }
+    let mut keep = Vec::new();
+    for _ in FILTERS {
+        keep.clear();
+        keep.resize(items.len(), true);
+        filter(&items, &mut keep);
+        let mut flags = keep.iter();
+        items.retain(|_| flags.next().copied().unwrap_or(true));
+    }
+    for _ in SCORERS {
+        let scores = score(&items);
+        for (item, score) in items.iter_mut().zip(scores) {
+            item.score = score;
+        }
+    }
+    items.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    let rest = items.split_off(RETURNED);
+    (items, rest)
+}
+
+fn overhead(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let unlimited = pipeline(Budgets::default());
+    let limited = pipeline(Budgets::default().request(Duration::from_secs(1)).default_cap(Duration::from_secs(1)));
+    let plain = ExecuteOptions::default();
+    let explain = ExecuteOptions::EXPLAIN;
+
+    let answer = runtime.block_on(unlimited.execute((), plain));
+    let by_hand = plain_loop();
+    let ids = |items: &[Item]| items.iter().map(|item| item.id).collect::<Vec<_>>();
+    assert_eq!(ids(&answer.selected), ids(&by_hand.0), "both give the same feed");
+    assert_eq!(ids(&answer.non_selected), ids(&by_hand.1), "and the same rest");
+    assert!(answer.selected.iter().all(|item| item.payload == [item.id; 30]), "whole candidates are moved");
+
+    println!("allocations per request (bound: 60)");
+    println!("  pipeline          {}", count(|| drop(runtime.block_on(unlimited.execute((), plain)))));
+    println!("  pipeline_deadline {}", count(|| drop(runtime.block_on(limited.execute((), plain)))));
+    println!("  pipeline_explain  {}", count(|| drop(runtime.block_on(unlimited.execute((), explain)))));
+    println!("  plain_loop        {}", count(|| drop(plain_loop())));
+
+    let mut group = c.benchmark_group("overhead");
+    group.bench_function("pipeline", |b| b.iter(|| runtime.block_on(unlimited.execute((), plain))));
+    group.bench_function("pipeline_deadline", |b| b.iter(|| runtime.block_on(limited.execute((), plain))));
+    group.bench_function("pipeline_explain", |b| b.iter(|| runtime.block_on(unlimited.execute((), explain))));
+    group.bench_function("plain_loop", |b| b.iter(plain_loop));
+    group.finish();
+}
+
+fn count(run: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    run();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+criterion_group!(benches, overhead);
+criterion_main!(benches);

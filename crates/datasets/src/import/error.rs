@@ -1,0 +1,128 @@
+//! Why an import did not happen, or did not finish.
+
+use std::error::Error;
+
+use foryou_types::ProfileError;
+use thiserror::Error;
+
+use super::ImportReport;
+
+/// An import that did not happen or did not finish. Where rows had been taken, the report says which.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// No importer of this name.
+    #[error("{kind:?} is no kind of data set: give one of {known}")]
+    UnknownKind {
+        /// The kind as given.
+        kind: String,
+        /// The kinds there are.
+        known: String,
+    },
+    /// The path does not hold a set of the kind.
+    #[error("{path} is no {kind} set: {problem}")]
+    NoSuchSet {
+        /// The path as given.
+        path: String,
+        /// The kind asked for.
+        kind: &'static str,
+        /// What is missing, and what would be read.
+        problem: String,
+    },
+    /// The data folder was filled with another kind of data.
+    #[error("the data folder holds {folder:?} data and {path} is {set:?}: import it into a folder of its own (--data DIR)")]
+    OtherKind {
+        /// The profile's name in the data folder.
+        folder: String,
+        /// The profile's name of the set.
+        set: String,
+        /// The set.
+        path: String,
+    },
+    /// The set's `profile.toml` cannot be used.
+    #[error("{path}: {source}")]
+    Profile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: ProfileError,
+    },
+    /// The folder's profile lacks an action that the set's rows are.
+    #[error("the data folder's profile has no action {action:?}, which rows of a {kind} set are: add it to its action set")]
+    NoAction {
+        /// The kind of set.
+        kind: &'static str,
+        /// The action's name.
+        action: &'static str,
+    },
+    /// A file cannot be opened.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file's first line does not name the columns that are read.
+    #[error("{file}:1: {problem}")]
+    Header {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file without any row.
+    #[error("{file} holds no rows: nothing to import")]
+    NoRows {
+        /// The file.
+        file: String,
+    },
+    /// The file is not the one that was imported before. Nothing was added.
+    #[error(
+        "{file}:{line}: {problem}; nothing was added. An imported file may only grow at its end: restore its rows, or import into a new data folder"
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// Line of the first row that differs, from 1.
+        line: u64,
+        /// What differs.
+        problem: String,
+    },
+    /// A file breaks off or is corrupt. The whole batches before the fault are imported.
+    #[error(
+        "{file}:{line}: the file is damaged here ({reason}); {rows} of its rows before the fault are imported, a repaired file goes on after them"
+    )]
+    Fault {
+        /// The file.
+        file: String,
+        /// Line of the first row that cannot be read, from 1.
+        line: u64,
+        /// What the reader met.
+        reason: String,
+        /// Rows of the file that are in the log, those of earlier runs included.
+        rows: u64,
+        /// What was imported before the fault.
+        report: Box<ImportReport>,
+    },
+    /// The caller asked to stop. Whole batches are imported; the next import goes on after them.
+    #[error("stopped after {} rows; importing again goes on there", .0.rows)]
+    Stopped(Box<ImportReport>),
+    /// The events could not be stored.
+    #[error("the log did not take the events: {0}")]
+    Sink(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ImportError {
+    /// What was imported before the end, where anything could have been.
+    pub fn report(&self) -> Option<&ImportReport> {
+        match self {
+            Self::Fault { report, .. } | Self::Stopped(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Whether the request was wrong (exit code 2) rather than the data or the machine (exit code 1).
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::UnknownKind { .. } | Self::NoSuchSet { .. } | Self::OtherKind { .. })
+    }
+}

@@ -1,0 +1,40 @@
+//! Segment files: the batches of the log, each one frame, appended and never changed.
+//!
+//! ```text
+//! segment = header frame*
+//! header  = magic, format, partitions, what the log was when the segment began, checksum      (header.rs)
+//! frame   = check, magic, payload length, first seq, number of records, payload               (frame.rs)
+//! payload = record*
+//! record  = topic and origin, partition, offset, time, schema version, length, body           (record.rs)
+//! ```
+//!
+//! Numbers are little-endian. The `check` of a frame is XXH3-64 over the rest of the frame, seeded with the check of the frame
+//! before it (0 at the start of the log): it stands for everything up to there, a frame left over from an earlier life of the
+//! file cannot follow another one by chance, and a projection that covered the same number of other events is found out.
+//!
+//! A segment is synced before the next one begins, whatever the fsync policy: only the newest can be damaged by a power cut.
+
+pub(crate) mod chain;
+pub(crate) mod frame;
+pub(crate) mod header;
+pub(crate) mod reader;
+pub(crate) mod record;
+pub(crate) mod recover;
+pub(crate) mod storage;
+pub(crate) mod tail;
+pub(crate) mod writer;
+
+use std::path::Path;
+
+use crate::log::LogError;
+
+/// An [`LogError::Io`] as a closure for `map_err`.
+pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LogError {
+    let path = path.display().to_string();
+    move |source| LogError::Io { what, path, source }
+}
+
+/// Something in a file that this version cannot read.
+pub(crate) fn corrupt(path: &Path, problem: impl Into<String>) -> LogError {
+    LogError::Corrupt { path: path.display().to_string(), problem: problem.into() }
+}

@@ -1,0 +1,64 @@
+//! What is known at the end of a log: where the next event goes.
+
+use foryou_types::TimeMs;
+
+use super::record::RecordHeader;
+use crate::batch::Layout;
+use crate::event::{Origin, Topic};
+use crate::log::{LogHead, Position};
+
+/// The state of the log after its last batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) layout: Layout,
+    pub(crate) position: Position,
+    pub(crate) newest_imported: Option<TimeMs>,
+    /// Per slot, the next offset.
+    pub(crate) ends: Vec<u64>,
+    /// Per slot, the newest time in the current segment; `i64::MIN` for none.
+    pub(crate) newest_at: Vec<i64>,
+}
+
+impl Tail {
+    pub(crate) fn empty(layout: Layout) -> Self {
+        Self {
+            layout,
+            position: Position::default(),
+            newest_imported: None,
+            ends: vec![0; layout.slots()],
+            newest_at: vec![i64::MIN; layout.slots()],
+        }
+    }
+
+    pub(crate) fn head(&self) -> LogHead {
+        LogHead { position: self.position, newest_imported: self.newest_imported }
+    }
+
+    /// The next offset of a partition; `None` if there is no such partition.
+    pub(crate) fn next_offset(&self, topic: Topic, partition: u16) -> Option<u64> {
+        self.layout.slot(topic, partition).map(|slot| self.ends[slot])
+    }
+
+    /// Takes in one more record. What is wrong with it, if it cannot follow.
+    pub(crate) fn observe(&mut self, record: &RecordHeader<'_>) -> Result<(), String> {
+        let Some(slot) = self.layout.slot(record.topic, record.partition) else {
+            return Err(format!("partition {} of topic {}", record.partition, record.topic.name()));
+        };
+        if self.ends[slot] != record.offset {
+            let expected = self.ends[slot];
+            return Err(format!("offset {} of topic {}, not {expected}", record.offset, record.topic.name()));
+        }
+        self.ends[slot] += 1;
+        self.newest_at[slot] = self.newest_at[slot].max(record.at.0);
+        if moves_the_clock(record.topic, record.origin) {
+            self.newest_imported = self.newest_imported.max(Some(record.at));
+        }
+        self.position.next_seq += 1;
+        Ok(())
+    }
+}
+
+/// Whether an event moves the log clock: imported ones do, except what the importer notes for itself.
+pub(crate) fn moves_the_clock(topic: Topic, origin: Origin) -> bool {
+    origin == Origin::Import && topic != Topic::Meta
+}

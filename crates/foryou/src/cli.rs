@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The For You feed as software anyone can run.
+#[derive(Debug, Parser)]
+#[command(name = "foryou", version, propagate_version = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The folder that holds log, state, snapshots and models [default: ./foryou-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Settings; `foryou config` prints the effective ones
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Seed of everything random [default: 1]
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Threads; 0 for one per core [default: 0]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// With --json, print times as RFC 3339
+    #[arg(long, global = true, requires = "json")]
+    pub human: bool,
+    /// Say more on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a small world where there is none and serve its feed
+    Demo(DemoArgs),
+    /// Serve what is in the data folder, gRPC and REST on one port
+    Up(UpArgs),
+    /// Import a data set into the data folder's log
+    Import(ImportArgs),
+    /// Make a synthetic world and write it to files
+    World(WorldArgs),
+    /// Print one feed
+    Feed(FeedArgs),
+    /// Check the data folder; rebuild its projections
+    Doctor(DoctorArgs),
+    /// Print the effective settings and where each came from
+    Config,
+    /// Print the API description
+    Openapi,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Print one viewer's feed and exit
+    #[arg(long)]
+    pub once: bool,
+    /// People of the world
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub users: u32,
+    /// Port to serve on
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Kinds of data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportKind {
+    /// Events as JSON lines: a file, or a folder with events.jsonl
+    Events,
+    /// A folder written by `foryou world`
+    World,
+    /// Higgs Twitter (SNAP): a folder with its .gz files
+    Higgs,
+    /// Deskdrop (CI&T): a folder with its interactions
+    Deskdrop,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Kind of data set
+    pub kind: ImportKind,
+    /// The file or folder
+    pub path: PathBuf,
+}
+
+/// Arguments of `world`.
+#[derive(Debug, Args)]
+pub struct WorldArgs {
+    /// People of the world
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub users: u32,
+    /// Folder to write; must be empty or missing
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `feed`.
+#[derive(Debug, Args)]
+pub struct FeedArgs {
+    /// The viewer (`--user=-123` for negative ids)
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub user: String,
+    /// Posts wanted
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Only posts of followed accounts
+    #[arg(long)]
+    pub in_network_only: bool,
+    /// Record the posts as served
+    #[arg(long)]
+    pub record: bool,
+    /// The moment of the feed, Unix milliseconds or RFC 3339, instead of the folder's clock
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub now: Option<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Throw the projections away and rebuild them from the log
+    #[arg(long)]
+    pub rebuild: bool,
+}

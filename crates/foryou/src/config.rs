@@ -1,0 +1,316 @@
+//! Settings: the embedded default, then a file, then `FORYOU_*` variables, then flags, each with its origin.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use home_mixer::params::MixerParams;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::cli::Global;
+use crate::exit::{WrongUse, wrong_use};
+
+/// The reference of all settings, and the lowest layer.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// The effective settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Threads; 0 for one per core.
+    pub threads: usize,
+    /// The event log.
+    pub log: LogConfig,
+    /// The service.
+    pub server: ServerConfig,
+    /// Thunder.
+    pub thunder: ThunderConfig,
+    /// The pipeline.
+    pub mixer: MixerParams,
+}
+
+/// Settings of the event log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Partitions of each topic.
+    pub partitions: u16,
+    /// When appended events are forced to the disk.
+    pub fsync: Fsync,
+    /// Milliseconds between forced writes.
+    pub fsync_ms: u64,
+    /// Size of a segment, in bytes.
+    pub segment_bytes: u64,
+}
+
+/// When appended events are forced to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fsync {
+    /// Before an append is acknowledged.
+    Always,
+    /// Every `fsync_ms`.
+    Every,
+    /// When the system pleases.
+    Never,
+}
+
+/// Settings of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
+}
+
+/// Settings of Thunder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThunderConfig {
+    /// Threads that read the log's posts.
+    pub consumer_threads: usize,
+    /// Requests under way at once.
+    pub max_concurrent_requests: usize,
+}
+
+/// Effective settings and where each came from.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// The settings.
+    pub config: Config,
+    /// Per key (`server.listen`), its value and origin.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Origin {
+    /// The value.
+    pub value: Value,
+    /// `default`, a file, a variable or a flag.
+    pub origin: String,
+}
+
+impl Effective {
+    /// Layers the settings. `env` are the process's variables.
+    pub fn load(global: &Global, env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let default: Table = DEFAULT.parse().context("the embedded default settings")?;
+        let mut layers = Layers::new(&default);
+        if let Some(path) = &global.config {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| WrongUse(format!("--config {}: {e}", path.display())))?;
+            let table: Table = text
+                .parse()
+                .map_err(|e: toml::de::Error| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+            layers.file(&path.display().to_string(), "", &table)?;
+        }
+        for (name, text) in env {
+            if let Some(key) = name.strip_prefix("FORYOU_") {
+                layers.variable(&name, key, &text)?;
+            }
+        }
+        if let Some(data) = &global.data {
+            layers.set("data", Value::String(data.display().to_string()), "--data")?;
+        }
+        if let Some(seed) = global.seed {
+            let seed = i64::try_from(seed).map_err(|_| WrongUse(format!("--seed {seed}: at most {}", i64::MAX)))?;
+            layers.set("seed", Value::Integer(seed), "--seed")?;
+        }
+        if let Some(threads) = global.threads {
+            layers.set("threads", Value::Integer(threads as i64), "--threads")?;
+        }
+        layers.finish()
+    }
+}
+
+struct Layers {
+    values: BTreeMap<String, Origin>,
+}
+
+impl Layers {
+    fn new(default: &Table) -> Self {
+        let mut values = BTreeMap::new();
+        flatten("", default, &mut |key, value| {
+            values.insert(key, Origin { value: value.clone(), origin: "default".to_owned() });
+        });
+        Self { values }
+    }
+
+    fn file(&mut self, file: &str, prefix: &str, table: &Table) -> anyhow::Result<()> {
+        let mut pairs = Vec::new();
+        flatten(prefix, table, &mut |key, value| pairs.push((key, value.clone())));
+        for (key, value) in pairs {
+            self.set(&key, value, file)?;
+        }
+        Ok(())
+    }
+
+    /// `SERVER_LISTEN` is `server.listen`: the key whose dots read as underscores.
+    fn variable(&mut self, name: &str, key: &str, text: &str) -> anyhow::Result<()> {
+        let Some((known, origin)) =
+            self.values.iter().find(|(k, _)| k.replace('.', "_").eq_ignore_ascii_case(key)).map(|(k, o)| (k.clone(), o))
+        else {
+            wrong_use!("{name}: there is no such setting; `foryou config` lists them");
+        };
+        let value = match &origin.value {
+            Value::String(_) => Value::String(text.to_owned()),
+            Value::Integer(_) => match text.parse() {
+                Ok(n) => Value::Integer(n),
+                Err(_) => wrong_use!("{name}: {text:?} is not a whole number"),
+            },
+            Value::Float(_) => match text.parse() {
+                Ok(x) => Value::Float(x),
+                Err(_) => wrong_use!("{name}: {text:?} is not a number"),
+            },
+            Value::Boolean(_) => match text {
+                "true" | "1" => Value::Boolean(true),
+                "false" | "0" => Value::Boolean(false),
+                _ => wrong_use!("{name}: {text:?} is neither true nor false"),
+            },
+            _ => wrong_use!("{name}: cannot be set by a variable"),
+        };
+        self.set(&known, value, name)
+    }
+
+    fn set(&mut self, key: &str, value: Value, origin: &str) -> anyhow::Result<()> {
+        let Some(slot) = self.values.get_mut(key) else {
+            wrong_use!("{origin}: there is no setting {key:?}; `foryou config` lists them");
+        };
+        let value = match (&slot.value, value) {
+            (Value::Float(_), Value::Integer(n)) => Value::Float(n as f64),
+            (old, new) if old.same_type(&new) => new,
+            (old, new) => {
+                wrong_use!("{origin}: {key}: expected a {}, found a {}", old.type_str(), new.type_str());
+            }
+        };
+        *slot = Origin { value, origin: origin.to_owned() };
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<Effective> {
+        // One key at a time, so that an error names the key and where its value came from.
+        let default: Table = DEFAULT.parse().context("the embedded default settings")?;
+        for (key, Origin { value, origin }) in &self.values {
+            let mut table = default.clone();
+            put(&mut table, key, value.clone());
+            let checked: Result<Config, _> = table.try_into();
+            match checked.map_err(|e| e.message().to_owned()).and_then(|config| check(&config)) {
+                Ok(()) => {}
+                Err(problem) => wrong_use!("{origin}: {key} = {value}: {problem}"),
+            }
+        }
+        let mut table = default;
+        for (key, origin) in &self.values {
+            put(&mut table, key, origin.value.clone());
+        }
+        let config: Config = table.try_into().context("the settings together")?;
+        Ok(Effective { config, origins: self.values })
+    }
+}
+
+fn check(config: &Config) -> Result<(), String> {
+    let rules = [
+        (config.log.partitions >= 1 && config.log.partitions <= 1_024, "partitions are 1 to 1024"),
+        (config.log.fsync_ms >= 1, "at least 1 ms"),
+        (config.log.segment_bytes >= 1 << 16, "at least 65536 bytes"),
+        (config.thunder.consumer_threads >= 1, "at least 1 thread"),
+        (config.thunder.max_concurrent_requests >= 1, "at least 1 request"),
+        ((1..=1_000).contains(&config.mixer.result_size), "1 to 1000 posts"),
+        ((1..=10_000).contains(&config.mixer.selection_size), "1 to 10000 posts"),
+        ((4..=1_024).contains(&config.mixer.history_length), "4 to 1024 tokens"),
+        (config.mixer.request_budget_ms >= 1, "at least 1 ms"),
+        ((0.0..=1.0).contains(&config.mixer.author_diversity_decay), "between 0 and 1"),
+        ((0.0..=1.0).contains(&config.mixer.author_diversity_floor), "between 0 and 1"),
+    ];
+    rules.iter().find(|(ok, _)| !ok).map_or(Ok(()), |(_, rule)| Err((*rule).to_owned()))
+}
+
+fn flatten(prefix: &str, table: &Table, each: &mut impl FnMut(String, &Value)) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(inner) => flatten(&key, inner, each),
+            value => each(key, value),
+        }
+    }
+}
+
+fn put(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let inner = table.entry(first.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn global(args: &[&str]) -> Global {
+        crate::cli::Cli::parse_from([&["foryou", "config"], args].concat()).global
+    }
+
+    fn load(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Effective> {
+        Effective::load(&global(args), env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_default_is_complete_and_equals_the_code_s() {
+        let config = load(&[], &[]).unwrap().config;
+        assert_eq!(config.mixer, MixerParams::default());
+    }
+
+    #[test]
+    fn later_layers_win_and_say_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("foryou.toml");
+        std::fs::write(&file, "seed = 2\nthreads = 3\n[server]\nlisten = \"127.0.0.1:1\"\n[mixer]\nauthor_diversity_decay = 1\n")
+            .unwrap();
+        let file = file.display().to_string();
+        let all = load(&["--config", &file, "--seed", "4"], &[("FORYOU_THREADS", "5"), ("OTHER", "x")]).unwrap();
+        assert_eq!((all.config.seed, all.config.threads), (4, 5));
+        assert_eq!(all.config.server.listen.port(), 1);
+        assert_eq!(all.origins["seed"].origin, "--seed");
+        assert_eq!(all.origins["threads"].origin, "FORYOU_THREADS");
+        assert_eq!(all.origins["server.listen"].origin, file);
+        assert_eq!(all.origins["log.fsync"].origin, "default");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        let path = file.display().to_string();
+        for (text, expected) in [
+            ("sede = 1", "no setting \"sede\""),
+            ("seed = \"x\"", "seed: expected a integer, found a string"),
+            ("[log]\nfsync = \"sometimes\"", "log.fsync"),
+            ("[log]\npartitions = 0", "partitions are 1 to 1024"),
+            ("[server]\nlisten = \"here\"", "server.listen"),
+            ("seed = ", "c.toml"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = load(&["--config", &path], &[]).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{text}: {error:#}");
+            assert!(error.is::<WrongUse>(), "{text}");
+        }
+        for (name, value) in [("FORYOU_NOPE", "1"), ("FORYOU_SEED", "many"), ("FORYOU_MIXER_JANUARY_ORDER", "perhaps")] {
+            assert!(load(&[], &[(name, value)]).unwrap_err().to_string().contains(name));
+        }
+        assert!(load(&["--config", "missing.toml"], &[]).unwrap_err().to_string().contains("missing.toml"));
+    }
+}

@@ -1,0 +1,29 @@
+//! Exit codes: 0 done, 1 failed, 2 wrong use.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A mistake in how the command was used: exit code 2.
+#[derive(Debug)]
+pub struct WrongUse(pub String);
+
+impl fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
+
+/// The exit code of an error.
+pub fn code(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(|cause| cause.is::<WrongUse>()) { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Returns with a [`WrongUse`].
+macro_rules! wrong_use {
+    ($($arg:tt)*) => {
+        return Err(anyhow::Error::new($crate::exit::WrongUse(format!($($arg)*))))
+    };
+}
+pub(crate) use wrong_use;

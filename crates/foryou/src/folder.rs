@@ -1,0 +1,237 @@
+//! A data folder: its profile, and its lock.
+//!
+//! ```text
+//! foryou-data/
+//!   profile.toml   what the data is; written by what filled the folder first
+//!   lock           who has the folder open, and where that service listens
+//!   log/           the event log: the truth
+//!   state/         projections of it: may be deleted at any time
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use foryou_types::Profile;
+use fs4::fs_std::FileExt;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::wrong_use;
+
+const PROFILE: &str = "profile.toml";
+const LOCK: &str = "lock";
+
+/// Who has a folder open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Where its service listens, if it serves.
+    pub address: Option<String>,
+}
+
+/// An opened data folder; closed and unlocked on drop.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    profile: Arc<Profile>,
+    lock: File,
+}
+
+/// What opening a folder found.
+#[derive(Debug)]
+pub enum Opened {
+    /// The folder is ours now.
+    Ours(DataFolder),
+    /// Another process has it.
+    Held(Holder),
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing, or an empty folder.
+    Nothing,
+    /// A data folder.
+    DataFolder,
+}
+
+/// Looks at a path; something else than a data folder is refused.
+pub fn look(path: &Path) -> anyhow::Result<Found> {
+    match fs::metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(e) => bail!("{}: {e}", path.display()),
+        Ok(meta) if !meta.is_dir() => wrong_use!("--data {}: is a file; name a folder", path.display()),
+        Ok(_) => {}
+    }
+    if path.join(PROFILE).is_file() {
+        return Ok(Found::DataFolder);
+    }
+    let mut other = fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
+    match other.find_map(|entry| entry.ok().filter(|e| e.file_name() != LOCK)) {
+        None => Ok(Found::Nothing),
+        Some(entry) => wrong_use!(
+            "--data {}: holds {:?} and no {PROFILE}, so it is no data folder; name another or an empty one",
+            path.display(),
+            entry.file_name()
+        ),
+    }
+}
+
+impl DataFolder {
+    /// Opens a data folder that must be there.
+    pub fn open(path: &Path) -> anyhow::Result<Opened> {
+        match look(path)? {
+            Found::Nothing => bail!(
+                "{} holds no data yet: `foryou demo` makes a world, `foryou import` brings a data set",
+                path.display()
+            ),
+            Found::DataFolder => Self::lock(path, None),
+        }
+    }
+
+    /// Opens a data folder, making it with `profile` where there is none. A folder with another kind of data is refused.
+    pub fn open_or_create(path: &Path, profile: &Profile) -> anyhow::Result<Opened> {
+        look(path)?;
+        fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))?;
+        Self::lock(path, Some(profile))
+    }
+
+    fn lock(path: &Path, profile: Option<&Profile>) -> anyhow::Result<Opened> {
+        let lock_path = path.join(LOCK);
+        let at = || format!("opening {}", lock_path.display());
+        let mut lock =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).with_context(at)?;
+        if !FileExt::try_lock_exclusive(&lock).with_context(at)? {
+            let mut text = String::new();
+            lock.read_to_string(&mut text).with_context(at)?;
+            // The holder writes its lock file right after locking it: for a moment it may be empty.
+            return Ok(Opened::Held(serde_json::from_str(&text).unwrap_or(Holder { pid: 0, address: None })));
+        }
+        let profile_path = path.join(PROFILE);
+        if !profile_path.exists() {
+            let Some(profile) = profile else { bail!("{}: is gone", profile_path.display()) };
+            write_whole(&profile_path, &profile.to_toml())?;
+        }
+        let text = fs::read_to_string(&profile_path).with_context(|| format!("reading {}", profile_path.display()))?;
+        let found = Profile::from_toml(&text).with_context(|| profile_path.display().to_string())?;
+        if let Some(profile) = profile
+            && profile.name != found.name
+        {
+            wrong_use!(
+                "{} holds {} data, and {} cannot be added to it; name another folder with --data",
+                path.display(),
+                found.name,
+                profile.name
+            );
+        }
+        let mut folder = Self { path: path.to_owned(), profile: Arc::new(found), lock };
+        folder.announce(None)?;
+        Ok(Opened::Ours(folder))
+    }
+
+    /// Writes into the lock file where this process's service listens.
+    pub fn announce(&mut self, address: Option<String>) -> anyhow::Result<()> {
+        let holder = Holder { pid: std::process::id(), address };
+        let text = serde_json::to_string(&holder)?;
+        let at = || format!("writing {}", self.path.join(LOCK).display());
+        self.lock.set_len(0).with_context(at)?;
+        self.lock.rewind().with_context(at)?;
+        self.lock.write_all(text.as_bytes()).with_context(at)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the data is.
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+}
+
+impl Opened {
+    /// The folder; an error that names the holder where another process has it.
+    pub fn ours(self, path: &Path) -> anyhow::Result<DataFolder> {
+        match self {
+            Self::Ours(folder) => Ok(folder),
+            Self::Held(Holder { pid, address: Some(address) }) => bail!(
+                "{} is served by process {pid} on {address}: send events there (POST /v1/events), or stop it first",
+                path.display()
+            ),
+            Self::Held(Holder { pid, address: None }) => {
+                bail!("{} is in use by process {pid}: wait for it, or stop it first", path.display())
+            }
+        }
+    }
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let part = path.with_extension("part");
+    let at = || format!("writing {}", path.display());
+    let mut file = File::create(&part).with_context(at)?;
+    file.write_all(text.as_bytes()).with_context(at)?;
+    file.sync_all().with_context(at)?;
+    fs::rename(&part, path).with_context(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn higgs() -> Profile {
+        Profile { name: "higgs".into(), ..Profile::live() }
+    }
+
+    #[test]
+    fn a_folder_is_made_once_and_keeps_its_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        assert!(DataFolder::open(&path).unwrap_err().to_string().contains("holds no data yet"));
+        drop(DataFolder::open_or_create(&path, &higgs()).unwrap());
+        assert_eq!(look(&path).unwrap(), Found::DataFolder);
+        assert_eq!(DataFolder::open(&path).unwrap().ours(&path).unwrap().profile().name, "higgs");
+        let error = DataFolder::open_or_create(&path, &Profile::live()).unwrap_err();
+        assert!(error.is::<crate::exit::WrongUse>() && error.to_string().contains("holds higgs data"), "{error}");
+    }
+
+    #[test]
+    fn something_else_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("thesis.tex"), "x").unwrap();
+        for error in [
+            DataFolder::open(dir.path()).unwrap_err(),
+            DataFolder::open_or_create(dir.path(), &higgs()).unwrap_err(),
+            look(&dir.path().join("thesis.tex")).unwrap_err(),
+        ] {
+            assert!(error.is::<crate::exit::WrongUse>(), "{error}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_second_opener_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = DataFolder::open_or_create(dir.path(), &higgs()).unwrap().ours(dir.path()).unwrap();
+        folder.announce(Some("127.0.0.1:9".into())).unwrap();
+        match DataFolder::open(dir.path()).unwrap() {
+            Opened::Held(holder) => {
+                assert_eq!(holder, Holder { pid: std::process::id(), address: Some("127.0.0.1:9".into()) });
+            }
+            Opened::Ours(_) => panic!("opened twice"),
+        }
+        drop(folder);
+        assert!(matches!(DataFolder::open(dir.path()).unwrap(), Opened::Ours(_)));
+    }
+
+    #[test]
+    fn a_broken_profile_names_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(PROFILE), "name = 3").unwrap();
+        assert!(format!("{:#}", DataFolder::open(dir.path()).unwrap_err()).contains(PROFILE));
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether a post may be shown to the viewer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use candidate_pipeline::{Budget, Hydrator, StageError};
+use foryou_types::PostId;
+
+use super::{CoreDataCandidateHydrator, all_well};
+use crate::candidate::{PostCandidate, Visibility};
+use crate::clients::{self, VisibilityFiltering, VisibilityRequest};
+use crate::query::ScoredPostsQuery;
+
+/// Fetches the visibility verdict of the few posts that were selected, each together with the posts it answers, reposts and
+/// quotes and those above it in its thread.
+pub struct VFCandidateHydrator {
+    visibility: Arc<dyn VisibilityFiltering>,
+}
+
+impl VFCandidateHydrator {
+    /// The component's name.
+    pub const NAME: &'static str = "VFCandidateHydrator";
+
+    /// From this service.
+    pub fn new(visibility: Arc<dyn VisibilityFiltering>) -> Self {
+        Self { visibility }
+    }
+}
+
+#[async_trait]
+impl Hydrator<ScoredPostsQuery, PostCandidate> for VFCandidateHydrator {
+    type Fields = Visibility;
+
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[CoreDataCandidateHydrator::NAME]
+    }
+
+    async fn hydrate(
+        &self,
+        query: &ScoredPostsQuery,
+        candidates: &[PostCandidate],
+        _: &Budget,
+    ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
+        let posts: Vec<_> = candidates
+            .iter()
+            .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
+            .collect();
+        let verdicts =
+            self.visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
+        Ok(all_well(clients::one_each(verdicts, posts.len())?.into_iter()))
+    }
+
+    fn update(&self, candidate: &mut PostCandidate, verdict: Visibility) {
+        candidate.visibility_reason = match verdict {
+            Visibility::Allow => None,
+            Visibility::Drop(reason) => Some(reason),
+        };
+        candidate.visibility_checked = true;
+    }
+}
+
+/// The other posts that are shown with a post, each once.
+fn related(candidate: &PostCandidate) -> Vec<PostId> {
+    let mut related = Vec::with_capacity(candidate.ancestors.len() + 3);
+    let shown = [candidate.retweeted_tweet_id, candidate.quoted_tweet_id, candidate.in_reply_to_tweet_id];
+    for post in shown.into_iter().flatten().chain(candidate.ancestors.iter().copied()) {
+        if post != candidate.tweet_id && !related.contains(&post) {
+            related.push(post);
+        }
+    }
+    related
+}

@@ -1,0 +1,135 @@
+//! Posts that are too old, or not written yet.
+
+use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
+use foryou_types::{IdForm, Namespace, PostId, TimeMs};
+
+use crate::candidate::PostCandidate;
+use crate::query::ScoredPostsQuery;
+
+/// Removes posts older than the profile's limit, posts from the future, and posts of unknown age.
+///
+/// A post's time is its `created_at`; only where that is missing it is read from the post's snowflake id. A post of exactly the
+/// limit's age stays. A repost's time is that of the repost.
+///
+/// Posts from the future are removed so that a request for a past moment (`--now`) does not show what came later;
+/// [`CLOCK_SKEW_MS`] of future is forgiven, since the writer's clock is not the reader's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AgeFilter;
+
+/// A post may be this far ahead of the request, in milliseconds.
+pub const CLOCK_SKEW_MS: i64 = 5_000;
+
+/// The moment Twitter's snowflake ids count from, Unix milliseconds.
+const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
+
+/// Worker and sequence bits below a snowflake's milliseconds.
+const SNOWFLAKE_SHIFT: u32 = 22;
+
+/// The time in a snowflake id; `None` for an id too small to hold one.
+///
+/// Any larger id gives some time. Of ids that are no snowflakes (random or hashed ones) all but about 1 in 25,000 give one outside
+/// a limit of two days, and so a post of unknown age.
+fn snowflake_time(id: PostId) -> Option<TimeMs> {
+    let ms = (id.0 >> SNOWFLAKE_SHIFT) as i64;
+    (ms > 0).then(|| TimeMs(SNOWFLAKE_EPOCH_MS + ms))
+}
+
+fn created_at(query: &ScoredPostsQuery, candidate: &PostCandidate) -> Option<TimeMs> {
+    // Numbers of a dictionary say nothing about time.
+    let numbers = query.profile.id_form(Namespace::Posts) != IdForm::Dictionary;
+    candidate.created_at.or_else(|| numbers.then(|| snowflake_time(candidate.tweet_id)).flatten())
+}
+
+impl Filter<ScoredPostsQuery, PostCandidate> for AgeFilter {
+    fn name(&self) -> &'static str {
+        "AgeFilter"
+    }
+
+    fn filter(
+        &self,
+        query: &ScoredPostsQuery,
+        candidates: &[PostCandidate],
+        keep: &mut KeepMask,
+        _: &Budget,
+    ) -> Result<(), StageError> {
+        let limit_ms = query.profile.limits.max_post_age_seconds.saturating_mul(1_000);
+        for (i, candidate) in candidates.iter().enumerate() {
+            let Some(at) = created_at(query, candidate) else {
+                keep.remove_because(i, || "of unknown age".to_owned());
+                continue;
+            };
+            let age_ms = query.now.since(at);
+            if age_ms > limit_ms {
+                keep.remove_because(i, || format!("posted at {at}, over {} s ago", limit_ms / 1_000));
+            } else if age_ms < -CLOCK_SKEW_MS {
+                keep.remove_because(i, || format!("posted at {at}, after the request"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filters::testing::{NOW, kept, post, query, query_over, reason};
+
+    const LIMIT_MS: i64 = 48 * 3_600_000;
+
+    fn aged(id: u64, age_ms: i64) -> PostCandidate {
+        PostCandidate { created_at: Some(NOW - age_ms), ..post(id) }
+    }
+
+    fn snowflake(at: TimeMs) -> u64 {
+        ((at.0 - SNOWFLAKE_EPOCH_MS) as u64) << SNOWFLAKE_SHIFT | 4_095
+    }
+
+    #[test]
+    fn both_edges_are_exact() {
+        let posts = [
+            aged(1, 0),
+            aged(2, LIMIT_MS),
+            aged(3, LIMIT_MS + 1),
+            aged(4, -CLOCK_SKEW_MS),
+            aged(5, -CLOCK_SKEW_MS - 1),
+            aged(6, i64::MAX),
+            aged(7, i64::MIN + 1),
+        ];
+        assert_eq!(kept(&AgeFilter, &query(), &posts), [1, 2, 4]);
+    }
+
+    #[test]
+    fn the_limit_is_the_profiles() {
+        let month = query_over(|p| p.limits.max_post_age_seconds = 30 * 86_400);
+        assert_eq!(kept(&AgeFilter, &month, &[aged(1, 29 * 86_400_000), aged(2, 31 * 86_400_000)]), [1]);
+        let forever = query_over(|p| p.limits.max_post_age_seconds = i64::MAX);
+        assert_eq!(kept(&AgeFilter, &forever, &[aged(1, NOW.0)]), [1]);
+    }
+
+    #[test]
+    fn snowflakes_hold_the_time_that_twitter_put_in() {
+        // Twitter's own example: 1541815603606036480 was posted on 28 June 2022 at 16:07:40.105 UTC.
+        assert_eq!(snowflake_time(PostId(1_541_815_603_606_036_480)), Some(TimeMs(1_656_432_460_105)));
+        assert_eq!(snowflake_time(PostId((1 << 22) - 1)), None);
+    }
+
+    #[test]
+    fn the_id_counts_only_where_the_time_is_missing() {
+        let untimed = |id| PostCandidate { created_at: None, ..post(id) };
+        let fresh = snowflake(NOW - 1_000);
+        let old = snowflake(NOW - LIMIT_MS - 1_000);
+        let posts = [untimed(fresh), untimed(old), untimed(42), untimed(snowflake(NOW + 3_600_000)), untimed(u64::MAX)];
+        assert_eq!(kept(&AgeFilter, &query(), &posts), [fresh]);
+        assert_eq!(kept(&AgeFilter, &query(), &[aged(old, 1_000), aged(fresh, LIMIT_MS + 1)]), [old]);
+        assert_eq!(reason(&AgeFilter, &query(), untimed(42)).as_deref(), Some("of unknown age"));
+
+        let named = query_over(|p| p.ids.posts = IdForm::Dictionary);
+        assert_eq!(kept(&AgeFilter, &named, &[untimed(fresh)]), [0u64; 0]);
+    }
+
+    #[test]
+    fn a_request_for_the_past_does_not_show_what_came_later() {
+        let past = ScoredPostsQuery { now: NOW - 3_600_000, ..query() };
+        assert_eq!(kept(&AgeFilter, &past, &[aged(1, 60_000), aged(2, 2 * 3_600_000)]), [2]);
+    }
+}

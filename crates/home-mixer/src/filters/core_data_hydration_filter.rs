@@ -1,0 +1,87 @@
+//! Posts of which too little is known to show them.
+
+use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
+use foryou_types::{Has, Profile};
+
+use crate::candidate::PostCandidate;
+use crate::query::ScoredPostsQuery;
+
+/// Removes posts without author or text where the profile says that the data has authors or text; in such data also posts whose
+/// core data was not found at all. Data that has neither loses nothing here.
+///
+/// Text of nothing but white space is no text. A repost has no text of its own: `CoreDataCandidateHydrator` gives it its
+/// original's, so a repost without text is one whose original is unknown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CoreDataHydrationFilter;
+
+fn missing(profile: &Profile, candidate: &PostCandidate) -> Option<&'static str> {
+    let (authors, text) = (profile.has(Has::Authors), profile.has(Has::Text));
+    if (authors || text) && !candidate.core_data {
+        Some("core data not found")
+    } else if authors && candidate.author_id.is_none() {
+        Some("no author")
+    } else if text && candidate.tweet_text.as_deref().is_none_or(|text| text.trim().is_empty()) {
+        Some("no text")
+    } else {
+        None
+    }
+}
+
+impl Filter<ScoredPostsQuery, PostCandidate> for CoreDataHydrationFilter {
+    fn name(&self) -> &'static str {
+        "CoreDataHydrationFilter"
+    }
+
+    fn filter(
+        &self,
+        query: &ScoredPostsQuery,
+        candidates: &[PostCandidate],
+        keep: &mut KeepMask,
+        _: &Budget,
+    ) -> Result<(), StageError> {
+        for (i, candidate) in candidates.iter().enumerate() {
+            if let Some(what) = missing(&query.profile, candidate) {
+                keep.remove_because(i, || what.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foryou_types::UserId;
+
+    use super::*;
+    use crate::filters::testing::{kept, post, query, query_over, reason, repost};
+
+    fn cases() -> Vec<PostCandidate> {
+        vec![
+            post(1),
+            PostCandidate { author_id: UserId::NONE, ..post(2) },
+            PostCandidate { tweet_text: None, ..post(3) },
+            PostCandidate { tweet_text: Some(" \n".into()), ..post(4) },
+            PostCandidate { core_data: false, ..post(5) },
+            PostCandidate { author_id: UserId::NONE, tweet_text: None, core_data: false, ..post(6) },
+            repost(7, 70, 71),
+            PostCandidate { tweet_text: None, ..repost(8, 80, 81) },
+        ]
+    }
+
+    #[test]
+    fn only_what_the_profile_says_exists_is_asked_for() {
+        let with = |has: &[Has]| kept(&CoreDataHydrationFilter, &query_over(|p| p.has = has.to_vec()), &cases());
+        assert_eq!(with(&[Has::Authors, Has::Text]), [1, 7]);
+        assert_eq!(with(&[Has::Authors]), [1, 3, 4, 7, 8]);
+        assert_eq!(with(&[Has::Text]), [1, 2, 7]);
+        assert_eq!(with(&[Has::Graph, Has::Media]), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn the_reason_names_what_is_missing() {
+        let why = |i: usize| reason(&CoreDataHydrationFilter, &query(), cases().remove(i));
+        assert_eq!(why(1).as_deref(), Some("no author"));
+        assert_eq!(why(2).as_deref(), Some("no text"));
+        assert_eq!(why(4).as_deref(), Some("core data not found"));
+    }
+}

@@ -1,0 +1,65 @@
+//! Stages 4 and 8: which posts the viewer must not meet, one filter per file.
+//!
+//! Before scoring, in order: [`DropDuplicatesFilter`], [`CoreDataHydrationFilter`], [`AgeFilter`], [`SelfTweetFilter`],
+//! [`OutOfNetworkRetweetReplyFilter`], [`RetweetDeduplicationFilter`], [`IneligibleSubscriptionFilter`],
+//! [`PreviouslySeenPostsFilter`], [`PreviouslyServedPostsFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`],
+//! [`VideoFilter`], [`TopicFilter`]. After selection: [`VFFilter`], [`DedupConversationFilter`].
+//!
+//! [`IneligibleSubscriptionFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`] and, for out-of-network posts,
+//! [`VFFilter`] fail closed: a viewer must not meet someone they blocked because a service was down. User features that could
+//! not be fetched are a failure of the first three. All others fail open.
+
+use candidate_pipeline::StageError;
+use foryou_types::PostId;
+
+use crate::candidate::PostCandidate;
+use crate::query::{ScoredPostsQuery, UserFeatures};
+
+pub mod age_filter;
+pub mod author_socialgraph_filter;
+pub mod core_data_hydration_filter;
+pub mod dedup_conversation_filter;
+pub mod drop_duplicates_filter;
+pub mod ineligible_subscription_filter;
+pub mod keyword_matcher;
+pub mod muted_keyword_filter;
+pub mod out_of_network_retweet_reply_filter;
+pub mod previously_seen_posts_filter;
+pub mod previously_served_posts_filter;
+pub mod retweet_deduplication_filter;
+pub mod self_tweet_filter;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod topic_filter;
+pub mod vf_filter;
+pub mod video_filter;
+mod word_scan;
+
+pub use age_filter::AgeFilter;
+pub use author_socialgraph_filter::AuthorSocialgraphFilter;
+pub use core_data_hydration_filter::CoreDataHydrationFilter;
+pub use dedup_conversation_filter::DedupConversationFilter;
+pub use drop_duplicates_filter::DropDuplicatesFilter;
+pub use ineligible_subscription_filter::IneligibleSubscriptionFilter;
+pub use muted_keyword_filter::MutedKeywordFilter;
+pub use out_of_network_retweet_reply_filter::OutOfNetworkRetweetReplyFilter;
+pub use previously_seen_posts_filter::PreviouslySeenPostsFilter;
+pub use previously_served_posts_filter::PreviouslyServedPostsFilter;
+pub use retweet_deduplication_filter::RetweetDeduplicationFilter;
+pub use self_tweet_filter::SelfTweetFilter;
+pub use topic_filter::TopicFilter;
+pub use vf_filter::VFFilter;
+pub use video_filter::VideoFilter;
+
+/// The viewer's features, or the failure of a filter that cannot do without them.
+fn user_features(query: &ScoredPostsQuery) -> Result<&UserFeatures, StageError> {
+    query.user_features.as_deref().ok_or_else(|| StageError::failed("the viewer's features were not fetched"))
+}
+
+/// The posts by which a viewer may know a candidate already: itself, the post it reposts, the post it answers.
+fn related_ids(candidate: &PostCandidate) -> impl Iterator<Item = PostId> {
+    [Some(candidate.tweet_id), candidate.retweeted_tweet_id, candidate.in_reply_to_tweet_id]
+        .into_iter()
+        .flatten()
+        .filter(|id| id.is_some())
+}

@@ -1,0 +1,42 @@
+//! Out-of-network posts, found for this viewer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use candidate_pipeline::{Budget, Source, StageError};
+use foryou_types::seams::Retrieval;
+
+use crate::candidate::{PostCandidate, ServedType};
+use crate::query::ScoredPostsQuery;
+
+/// Asks Phoenix retrieval with the viewer's history. Off when only in-network posts are wanted, and for a viewer without
+/// history, of whom retrieval knows nothing ([`super::PopularSource`] stands in).
+pub struct PhoenixSource {
+    retrieval: Arc<dyn Retrieval>,
+    max_results: usize,
+}
+
+impl PhoenixSource {
+    /// The component's name.
+    pub const NAME: &'static str = "PhoenixSource";
+
+    /// At most `max_results` posts.
+    pub fn new(retrieval: Arc<dyn Retrieval>, max_results: usize) -> Self {
+        Self { retrieval, max_results }
+    }
+}
+
+#[async_trait]
+impl Source<ScoredPostsQuery, PostCandidate> for PhoenixSource {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn enable(&self, query: &ScoredPostsQuery) -> bool {
+        !query.in_network_only && query.has_history()
+    }
+
+    async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
+        super::retrieve(&self.retrieval, query, self.max_results, ServedType::PhoenixRetrieval).await
+    }
+}

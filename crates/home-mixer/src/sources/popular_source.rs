@@ -1,0 +1,42 @@
+//! What is popular now, for viewers of whom nothing is known.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use candidate_pipeline::{Budget, Source, StageError};
+use foryou_types::seams::Retrieval;
+
+use crate::candidate::{PostCandidate, ServedType};
+use crate::query::ScoredPostsQuery;
+
+/// Gives a viewer without history the most popular posts, so that a new viewer's feed is never empty. A viewer whose history
+/// could not be fetched is one of them for this request. Off when only in-network posts are wanted.
+pub struct PopularSource {
+    popular: Arc<dyn Retrieval>,
+    max_results: usize,
+}
+
+impl PopularSource {
+    /// The component's name.
+    pub const NAME: &'static str = "PopularSource";
+
+    /// At most `max_results` posts.
+    pub fn new(popular: Arc<dyn Retrieval>, max_results: usize) -> Self {
+        Self { popular, max_results }
+    }
+}
+
+#[async_trait]
+impl Source<ScoredPostsQuery, PostCandidate> for PopularSource {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn enable(&self, query: &ScoredPostsQuery) -> bool {
+        !query.in_network_only && !query.has_history()
+    }
+
+    async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
+        super::retrieve(&self.popular, query, self.max_results, ServedType::Popular).await
+    }
+}

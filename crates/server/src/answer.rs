@@ -1,0 +1,153 @@
+//! The feed as callers read it: the same keys over REST and on the command line.
+
+use std::collections::BTreeMap;
+
+use foryou_types::{ActionKind, ClockKind, PostId};
+use home_mixer::FeedResult;
+use home_mixer::candidate::PostCandidate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+
+/// A served feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FeedAnswer {
+    /// Whose feed.
+    pub viewer: String,
+    /// The posts, best first.
+    pub feed: Vec<FeedPost>,
+    /// The model version that ranked; `null` for the popularity prior.
+    pub model: Option<String>,
+    /// `model`, or `popularity_prior` where no model is promoted or the viewer has no history.
+    pub ranked_by: String,
+    /// The clock used.
+    pub clock: ClockUsed,
+    /// What did not work; empty when all is well.
+    pub degraded: Vec<Degraded>,
+    /// Milliseconds per stage.
+    pub timings_ms: BTreeMap<String, f64>,
+    /// Candidates after each stage.
+    pub candidates: BTreeMap<String, usize>,
+    /// The request, for `GET /v1/requests/{id}`.
+    pub request_id: String,
+    /// Give it back for the next page; `null` when there is none.
+    pub next_cursor: Option<String>,
+}
+
+/// The clock of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClockUsed {
+    /// `wall`, `log` (the newest imported event), or `request` (the caller said).
+    pub kind: String,
+    /// Its now, Unix milliseconds.
+    pub now: i64,
+}
+
+/// A component that did not do its work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Degraded {
+    /// Which.
+    pub component: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One post of a feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FeedPost {
+    /// Place, from 1.
+    pub rank: usize,
+    /// The post.
+    pub post_id: String,
+    /// Its author; `null` in sets without authors.
+    pub author_id: Option<String>,
+    /// The name of its author.
+    pub author: Option<String>,
+    /// The final score.
+    pub score: f64,
+    /// Σ w·p, before multipliers and offset.
+    pub weighted_score: f64,
+    /// Whether the viewer follows its author.
+    pub in_network: bool,
+    /// The source that gave it.
+    pub source: String,
+    /// Probability by action.
+    pub probabilities: BTreeMap<String, f64>,
+    /// Expected seconds of attention; `null` where the action set has no such head.
+    pub dwell_time: Option<f64>,
+    /// Its text; `null` in sets without text.
+    pub text: Option<String>,
+    /// When it was posted, Unix milliseconds.
+    pub created_at: Option<i64>,
+    /// The post it answers.
+    pub in_reply_to: Option<String>,
+    /// The post it reposts.
+    pub repost_of: Option<String>,
+    /// The post it quotes.
+    pub quotes: Option<String>,
+    /// Length of its video, in milliseconds.
+    pub video_duration_ms: Option<i32>,
+}
+
+impl FeedAnswer {
+    /// The answer for a result. `paged` are the ids that earlier pages served.
+    pub fn new(app: &App, result: &FeedResult, paged: &[PostId], said_now: bool) -> Self {
+        let ids = app.ids();
+        let page: Vec<_> = result.posts.iter().map(|p| p.tweet_id).collect();
+        let kind = match app.profile.clock {
+            _ if said_now => "request",
+            ClockKind::Wall => "wall",
+            ClockKind::Log => "log",
+        };
+        Self {
+            viewer: ids.print_user(result.viewer).unwrap_or_default(),
+            feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
+            model: result.model.as_deref().map(str::to_owned),
+            ranked_by: if result.used_prior { "popularity_prior" } else { "model" }.to_owned(),
+            clock: ClockUsed { kind: kind.to_owned(), now: result.now.0 },
+            degraded: result
+                .degraded
+                .iter()
+                .map(|d| Degraded { component: d.component.to_string(), reason: d.reason.clone() })
+                .collect(),
+            timings_ms: result.timings_ms.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+            candidates: result.sizes.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+            request_id: result.request_id.clone(),
+            next_cursor: (!page.is_empty()).then(|| crate::cursor::encode(paged, &page)),
+        }
+    }
+}
+
+fn feed_post(app: &App, rank: usize, post: &PostCandidate) -> FeedPost {
+    let ids = app.ids();
+    let heads = post.heads.as_deref().unwrap_or_default();
+    let mut probabilities = BTreeMap::new();
+    let mut dwell_time = None;
+    for ((_, action), &head) in app.profile.action_set.iter().zip(heads) {
+        match action.kind {
+            ActionKind::Discrete => {
+                probabilities.insert(action.name.clone(), head);
+            }
+            ActionKind::Continuous => dwell_time = Some(head),
+        }
+    }
+    FeedPost {
+        rank,
+        post_id: ids.print_post(post.tweet_id),
+        author_id: ids.print_user(post.author_id),
+        author: post.author_screen_name.as_deref().map(str::to_owned),
+        score: post.score.unwrap_or_default(),
+        weighted_score: post.weighted_score.unwrap_or_default(),
+        in_network: post.in_network.unwrap_or_default(),
+        source: post.served_type.map_or("unknown", |s| s.as_str()).to_owned(),
+        probabilities,
+        dwell_time,
+        text: post.tweet_text.as_deref().map(str::to_owned),
+        created_at: post.created_at.map(|t| t.0),
+        in_reply_to: post.in_reply_to_tweet_id.map(|id| ids.print_post(id)),
+        repost_of: post.retweeted_tweet_id.map(|id| ids.print_post(id)),
+        quotes: post.quoted_tweet_id.map(|id| ids.print_post(id)),
+        video_duration_ms: post.video_duration_ms,
+    }
+}

@@ -1,0 +1,199 @@
+//! The parts of one data folder, and the two things every transport asks of them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event_log::json::EventDecoder;
+use event_log::{Event, EventBody, EventLog};
+use foryou_types::{Clock, Profile, UserId};
+use home_mixer::{Degradation, FeedOptions, FeedResult, HomeMixer};
+use serde::Serialize;
+use state_store::{Ingestor, StateStore};
+use utoipa::ToSchema;
+
+use crate::answer::FeedAnswer;
+use crate::ids::Ids;
+use crate::own_writes::OwnWrites;
+use crate::problem::Problem;
+use crate::request::FeedRequest;
+
+/// Events of one `POST /v1/events` at most.
+pub const MAX_EVENTS: usize = 10_000;
+/// How long a feed waits for the viewer's own last write.
+const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
+
+/// Something that follows the log and is asked how far it has come.
+pub trait Follower: Send + Sync {
+    /// Its name in `degraded`.
+    fn name(&self) -> &'static str;
+    /// Waits until everything before `next_seq` is applied, at most `timeout`; says whether it is.
+    fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool;
+    /// Whether it is ready to serve.
+    fn ready(&self) -> bool;
+}
+
+/// The parts of one data folder.
+pub struct App {
+    /// What the data is.
+    pub profile: Arc<Profile>,
+    /// The log, which also keeps the dictionary of string ids.
+    pub log: Arc<dyn EventLog>,
+    /// The projections.
+    pub state: Arc<StateStore>,
+    /// Takes events in.
+    pub ingestor: Arc<Ingestor>,
+    /// The pipeline.
+    pub mixer: Arc<HomeMixer>,
+    /// The folder's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Thunder, and whatever else must have read a viewer's own writes.
+    pub followers: Vec<Arc<dyn Follower>>,
+    /// Renders the metrics, where a recorder is installed.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    own_writes: OwnWrites,
+}
+
+/// An event that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Rejected {
+    /// Its place in the request.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of the events of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AppendOutcome {
+    /// Events taken.
+    pub accepted: usize,
+    /// Events that were there already (same `id`).
+    pub duplicates: usize,
+    /// Events not taken.
+    pub rejected: Vec<Rejected>,
+    /// The end of the log after them.
+    pub offset: u64,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        profile: Arc<Profile>,
+        log: Arc<dyn EventLog>,
+        state: Arc<StateStore>,
+        ingestor: Arc<Ingestor>,
+        mixer: Arc<HomeMixer>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (followers, own_writes) = (Vec::new(), OwnWrites::default());
+        Self { profile, log, state, ingestor, mixer, clock, followers, metrics: None, own_writes }
+    }
+
+    /// Adds a part that must have read a viewer's own writes before their feed.
+    #[must_use]
+    pub fn following(mut self, follower: Arc<dyn Follower>) -> Self {
+        self.followers.push(follower);
+        self
+    }
+
+    /// Adds the renderer of `/metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Arc::new(render));
+        self
+    }
+
+    /// Reads and prints this folder's ids.
+    pub fn ids(&self) -> Ids<'_> {
+        Ids::new(&self.profile, &*self.log)
+    }
+
+    /// What is not ready yet, `None` when all is.
+    pub fn not_ready(&self) -> Option<&'static str> {
+        self.followers.iter().find(|f| !f.ready()).map(|f| f.name())
+    }
+
+    /// One feed.
+    pub async fn feed(self: &Arc<Self>, request: FeedRequest, deadline: Option<Instant>) -> Result<FeedAnswer, Problem> {
+        let said_now = request.now.is_some();
+        let record = request.record.unwrap_or(true);
+        let earlier = request.cursor.as_deref().map(crate::cursor::decode).transpose()?.unwrap_or_default();
+        let query = request.into_query(self)?;
+        let late = self.wait_for_own_writes(query.user_id).await;
+        let options = FeedOptions { explain: false, record, deadline };
+        let mut result: FeedResult = self.mixer.scored_posts(query, options).await?;
+        result.degraded.extend(late);
+        Ok(FeedAnswer::new(self, &result, &earlier, said_now))
+    }
+
+    async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degradation> {
+        let needed = self.own_writes.needed(user)?;
+        let app = Arc::clone(self);
+        let late = tokio::task::spawn_blocking(move || {
+            let until = Instant::now() + OWN_WRITE_WAIT;
+            let late =
+                |f: &&Arc<dyn Follower>| !f.wait_applied(needed, until.saturating_duration_since(Instant::now()));
+            app.followers.iter().find(late).map(|f| f.name())
+        })
+        .await
+        .unwrap_or(Some("read_your_own_writes"))?;
+        let reason = format!("has not read the viewer's own last event after {} ms", OWN_WRITE_WAIT.as_millis());
+        Some(Degradation { component: late, reason })
+    }
+
+    /// Takes events in their JSON form, each wholly or not at all; the good ones of a batch are kept.
+    pub async fn append(self: &Arc<Self>, events: Vec<String>) -> Result<AppendOutcome, Problem> {
+        if events.len() > MAX_EVENTS {
+            return Err(Problem::too_large(format!("{} events: send at most {MAX_EVENTS} at once", events.len())));
+        }
+        let app = Arc::clone(self);
+        tokio::task::spawn_blocking(move || app.append_blocking(&events))
+            .await
+            .map_err(|e| Problem::internal(format!("appending: {e}")))?
+    }
+
+    fn append_blocking(&self, events: &[String]) -> Result<AppendOutcome, Problem> {
+        let mut decoder = EventDecoder::new(&self.profile, &*self.log, self.clock.now());
+        let mut rejected = Vec::new();
+        let mut good: Vec<(usize, Event)> = Vec::with_capacity(events.len());
+        for (index, text) in events.iter().enumerate() {
+            match decoder.decode(text) {
+                Ok(event) => good.push((index, event)),
+                Err(error) => rejected.push(Rejected { index, reason: error.to_string() }),
+            }
+        }
+        let mut batch = decoder.take_new_names();
+        let names = batch.len();
+        let writers: Vec<_> = good.iter().filter_map(|(_, e)| writer(&e.body)).collect();
+        let places: Vec<_> = good.iter().map(|(index, _)| *index).collect();
+        batch.extend(good.into_iter().map(|(_, event)| event));
+        let outcome = self.ingestor.submit(batch).map_err(|e| Problem::unavailable(e.to_string()))?;
+        rejected.extend(
+            outcome.rejected.into_iter().map(|r| Rejected { index: places[r.index - names], reason: r.reason }),
+        );
+        rejected.sort_by_key(|r| r.index);
+        for user in writers {
+            self.own_writes.wrote(user, outcome.position.next_seq);
+        }
+        let accepted = outcome.accepted - names.min(outcome.accepted);
+        Ok(AppendOutcome {
+            accepted,
+            duplicates: outcome.duplicates.len(),
+            rejected,
+            offset: outcome.position.next_seq,
+        })
+    }
+}
+
+/// Who will expect to see the event in their next feed.
+fn writer(body: &EventBody) -> Option<UserId> {
+    match body {
+        EventBody::Post(post) => post.author_id.some(),
+        EventBody::Edge(edge) => Some(edge.user_id),
+        EventBody::MuteKeyword { user_id, .. } => Some(*user_id),
+        EventBody::Profile(profile) => Some(profile.user_id),
+        EventBody::Action(action) => Some(action.user_id),
+        EventBody::Impression(impression) => Some(impression.user_id),
+        _ => None,
+    }
+}

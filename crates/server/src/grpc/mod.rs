@@ -1,0 +1,9 @@
+//! The gRPC services of the feed and of events.
+
+mod deadline;
+mod event_json;
+mod events;
+mod scored_posts;
+
+pub use events::EventsGrpc;
+pub use scored_posts::ScoredPostsGrpc;

@@ -1,0 +1,44 @@
+//! Both transports on one listener.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use foryou_proto::FILE_DESCRIPTOR_SET;
+use foryou_proto::v1::event_service_server::EventServiceServer;
+use foryou_proto::v1::scored_posts_service_server::ScoredPostsServiceServer;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::grpc::{EventsGrpc, ScoredPostsGrpc};
+use crate::problem::Problem;
+use crate::rest;
+
+/// REST, gRPC, health and reflection in one router. `more` adds further gRPC services (Thunder's).
+pub async fn router(app: Arc<App>, more: impl FnOnce(Routes) -> Routes) -> Result<axum::Router, tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<ScoredPostsServiceServer<ScoredPostsGrpc>>().await;
+    health.set_serving::<EventServiceServer<EventsGrpc>>().await;
+    let reflection =
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    let routes = Routes::from(rest::routes(app.clone()))
+        .add_service(
+            ScoredPostsServiceServer::new(ScoredPostsGrpc(app.clone())).max_decoding_message_size(rest::MAX_BODY),
+        )
+        .add_service(EventServiceServer::new(EventsGrpc(app)).max_decoding_message_size(rest::MAX_BODY))
+        .add_service(health_service)
+        .add_service(reflection.build_v1()?);
+    Ok(more(routes).into_axum_router().layer(CatchPanicLayer::custom(|_| {
+        axum::response::IntoResponse::into_response(Problem::internal("the request hit a fault of the service"))
+    })))
+}
+
+/// Serves until `shutdown` is ready, then lets the requests under way finish.
+pub async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}

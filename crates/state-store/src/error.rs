@@ -1,0 +1,94 @@
+//! What can go wrong with the state.
+
+use event_log::LogError;
+use thiserror::Error;
+
+/// The state cannot be read or written.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// The folder is open elsewhere.
+    #[error("state {path} is in use by another process: stop it, or ask it instead")]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+    /// The file system refused.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The storage engine failed.
+    #[error("state {path}, table {table}: {source}")]
+    Storage {
+        /// The folder.
+        path: String,
+        /// The table that was read or written.
+        table: &'static str,
+        /// What the engine says.
+        source: fjall::Error,
+    },
+    /// The state holds something that this version did not write. It is rebuilt at the next start.
+    #[error("state {path}, table {table}: {problem}; it is rebuilt from the log at the next start")]
+    Corrupt {
+        /// The folder.
+        path: String,
+        /// The table.
+        table: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An earlier write failed, so the state follows the log no more until it is opened again.
+    #[error("state {path} stopped after a failed write: start again once its cause is gone")]
+    Stopped {
+        /// The folder.
+        path: String,
+    },
+    /// Records were given that do not follow the ones applied.
+    #[error("state {path} is at event {expected}, it cannot go on with event {found}")]
+    Gap {
+        /// The folder.
+        path: String,
+        /// The event that is next.
+        expected: u64,
+        /// The event that was given.
+        found: u64,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl StateError {
+    /// Whether throwing the state away and reading the log again can help.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Storage { source, .. } => engine_damage(source),
+            Self::InUse { .. } | Self::Io { .. } | Self::Stopped { .. } | Self::Gap { .. } | Self::Log(_) => false,
+        }
+    }
+}
+
+/// Tells damaged files from a machine that cannot serve them now (full, read-only, no permission): the latter must never cost
+/// the state.
+fn engine_damage(error: &fjall::Error) -> bool {
+    use std::io::ErrorKind::{
+        NotFound, OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof, WriteZero,
+    };
+    let io = |e: &std::io::Error| match e.kind() {
+        PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded | OutOfMemory | WriteZero => false,
+        NotFound | UnexpectedEof => true,
+        // EMFILE and its like have no kind of their own; what does not come from the system comes from a decoder.
+        _ => e.raw_os_error().is_none(),
+    };
+    match error {
+        fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e)) => io(e),
+        fjall::Error::Poisoned | fjall::Error::Locked => false,
+        _ => true,
+    }
+}

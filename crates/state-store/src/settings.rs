@@ -1,0 +1,49 @@
+//! What of the profile the projections depend on.
+
+use foryou_types::{ActionIndex, ActionSet, HalfLife, Has, Profile};
+
+/// The profile's part in the projections.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The actions.
+    pub(crate) actions: ActionSet,
+    /// The continuous head that dwell adds to.
+    pub(crate) dwell_head: Option<ActionIndex>,
+    /// Fading of the counts.
+    pub(crate) half_life: HalfLife,
+    /// The half-life in milliseconds.
+    pub(crate) half_life_ms: i64,
+    /// Whether each post's own impressions are recorded. Where not, the active viewers stand for them.
+    pub(crate) has_impressions: bool,
+    /// Posts older than the newest event by more than this (ms) are not kept in memory.
+    pub(crate) retention_ms: i64,
+}
+
+impl Settings {
+    /// Live events may be ahead of a folder's clock by an hour, so the newest event may be ahead of "now": posts are kept in
+    /// memory that much longer than the age filter needs, and an hour more.
+    const RETENTION_SLACK_MS: i64 = 2 * 3_600_000;
+
+    pub(crate) fn of(profile: &Profile) -> Self {
+        let ms = |seconds: i64| seconds.saturating_mul(1_000);
+        Self {
+            actions: profile.action_set.clone(),
+            dwell_head: profile.action_set.dwell_time(),
+            half_life: HalfLife::seconds(profile.prior_half_life_seconds),
+            half_life_ms: ms(profile.prior_half_life_seconds),
+            has_impressions: profile.has(Has::Impressions),
+            retention_ms: ms(profile.limits.max_post_age_seconds).saturating_add(Self::RETENTION_SLACK_MS),
+        }
+    }
+
+    /// What a stored state was computed with: one computed with anything else is rebuilt. `schema` is the version of the layout.
+    pub(crate) fn fingerprint(&self, schema: u32) -> String {
+        format!(
+            "schema {schema}, {} actions, dwell head {:?}, half-life {} ms, impressions {}",
+            self.actions.len(),
+            self.dwell_head,
+            self.half_life_ms,
+            self.has_impressions
+        )
+    }
+}
