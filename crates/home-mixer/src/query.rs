@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::bloom::ImpressionBloomFilterEntry;
 use crate::notes::RequestNotes;
+use crate::own_writes::OwnWrite;
 
 /// A request for scored posts. The first block is the caller's; the second is filled by the query hydrators, each field by
 /// the component its comment names.
@@ -50,6 +51,8 @@ pub struct ScoredPostsQuery {
     pub record: bool,
     /// What components say that fits neither query nor candidate.
     pub notes: Arc<RequestNotes>,
+    /// Held while the feed's record is under way, so that the viewer's next request can wait for it.
+    pub(crate) own_write: Option<Arc<OwnWrite>>,
 
     /// The viewer's history, windowed (`UserActionSeqQueryHydrator`). `None`: not fetched.
     pub user_action_sequence: Option<Arc<UserActionSequence>>,
@@ -122,6 +125,7 @@ impl ScoredPostsQuery {
             profile,
             record: false,
             notes: Arc::default(),
+            own_write: None,
             user_action_sequence: None,
             user_features: None,
             history: None,

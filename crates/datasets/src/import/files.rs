@@ -74,7 +74,9 @@ impl SetFile {
         meter.total.set(file.metadata().map_err(io_error)?.len());
         meter.read.set(0);
         let file = BufReader::with_capacity(BUFFER, Metered { file, read: Rc::clone(&meter.read) });
-        Ok(Unpacked::Read(match Packing::of(&self.path) {
+        // Reading the first bytes can fail for a damaged file as any later byte can: that is the reader's to meet, not an
+        // error of opening.
+        let answer = match Packing::of(&self.path) {
             Packing::Plain => read(&mut { file })?,
             Packing::Gzip => read(&mut flate2::bufread::MultiGzDecoder::new(file))?,
             Packing::Zstd => {
@@ -86,7 +88,9 @@ impl SetFile {
                 // The directory of an archive stands at its end: a truncated one has none, and nothing of it can be read.
                 let mut archive = match zip::ZipArchive::new(file) {
                     Ok(archive) if archive.len() == 1 => archive,
-                    Ok(archive) => return Ok(Unpacked::Broken(format!("it holds {} files instead of one", archive.len()))),
+                    Ok(archive) => {
+                        return Ok(Unpacked::Broken(format!("it holds {} files instead of one", archive.len())));
+                    }
                     Err(error) => return Ok(Unpacked::Broken(error.to_string())),
                 };
                 let mut entry = match archive.by_index(0) {
@@ -95,7 +99,8 @@ impl SetFile {
                 };
                 read(&mut entry)?
             }
-        }))
+        };
+        Ok(Unpacked::Read(answer))
     }
 
     /// The delimiter of a table, by the file's name.

@@ -28,6 +28,11 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// Bytes of the row in memory.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The row's text, without its line end; or why it has none.
     pub(super) fn text(&self) -> Result<&'a str, String> {
         if let Some(fault) = self.fault {

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use event_log::{Event, EventBody};
-use foryou_types::{Names, Namespace};
-use rustc_hash::{FxHashMap, FxHashSet};
+use event_log::{AppendError, Event, EventLog};
+use foryou_types::Names;
 
 /// A failure of a sink, in its own words.
 pub type SinkError = Box<dyn Error + Send + Sync>;
@@ -24,94 +23,45 @@ pub struct SinkOutcome {
 pub trait ImportSink {
     /// Takes a batch of events. What is taken is taken at once: after a crash all of it is there or none. The batch's
     /// [`event_log::ImportProgress`] events are never refused.
-    fn submit(&mut self, events: Vec<Event>) -> Result<SinkOutcome, SinkError>;
+    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError>;
 
     /// Hashes of the rows that `role` of a set of `kind` has in the log, by row
-    /// ([`event_log::EventLog::import_progress`]).
+    /// ([`EventLog::import_progress`]).
     fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError>;
 
     /// The dictionary of string ids, with every name submitted so far.
     fn names(&self) -> &dyn Names;
 }
 
-/// A sink that keeps everything in memory: for tests, and to look at a set without a data folder.
-#[derive(Debug, Default)]
-pub struct MemorySink {
-    events: Vec<Event>,
-    batches: usize,
-    ids: FxHashSet<String>,
-    progress: FxHashMap<(String, String), Vec<u32>>,
-    names: MemoryNames,
-}
+/// A bare log as a sink, without the checks that a data folder's ingestion makes: for tests, and to turn a set into a log
+/// ([`event_log::MemoryLog`]) without projections.
+#[derive(Clone, Copy)]
+pub struct LogSink<'a, L>(pub &'a L);
 
-/// The dictionary of a [`MemorySink`].
-#[derive(Debug, Default)]
-struct MemoryNames {
-    by_name: FxHashMap<(bool, String), u64>,
-    by_id: FxHashMap<(bool, u64), String>,
-}
-
-impl Names for MemoryNames {
-    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
-        self.by_name.get(&(namespace == Namespace::Posts, name.to_owned())).copied()
-    }
-
-    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
-        self.by_id.get(&(namespace == Namespace::Posts, id)).cloned()
-    }
-}
-
-impl MemorySink {
-    /// Every event taken, in order, without marks of progress.
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
-    /// Number of batches taken.
-    pub const fn batches(&self) -> usize {
-        self.batches
-    }
-}
-
-impl ImportSink for MemorySink {
-    fn submit(&mut self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
-        self.batches += 1;
-        let mut outcome = SinkOutcome::default();
-        for (place, event) in events.into_iter().enumerate() {
-            if let Some(id) = &event.id
-                && !self.ids.insert(id.clone())
-            {
-                outcome.duplicates.push(place);
-                continue;
-            }
-            match &event.body {
-                EventBody::ImportProgress(mark) => {
-                    let rows = self.progress.entry((mark.kind.clone(), mark.role.clone())).or_default();
-                    if rows.len() as u64 != mark.first_row {
-                        return Err(format!("{} has {} rows, not {}", mark.role, rows.len(), mark.first_row).into());
-                    }
-                    rows.extend(&mark.row_hashes);
-                    outcome.accepted += 1;
-                    continue;
+impl<L: EventLog> ImportSink for LogSink<'_, L> {
+    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+        // The log takes a batch wholly or names one event it cannot store: that one is left out, and the rest tried again.
+        let mut rejected = Vec::new();
+        let mut left: Vec<(usize, Event)> = events.into_iter().enumerate().collect();
+        loop {
+            match self.0.append(left.iter().map(|(_, event)| event.clone()).collect()) {
+                Ok(appended) => {
+                    let duplicates = appended.duplicates.iter().filter_map(|&i| Some(left.get(i)?.0)).collect();
+                    return Ok(SinkOutcome { accepted: appended.accepted, duplicates, rejected });
                 }
-                EventBody::Name { namespace, id, name } => {
-                    let posts = *namespace == Namespace::Posts;
-                    self.names.by_name.insert((posts, name.clone()), *id);
-                    self.names.by_id.insert((posts, *id), name.clone());
+                Err(AppendError::Event { index, reason }) if index < left.len() => {
+                    rejected.push((left.remove(index).0, reason));
                 }
-                _ => {}
+                Err(error) => return Err(error.into()),
             }
-            outcome.accepted += 1;
-            self.events.push(event);
         }
-        Ok(outcome)
     }
 
     fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError> {
-        Ok(self.progress.get(&(kind.to_owned(), role.to_owned())).cloned().unwrap_or_default())
+        Ok(self.0.import_progress(kind, role)?)
     }
 
     fn names(&self) -> &dyn Names {
-        &self.names
+        self.0
     }
 }

@@ -46,8 +46,8 @@ pub(crate) struct SegmentHeader {
 pub(crate) enum HeaderFault {
     /// Cut or overwritten.
     Damaged,
-    /// Whole, but written by a newer version.
-    Newer(u16),
+    /// Whole, but in another format than `log.toml` says.
+    Format(u16),
 }
 
 impl SegmentHeader {
@@ -106,16 +106,16 @@ impl SegmentHeader {
         let all = Self::bytes(layout);
         let (content, check) = bytes.get(..all).ok_or(HeaderFault::Damaged)?.split_at(all - 8);
         if xxh3_64(content).to_le_bytes() != check {
-            // Another format may have another length; its magic and version stand where ours do.
-            return match bytes {
-                [m @ .., _, _] if m.starts_with(&MAGIC) => Err(newer_or_damaged(bytes)),
-                _ => Err(HeaderFault::Damaged),
-            };
+            return Err(HeaderFault::Damaged);
         }
         let words: Vec<u64> = content[16..]
             .chunks_exact(8)
             .map(|word| word.try_into().map_or(0, u64::from_le_bytes))
             .collect();
+        let format = u16::from_le_bytes([content[8], content[9]]);
+        if content.starts_with(&MAGIC) && format != FORMAT {
+            return Err(HeaderFault::Format(format));
+        }
         let same_layout = content[10..12] == layout.keyed_partitions().to_le_bytes();
         match words.as_slice() {
             [next_seq, check, previous_bytes, imported, newest, ends @ ..]
@@ -132,12 +132,6 @@ impl SegmentHeader {
             _ => Err(HeaderFault::Damaged),
         }
     }
-}
-
-/// A newer format is told from damage by its version being the next few, not any number.
-fn newer_or_damaged(bytes: &[u8]) -> HeaderFault {
-    let version = u16::from_le_bytes([bytes[8], bytes[9]]);
-    if version > FORMAT && version < FORMAT + 100 { HeaderFault::Newer(version) } else { HeaderFault::Damaged }
 }
 
 #[cfg(test)]

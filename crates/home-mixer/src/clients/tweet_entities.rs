@@ -11,7 +11,7 @@ use foryou_types::{PostId, TimeMs, UserId};
 pub struct CoreData {
     /// Who posted it.
     pub author_id: UserId,
-    /// Its text (with its title in front, where it has one).
+    /// Its text (with its title in front, where it has one); of a repost without words of its own, the original's.
     pub text: Option<Arc<str>>,
     /// When it was posted.
     pub created_at: TimeMs,
@@ -19,6 +19,8 @@ pub struct CoreData {
     pub in_reply_to: Option<PostId>,
     /// The post it reposts.
     pub reposted: Option<(PostId, UserId)>,
+    /// When the post it reposts was posted, where that is known.
+    pub reposted_created_at: Option<TimeMs>,
     /// The post it quotes.
     pub quoted: Option<(PostId, UserId)>,
     /// The posts above it in its thread, nearest first.

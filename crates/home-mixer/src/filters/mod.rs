@@ -21,7 +21,7 @@ pub mod core_data_hydration_filter;
 pub mod dedup_conversation_filter;
 pub mod drop_duplicates_filter;
 pub mod ineligible_subscription_filter;
-pub mod keyword_matcher;
+mod keyword_matcher;
 pub mod muted_keyword_filter;
 pub mod out_of_network_retweet_reply_filter;
 pub mod previously_seen_posts_filter;

@@ -1,0 +1,147 @@
+//! Importers: files of a published data set in, events of the log out.
+//!
+//! [`open`] finds the files of a set, [`import`] brings their rows into an [`ImportSink`] and says what became of each.
+//!
+//! # Identity
+//!
+//! A row is known by the kind of set, the role of its file, its number in the file and a hash of its bytes; not by its content alone,
+//! since real files hold exact duplicates that are real events. Which rows the log has stands in the log itself
+//! ([`event_log::ImportProgress`]), written in the same batch as the events of these rows. Therefore:
+//!
+//! * an interrupted import goes on where it stopped, and its result is that of an undisturbed one;
+//! * an unchanged file adds nothing, a file that grew adds its tail;
+//! * a file of which an imported row changed is refused, with that row, before anything is added;
+//! * a file that breaks off (a truncated .zst) keeps the whole batches before the fault, and is reported as damaged;
+//! * rejected rows are rows that are done with: counted and listed once, not tried again.
+//!
+//! # Invariants
+//!
+//! * Memory does not grow with the file, except for 4 bytes a row that the log has (its hash) and what a set's rules need to know
+//!   of earlier rows (Higgs: who acted on whom; Deskdrop: the articles, and a window of rows to sort).
+//! * Importers read no clock and no randomness: the same file gives the same events, ids and order.
+//!
+//! To add a set: a file here with an [`Importer`], its kind in [`KINDS`] and [`open`], and its rules on top of that file.
+
+mod deskdrop;
+mod error;
+mod events;
+mod fields;
+mod files;
+mod higgs;
+mod ordered;
+mod report;
+mod rows;
+mod run;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use foryou_types::{ActionIndex, Profile};
+
+pub use deskdrop::Deskdrop;
+pub use error::ImportError;
+pub use events::Events;
+pub use files::{RowForm, RowOrder, SetFile};
+pub use higgs::Higgs;
+pub use report::{Imported, ImportReport, MAX_LISTED, Rejection};
+pub use run::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, Run};
+pub use sink::{ImportSink, LogSink, SinkError, SinkOutcome};
+
+/// The kinds of sets there are importers for.
+pub const KINDS: [&str; 4] = [events::EVENTS, events::WORLD, higgs::KIND, deskdrop::KIND];
+
+/// An importer that has found the files of its set.
+pub trait Importer {
+    /// The kind of set.
+    fn kind(&self) -> &'static str;
+
+    /// The profile that the rows are read by: the data folder's, or the one that an empty folder gets.
+    fn profile(&self) -> &Profile;
+
+    /// The files that are read, one per role.
+    fn files(&self) -> &[SetFile];
+
+    /// Brings the rows that the log does not have into it.
+    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError>;
+}
+
+/// Finds the set of a kind at `path`. `folder` is the profile of the data folder, where it has one already.
+pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Box<dyn Importer>, ImportError> {
+    let importer: Box<dyn Importer> = match kind {
+        events::EVENTS => Box::new(Events::open(path, folder)?),
+        events::WORLD => Box::new(Events::open_world(path, folder)?),
+        higgs::KIND => {
+            same_kind(folder, higgs::KIND, path)?;
+            Box::new(Higgs::open(path, folder)?)
+        }
+        deskdrop::KIND => {
+            same_kind(folder, deskdrop::KIND, path)?;
+            Box::new(Deskdrop::open(path, folder)?)
+        }
+        _ => {
+            return Err(ImportError::UnknownKind { kind: kind.to_owned(), known: KINDS.join(", ") });
+        }
+    };
+    Ok(importer)
+}
+
+/// Imports a set. First every file is held against the rows that the log has of it; only then anything is added.
+pub fn import(
+    importer: &dyn Importer,
+    sink: &dyn ImportSink,
+    options: ImportOptions<'_>,
+) -> Result<ImportReport, ImportError> {
+    let mut run = Run::new(importer.kind(), sink, options);
+    let result = importer.files().iter().try_for_each(|file| run.verify(file)).and_then(|()| importer.run(&mut run));
+    match result {
+        Ok(()) => Ok(run.report),
+        Err(ImportError::Fault { file, line, reason, rows, .. }) => {
+            Err(ImportError::Fault { file, line, reason, rows, report: Box::new(run.report) })
+        }
+        Err(ImportError::Stopped(_)) => Err(ImportError::Stopped(Box::new(run.report))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a data folder that holds another kind of data than the set.
+fn same_kind(folder: Option<&Profile>, set: &str, path: &Path) -> Result<(), ImportError> {
+    match folder {
+        Some(folder) if folder.name != set => Err(ImportError::OtherKind {
+            folder: folder.name.clone(),
+            set: set.to_owned(),
+            path: path.display().to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The index of an action that a set needs.
+fn action_of(profile: &Profile, kind: &'static str, action: &'static str) -> Result<ActionIndex, ImportError> {
+    profile.action_set.index_of(action).ok_or(ImportError::NoAction { kind, action })
+}
+
+/// The error for a set of which a file is missing; it says so where the path looks like a set of another kind.
+fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
+    let problem = if path.exists() {
+        let wanted = format!("{} is missing (or {})", names[0], names[1..].join(", "));
+        let is = |names: &[&str]| SetFile::find(path, names).is_some();
+        let other = if is(&deskdrop::FILES) {
+            Some(deskdrop::KIND)
+        } else if higgs::FILES.iter().all(|names| is(names)) {
+            Some(higgs::KIND)
+        } else if is(&events::FILES) {
+            Some(if is(&[events::PROFILE]) { events::WORLD } else { events::EVENTS })
+        } else {
+            None
+        };
+        match other {
+            Some(other) if other != kind => format!("{wanted}; it looks like a set of kind {other}"),
+            _ => wanted,
+        }
+    } else {
+        "there is no such file or folder".to_owned()
+    };
+    ImportError::NoSuchSet { path: path.display().to_string(), kind, problem }
+}

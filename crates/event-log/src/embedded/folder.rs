@@ -1,0 +1,188 @@
+//! The folder of a log: `log.toml`, which says what it is, and the lock.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::log::LogError;
+use crate::segment::storage::sync_folder;
+use crate::segment::{corrupt, io_error};
+
+const DESCRIPTION: &str = "log.toml";
+const UNFINISHED_DESCRIPTION: &str = "log.toml.tmp";
+const LOCK: &str = "lock";
+
+/// Newest format of the folder that this version reads, and the one it writes.
+const FORMAT: u32 = 1;
+
+/// Most partitions of a topic: each costs 8 bytes in the header of every segment.
+pub(super) const MAX_PARTITIONS: u16 = 1_024;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    format: u32,
+    partitions: u16,
+}
+
+/// A folder that this process holds.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    pub(super) partitions: u16,
+    lock: Mutex<File>,
+}
+
+/// Who holds a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    /// The process.
+    pub pid: String,
+    /// Where it serves, if it does (`127.0.0.1:8080`).
+    pub address: Option<String>,
+}
+
+impl LockHolder {
+    /// Who holds the log in a folder now; `None` when nobody does or there is no log.
+    pub fn of(dir: &Path) -> io::Result<Option<Self>> {
+        let file = match File::open(dir.join(LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Self::read(&file).map(Some),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn read(mut file: &File) -> io::Result<Self> {
+        let mut text = String::new();
+        file.take(1_024).read_to_string(&mut text)?;
+        file.rewind()?;
+        let mut lines = text.lines();
+        let pid = lines.next().filter(|pid| !pid.is_empty()).unwrap_or("unknown").to_owned();
+        Ok(Self { pid, address: lines.next().map(str::to_owned) })
+    }
+}
+
+impl Folder {
+    /// Takes a folder: makes it if it is missing, locks it, and reads or writes what it is.
+    pub(super) fn take(path: &Path, partitions: u16) -> Result<Self, LogError> {
+        if partitions == 0 || partitions > MAX_PARTITIONS {
+            return Err(corrupt(path, format!("a log has 1 to {MAX_PARTITIONS} partitions, not {partitions}")));
+        }
+        // Looked at before anything is written into what may be someone else's folder.
+        let described = path.join(DESCRIPTION).exists();
+        if !described {
+            refuse_other_content(path)?;
+        }
+        fs::create_dir_all(path.join("segments")).map_err(io_error("making", path))?;
+        let lock = take_lock(path)?;
+        let partitions = if path.join(DESCRIPTION).exists() {
+            read_description(path)?.partitions
+        } else {
+            write_description(path, partitions)?;
+            partitions
+        };
+        Ok(Self { path: path.to_owned(), partitions, lock: Mutex::new(lock) })
+    }
+
+    pub(super) fn segments(&self) -> PathBuf {
+        self.path.join("segments")
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.path.join("index")
+    }
+
+    /// Writes into the lock file where this process serves.
+    pub(super) fn set_address(&self, address: &str) -> Result<(), LogError> {
+        write_holder(&mut self.lock.lock(), Some(address)).map_err(io_error("writing", &self.path.join(LOCK)))
+    }
+}
+
+/// A folder without `log.toml` may hold nothing but what an interrupted [`Folder::take`] leaves.
+fn refuse_other_content(path: &Path) -> Result<(), LogError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("reading", path)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(io_error("reading", path))?;
+        let name = entry.file_name();
+        let ours = match name.to_str() {
+            Some(LOCK | UNFINISHED_DESCRIPTION) => true,
+            Some("segments") => fs::read_dir(entry.path()).map_err(io_error("reading", path))?.next().is_none(),
+            _ => false,
+        };
+        if !ours {
+            let name = name.to_string_lossy();
+            let problem = format!("is no event log: there is no {DESCRIPTION}, but {name:?}; give an empty or a new folder");
+            return Err(corrupt(path, problem));
+        }
+    }
+    Ok(())
+}
+
+fn take_lock(path: &Path) -> Result<File, LogError> {
+    let lock_path = path.join(LOCK);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock_path)
+        .map_err(io_error("opening", &lock_path))?;
+    match file.try_lock() {
+        Ok(()) => {
+            write_holder(&mut file, None).map_err(io_error("writing", &lock_path))?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let holder = LockHolder::read(&file).map_err(io_error("reading", &lock_path))?;
+            Err(LogError::InUse { path: path.display().to_string(), pid: holder.pid })
+        }
+        Err(TryLockError::Error(error)) => Err(io_error("locking", &lock_path)(error)),
+    }
+}
+
+fn write_holder(file: &mut File, address: Option<&str>) -> io::Result<()> {
+    let text = format!("{}\n{}", std::process::id(), address.map(|a| format!("{a}\n")).unwrap_or_default());
+    file.rewind()?;
+    // Overwritten before it is cut: a reader never sees an empty file.
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)?;
+    file.rewind()
+}
+
+fn read_description(path: &Path) -> Result<Description, LogError> {
+    let path = path.join(DESCRIPTION);
+    let text = fs::read_to_string(&path).map_err(io_error("reading", &path))?;
+    let description: Description = toml::from_str(&text).map_err(|e| corrupt(&path, e.to_string().trim_end()))?;
+    if description.format == 0 || description.format > FORMAT {
+        let problem = format!("format {} is not known to this version (newest: {FORMAT})", description.format);
+        return Err(corrupt(&path, problem));
+    }
+    if description.partitions == 0 || description.partitions > MAX_PARTITIONS {
+        return Err(corrupt(&path, format!("partitions = {} is not 1 to {MAX_PARTITIONS}", description.partitions)));
+    }
+    Ok(description)
+}
+
+fn write_description(path: &Path, partitions: u16) -> Result<(), LogError> {
+    let unfinished = path.join(UNFINISHED_DESCRIPTION);
+    let text = format!("# An event log of foryou. Written once; the partitions of stored events cannot be changed.\nformat = {FORMAT}\npartitions = {partitions}\n");
+    let write = || {
+        let mut file = File::create(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path.join(DESCRIPTION))?;
+        sync_folder(path)
+    };
+    write().map_err(io_error("writing", &path.join(DESCRIPTION)))
+}

@@ -1,0 +1,159 @@
+//! Keeps the index in step with the segments: opens it, brings it up to date, and replaces it where it does not fit.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+
+use crate::event::Topic;
+use crate::index::{Entries, Index};
+use crate::log::{LogError, Position};
+use crate::segment::chain::Chain;
+use crate::segment::tail::Tail;
+
+/// Entries are committed in portions of about this many.
+const PORTION: usize = 20_000;
+
+/// The index, or none after it failed: the next append opens it again.
+#[derive(Debug)]
+pub(super) struct IndexSlot {
+    path: PathBuf,
+    index: RwLock<Option<Index>>,
+}
+
+impl IndexSlot {
+    /// Opens the index in a folder and brings it up to the log's end. Also says why it had to be built anew, if it had to.
+    pub(super) fn open(path: PathBuf, chain: &Chain, tail: &Tail) -> Result<(Self, Option<String>), LogError> {
+        let (index, rebuilt) = open(&path, chain, tail)?;
+        Ok((Self { path, index: RwLock::new(Some(index)) }, rebuilt))
+    }
+
+    /// The index, opened again if it failed.
+    pub(super) fn healthy(&self, chain: &Chain, tail: &Tail) -> Result<MappedRwLockReadGuard<'_, Index>, LogError> {
+        if self.index.read().is_none() {
+            let mut slot = self.index.write();
+            *slot = Some(open(&self.path, chain, tail)?.0);
+        }
+        RwLockReadGuard::try_map(self.index.read(), Option::as_ref).map_err(|_| self.closed())
+    }
+
+    /// The index does not hold what the log holds: the next append opens it again.
+    pub(super) fn fail(&self) {
+        *self.index.write() = None;
+    }
+
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Index) -> Result<T, LogError>) -> Result<T, LogError> {
+        match self.index.read().as_ref() {
+            Some(index) => look(index),
+            None => Err(self.closed()),
+        }
+    }
+
+    /// As [`Self::read`], where the caller cannot be given an error.
+    pub(super) fn lookup<T>(&self, what: &str, look: impl FnOnce(&Index) -> Result<Option<T>, LogError>) -> Option<T> {
+        self.read(look).unwrap_or_else(|error| {
+            tracing::error!(%error, "{what} could not be looked up");
+            None
+        })
+    }
+
+    fn closed(&self) -> LogError {
+        let problem = "it failed and is opened again by the next append".to_owned();
+        LogError::Index { path: self.path.display().to_string(), problem }
+    }
+}
+
+fn open(path: &Path, chain: &Chain, tail: &Tail) -> Result<(Index, Option<String>), LogError> {
+    let (index, rebuilt) = match fitting(path, chain, tail) {
+        Ok(index) => (index, None),
+        Err(Misfit::Log(error)) => return Err(error),
+        Err(Misfit::Index(reason)) => {
+            // A log without events has nothing to index, and a folder that was never indexed is no surprise.
+            let worth_saying = tail.position.next_seq > 0;
+            if worth_saying {
+                tracing::warn!(path = %path.display(), reason, "the index is built anew from the log");
+            }
+            let index = Index::begin_anew(path)?;
+            catch_up(&index, Position::default(), chain, tail)?;
+            (index, worth_saying.then_some(reason))
+        }
+    };
+    note_segments(&index, chain)?;
+    Ok((index, rebuilt))
+}
+
+/// Why the index on disk is not used.
+enum Misfit {
+    /// It does not fit.
+    Index(String),
+    /// The log itself cannot be read.
+    Log(LogError),
+}
+
+impl From<LogError> for Misfit {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Index { problem, .. } => Self::Index(problem),
+            error => Self::Log(error),
+        }
+    }
+}
+
+/// The index on disk, if what it covers is in the log; brought up to date.
+fn fitting(path: &Path, chain: &Chain, tail: &Tail) -> Result<Index, Misfit> {
+    if !path.exists() {
+        return Err(Misfit::Index("there is none".to_owned()));
+    }
+    let index = Index::open(path)?;
+    let Some(covered) = index.covered()? else {
+        return Err(Misfit::Index("it has another format".to_owned()));
+    };
+    let held = if covered.next_seq >= tail.position.next_seq { covered == tail.position } else { chain.holds(covered)? };
+    if !held {
+        let reason = format!("it covers {} events that are not those of the log", covered.next_seq);
+        return Err(Misfit::Index(reason));
+    }
+    catch_up(&index, covered, chain, tail)?;
+    Ok(index)
+}
+
+fn catch_up(index: &Index, covered: Position, chain: &Chain, tail: &Tail) -> Result<(), LogError> {
+    if covered == tail.position {
+        return Ok(());
+    }
+    let mut entries = Entries::default();
+    chain.visit_from(covered.next_seq, &mut |visit| {
+        for record in visit.records() {
+            let (seq, record) = record?;
+            if record.has_id || record.topic == Topic::Meta {
+                entries.add(seq, &record.decode().map_err(|e| visit.error(&format!("event {seq}: {e}")))?);
+            }
+        }
+        if entries.len() >= PORTION {
+            index.commit(std::mem::take(&mut entries), visit.frame.header.end())?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    index.commit(entries, tail.position)
+}
+
+/// Gives every complete segment its newest times, from the index or, once, from a scan.
+fn note_segments(index: &Index, chain: &Chain) -> Result<(), LogError> {
+    let Some((_, complete)) = chain.0.split_last() else { return Ok(()) };
+    for segment in complete {
+        if segment.newest_at.get().is_some() {
+            continue;
+        }
+        let base = segment.header.base.next_seq;
+        let newest_at = match index.segment(base, segment.header.layout.slots())? {
+            Some(newest_at) => newest_at,
+            None => {
+                let newest_at = segment.scan()?.newest_at;
+                index.note_segment(base, &newest_at)?;
+                newest_at
+            }
+        };
+        segment.seal(newest_at);
+    }
+    Ok(())
+}

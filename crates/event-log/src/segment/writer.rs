@@ -1,0 +1,112 @@
+//! Writes the newest segment: a batch is in the file as a whole, or the file is as it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::chain::Segment;
+use super::header::SegmentHeader;
+use super::io_error;
+use super::storage::{SegmentFile, Storage, sync_folder};
+use super::tail::Tail;
+use crate::log::LogError;
+
+/// Ending of a segment file whose header may not be on the disk yet.
+pub(crate) const UNFINISHED: &str = ".log.tmp";
+
+/// Makes the segment that begins at the end of `tail`: under another name until its header is on the disk, so that a crash
+/// leaves either a whole segment or none.
+pub(crate) fn create(
+    folder: &Path,
+    tail: &Tail,
+    previous_bytes: u64,
+    storage: &dyn Storage,
+) -> Result<(Segment, Arc<dyn SegmentFile>), LogError> {
+    let path = folder.join(format!("{:020}.log", tail.position.next_seq));
+    let unfinished = folder.join(format!("{:020}{UNFINISHED}", tail.position.next_seq));
+    let header = SegmentHeader::at(tail, previous_bytes);
+    let bytes = header.to_bytes();
+    let made = storage.create(&unfinished).and_then(|file| {
+        file.append(&bytes)?;
+        file.sync()?;
+        fs::rename(&unfinished, &path)?;
+        sync_folder(folder)?;
+        Ok(file)
+    });
+    match made {
+        Ok(file) => Ok((Segment::new(path, header, bytes.len() as u64), file)),
+        Err(source) => {
+            // Not there, or removed at the next open.
+            let _ = fs::remove_file(&unfinished);
+            Err(io_error("beginning", &path)(source))
+        }
+    }
+}
+
+/// The newest segment as it is written.
+pub(crate) struct SegmentWriter {
+    path: PathBuf,
+    file: Arc<dyn SegmentFile>,
+    bytes: u64,
+    /// A batch that failed may have left bytes behind the end.
+    dirty: bool,
+}
+
+impl SegmentWriter {
+    pub(crate) fn new(path: PathBuf, file: Arc<dyn SegmentFile>, bytes: u64) -> Self {
+        Self { path, file, bytes, dirty: false }
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn SegmentFile> {
+        &self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a frame at the end; on an error the file is cut back to where it was.
+    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<(), LogError> {
+        self.clean()?;
+        if let Err(source) = self.file.append(frame) {
+            self.roll_back();
+            return Err(io_error("writing", &self.path)(source));
+        }
+        Ok(())
+    }
+
+    /// The frame just written stays.
+    pub(crate) const fn keep(&mut self, frame_bytes: usize) {
+        self.bytes += frame_bytes as u64;
+    }
+
+    /// The frame just written goes. Where that fails it is tried again before the next write.
+    pub(crate) fn roll_back(&mut self) {
+        self.dirty = true;
+        if let Err(error) = self.clean() {
+            tracing::error!(%error, "a batch that was not acknowledged could not be taken back yet");
+        }
+    }
+
+    fn clean(&mut self) -> Result<(), LogError> {
+        if self.dirty {
+            self.file.truncate(self.bytes).map_err(io_error("cutting", &self.path))?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Completes the file: everything kept is on the disk, and nothing else is in it.
+    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
+        self.clean()?;
+        self.sync()
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), LogError> {
+        self.file.sync().map_err(io_error("syncing", &self.path))
+    }
+}

@@ -1,0 +1,67 @@
+//! One file per command.
+
+mod config;
+mod demo;
+mod doctor;
+mod feed;
+mod import;
+mod openapi;
+mod up;
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::cli::{Cli, Command};
+use crate::config::Effective;
+use crate::exit;
+use crate::output::Output;
+
+/// Runs a command line and says how it went.
+pub fn run(cli: Cli) -> ExitCode {
+    trace_to_stderr(cli.global.verbose);
+    let output = Output { json: cli.global.json, human: cli.global.human };
+    match dispatch(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.say(format!("foryou: {error:#}"));
+            exit::code(&error)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
+    let effective = Effective::load(&cli.global, std::env::vars())?;
+    let config = &effective.config;
+    match cli.command {
+        Command::Demo(args) => runtime(config.threads)?.block_on(demo::run(config, &args, output)),
+        Command::Up(args) => runtime(config.threads)?.block_on(up::run(config, &args, output)),
+        Command::Import(args) => import::run(config, &args, output),
+        Command::World(args) => world::run(config, &args, output),
+        Command::Feed(args) => runtime(config.threads)?.block_on(feed::run(config, &args, output)),
+        Command::Doctor(args) => doctor::run(config, &args, output),
+        Command::Config => config::run(&effective, output),
+        Command::Openapi => openapi::run(output),
+    }
+}
+
+fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().context("starting the runtime")
+}
+
+fn trace_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("RUST_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A second initialisation (tests run several commands in one process) keeps the first.
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
+}

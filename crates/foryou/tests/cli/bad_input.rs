@@ -1,0 +1,168 @@
+//! Wrong use and broken input: a sentence that says what and where, and the right exit code. Never a panic.
+
+use std::fs;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::common::{events_file, fails, json, run};
+
+#[test]
+fn an_empty_or_missing_folder_has_nothing_to_serve() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    for args in [&["up", "--data", path][..], &["feed", "--user", "1", "--data", path]] {
+        let error = fails(1, args);
+        assert!(error.contains("holds no data yet") && error.contains(path), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused_by_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("thesis.tex"), "x").unwrap();
+    let path = dir.path().to_str().unwrap();
+    let file = dir.path().join("thesis.tex");
+    let file = file.to_str().unwrap();
+    for args in [
+        &["up", "--data", path][..],
+        &["feed", "--user", "1", "--data", path],
+        &["demo", "--once", "--data", path],
+        &["import", "events", file, "--data", path],
+        &["doctor", "--data", path],
+    ] {
+        let error = fails(2, args);
+        assert!(error.contains("thesis.tex"), "{args:?}: {error}");
+    }
+    assert_eq!(fs::read_dir(path).unwrap().count(), 1, "nothing was added to it");
+}
+
+#[test]
+fn bad_rows_are_counted_with_their_line_and_the_good_ones_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    let lines = [
+        r#"{"type":"post","at":1700000000000,"post_id":1,"author_id":9,"text":"a"}"#,
+        r#"{"type":"post","at":170000"#,
+        r#"{"type":"action","at":1700000001000,"user_id":2,"post_id":1,"action":"adore"}"#,
+        r#"{"type":"delete","at":1700000002000,"post_id":1}"#,
+        r#"{"type":"action","at":1700000003000,"user_id":2,"post_id":1,"action":"favorite"}"#,
+        r#"{"type":"follow","at":1700000004000,"user_id":2,"target_id":2}"#,
+        r#"{"type":"follow","at":1700000004000,"user_id":0,"target_id":2}"#,
+        r#"{"type":"follow","at":"soon","user_id":3,"target_id":2}"#,
+        r#"{"type":"poke","user_id":3}"#,
+        r#"{"type":"follow","at":1700000005000,"user_id":3,"target_id":2,"colour":1}"#,
+        "[]",
+        r#"{"type":"follow","at":1700000006000,"user_id":3,"target_id":2}"#,
+    ];
+    let mut bytes = lines.join("\n").into_bytes();
+    bytes.extend(b"\n{\"type\":\"post\",\"text\":\"\xff\"}\n");
+    fs::write(&file, bytes).unwrap();
+    let data = dir.path().join("data");
+    let args = ["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let report = json(&args);
+    assert_eq!((&report["imported"]["posts"], &report["imported"]["edges"]), (&1.into(), &1.into()), "{report}");
+    let rejected: Vec<_> = report["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| (r["line"].as_u64().unwrap(), r["reason"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected = [
+        (2, ""),
+        (3, "adore"),
+        (5, "deleted"),
+        (6, "target_id"),
+        (7, "user_id"),
+        (8, "at"),
+        (9, "poke"),
+        (10, "colour"),
+        (11, ""),
+        (13, "UTF-8"),
+    ];
+    assert_eq!(rejected.len(), expected.len(), "{rejected:?}");
+    for ((line, reason), (expected_line, word)) in rejected.iter().zip(expected) {
+        assert_eq!(*line, expected_line, "{rejected:?}");
+        assert!(reason.contains(word), "line {line}: {reason:?} does not say {word:?}");
+    }
+    let again = json(&args);
+    assert!(again["imported"].as_object().unwrap().values().all(|n| n.as_u64() == Some(0)), "{again}");
+}
+
+#[test]
+fn another_kind_is_refused_with_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    events_file(&file, 100);
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    json(&["import", "events", file.to_str().unwrap(), "--data", data]);
+    let set = dir.path().join("deskdrop");
+    fs::create_dir(&set).unwrap();
+    fs::write(set.join("interactions_slim.tsv.zst"), zstd_of("timestamp\teventType\tcontentId\tpersonId\tsessionId\n")).unwrap();
+    let error = fails(2, &["import", "deskdrop", set.to_str().unwrap(), "--data", data]);
+    assert!(error.contains("live") && error.contains("deskdrop"), "{error}");
+}
+
+fn zstd_of(text: &str) -> Vec<u8> {
+    // A zstd frame with one raw block: magic, single-segment header of one size byte, block header (last, raw, length), bytes.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x20, text.len() as u8];
+    let header = (text.len() as u32) << 3 | 1;
+    frame.extend(&header.to_le_bytes()[..3]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+#[test]
+fn a_missing_set_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    for kind in ["events", "world", "higgs", "deskdrop"] {
+        let error = fails(1, &["import", kind, "no/such/place", "--data", data.to_str().unwrap()]);
+        assert!(error.contains("no/such/place"), "{kind}: {error}");
+    }
+    assert!(!data.join("profile.toml").exists(), "a failed import leaves no half-made folder");
+}
+
+#[test]
+fn wrong_flags_and_ids_are_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    events_file(&file, 300);
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    json(&["import", "events", file.to_str().unwrap(), "--data", data]);
+    for (user, word) in [("0", "0"), ("bob", "bob"), ("-1", "-1"), ("18446744073709551616", "18446744073709551616")] {
+        let user = format!("--user={user}");
+        let error = fails(2, &["feed", "--data", data, &user]);
+        assert!(error.contains(word), "{error}");
+    }
+    fails(2, &["feed", "--data", data, "--user", "1", "--now", "yesterday"]);
+    fails(2, &["feed", "--data", data]);
+    fails(2, &["nonsense"]);
+    let largest = json(&["feed", "--data", data, "--user", "18446744073709551615"]);
+    assert_eq!(largest["viewer"], Value::from("18446744073709551615"));
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    events_file(&file, 100);
+    let data = dir.path().join("data");
+    json(&["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let error = fails(1, &["up", "--listen", &address, "--data", data.to_str().unwrap()]);
+    assert!(error.contains(&address) && error.contains("in use"), "{error}");
+}
+
+#[test]
+fn settings_are_printed_with_their_origin() {
+    let output = run(&["config", "--json", "--seed", "9"]);
+    let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(settings["seed"]["origin"], "--seed");
+    assert_eq!(settings["server.listen"]["origin"], "default");
+    let error = fails(2, &["config", "--config", "missing.toml"]);
+    assert!(error.contains("missing.toml"));
+}

@@ -1,0 +1,32 @@
+//! `foryou demo --once`: from nothing to a feed.
+
+use crate::common::{json, post_ids, same_part};
+
+#[test]
+fn the_demo_s_feed_has_both_networks_heads_and_timings() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let feed = json(&["demo", "--once", "--users", "200", "--data", data]);
+    let posts = feed["feed"].as_array().unwrap();
+    assert!(posts.len() >= 20, "{feed}");
+    for flag in [true, false] {
+        assert!(posts.iter().any(|p| p["in_network"] == flag), "no post with in_network = {flag}");
+    }
+    assert_eq!(posts[0]["probabilities"].as_object().unwrap().len(), 18);
+    assert!(posts[0]["dwell_time"].is_number() && posts[0]["text"].is_string());
+    for stage in
+        ["query_hydrators", "sources", "hydrators", "filters", "scorers", "selector", "post_selection", "total"]
+    {
+        assert!(feed["timings_ms"][stage].is_number(), "{stage}: {}", feed["timings_ms"]);
+    }
+    assert_eq!((&feed["model"], &feed["clock"]["kind"]), (&serde_json::Value::Null, &"log".into()));
+    assert_eq!(feed["degraded"], serde_json::json!([]));
+    let mut ids = post_ids(&feed);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), posts.len(), "a post stands twice");
+
+    // The folder is used as it is the second time, and the feed is the same: nothing was recorded.
+    assert_eq!(same_part(json(&["demo", "--once", "--users", "200", "--data", data])), same_part(feed));
+}

@@ -1,0 +1,43 @@
+//! Retrieval and ranking without a model: what is popular now.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foryou_types::PostId;
+use foryou_types::seams::{
+    Ranking, RankingRequest, RankingResponse, Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
+};
+use state_store::StateStore;
+
+use super::state::internal;
+
+/// [`Ranking`] by the popularity prior ([`foryou_types::prior`]): the same for every viewer. Answers without a model version.
+pub struct PopularityRanking(pub Arc<StateStore>);
+
+#[async_trait]
+impl Ranking for PopularityRanking {
+    async fn rank(&self, request: RankingRequest) -> Result<RankingResponse, SeamError> {
+        let prior = self.0.popularity_prior(request.now);
+        let posts: Vec<PostId> = request.candidates.iter().map(|c| c.post_id).collect();
+        let counts = self.0.engagements(&posts).map_err(internal)?;
+        Ok(RankingResponse { scores: counts.iter().map(|c| prior.heads(c.as_ref())).collect(), model: None })
+    }
+}
+
+/// [`Retrieval`] of the most popular posts that are not the viewer's own: the same for every viewer otherwise. Answers without
+/// a model version.
+pub struct PopularityRetrieval(pub Arc<StateStore>);
+
+#[async_trait]
+impl Retrieval for PopularityRetrieval {
+    async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
+        let own = |_: PostId, author| author == request.user_id;
+        let popular =
+            self.0.most_popular(request.now, request.not_before, request.max_results, &own).map_err(internal)?;
+        let posts = popular
+            .into_iter()
+            .map(|p| Retrieved { post_id: p.post_id, author_id: p.author_id, score: p.score as f32 })
+            .collect();
+        Ok(RetrievalResponse { posts, model: None })
+    }
+}

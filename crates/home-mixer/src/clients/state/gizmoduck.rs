@@ -1,0 +1,33 @@
+//! People from the state store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foryou_types::UserId;
+use foryou_types::seams::SeamError;
+use state_store::StateStore;
+
+use super::internal;
+use crate::clients::{Gizmoduck, UserProfile};
+
+/// [`Gizmoduck`] over the state store.
+pub struct StateGizmoduck(pub Arc<StateStore>);
+
+#[async_trait]
+impl Gizmoduck for StateGizmoduck {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<UserProfile>>, SeamError> {
+        let profiles = self.0.profiles(users).map_err(internal)?;
+        Ok(profiles
+            .into_iter()
+            .map(|found| {
+                found.map(|p| UserProfile {
+                    screen_name: p.screen_name.map(Arc::from),
+                    followers: p.followers,
+                    verified: p.verified,
+                    protected: p.protected,
+                    suspended: p.suspended,
+                })
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,164 @@
+//! Posts from the state store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use event_log::{MediaKind, PostEvent};
+use foryou_types::seams::SeamError;
+use foryou_types::{PostId, UserId};
+use rustc_hash::FxHashMap;
+use state_store::{StateStore, StoredPost};
+
+use super::internal;
+use crate::clients::{CoreData, TweetEntities};
+
+/// Posts above a reply that are looked up; beyond, only the first post of the thread is known.
+const MAX_ANCESTORS: usize = 64;
+
+/// [`TweetEntities`] over the state store.
+///
+/// A repost has no content of its own: text, video, topics, language, quote and paywall are those of the original, so that a
+/// muted keyword mutes reposts, too. A post that consists of media alone has the empty text.
+pub struct StateTweetEntities(pub Arc<StateStore>);
+
+#[async_trait]
+impl TweetEntities for StateTweetEntities {
+    async fn core_data(&self, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, SeamError> {
+        let stored = self.0.posts(posts).map_err(internal)?;
+        let mut reposted: Vec<PostId> =
+            stored.iter().flatten().filter_map(|found| found.post.source_post_id.some()).collect();
+        reposted.sort_unstable();
+        reposted.dedup();
+        let originals = self.0.posts(&reposted).map_err(internal)?;
+        let originals: FxHashMap<PostId, Arc<StoredPost>> =
+            reposted.into_iter().zip(originals).filter_map(|(id, post)| Some((id, post?))).collect();
+        stored
+            .into_iter()
+            .map(|found| {
+                let Some(found) = found else { return Ok(None) };
+                let original = originals.get(&found.post.source_post_id);
+                let mut core = core_data(&found, original.map(Arc::as_ref));
+                core.ancestors = self.ancestors(&found.post)?;
+                Ok(Some(Arc::new(core)))
+            })
+            .collect()
+    }
+
+    async fn engagement_counts(&self, posts: &[PostId]) -> Result<Vec<Arc<[u64]>>, SeamError> {
+        posts.iter().map(|&post| self.0.raw_counts(post).map(Arc::from).map_err(internal)).collect()
+    }
+}
+
+impl StateTweetEntities {
+    /// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
+    fn ancestors(&self, post: &PostEvent) -> Result<Vec<PostId>, SeamError> {
+        if !post.is_reply() {
+            return Ok(Vec::new());
+        }
+        let mut ancestors = self.0.ancestors(post.post_id, MAX_ANCESTORS).map_err(internal)?;
+        if let Some(first) = post.conversation_id.some()
+            && first != post.post_id
+            && !ancestors.contains(&first)
+        {
+            ancestors.push(first);
+        }
+        Ok(ancestors)
+    }
+}
+
+fn core_data(stored: &StoredPost, original: Option<&StoredPost>) -> CoreData {
+    let post = &stored.post;
+    let content = if post.is_repost() { original.map_or(post, |original| &original.post) } else { post };
+    CoreData {
+        author_id: post.author_id,
+        text: text(post).or_else(|| text(content)),
+        created_at: stored.created_at,
+        in_reply_to: post.in_reply_to_post_id.some(),
+        reposted: post.source_post_id.some().map(|id| {
+            let author = post.source_user_id.some().or(original.and_then(|o| o.post.author_id.some()));
+            (id, UserId::from_option(author))
+        }),
+        reposted_created_at: original.filter(|_| post.is_repost()).map(|o| o.created_at),
+        quoted: content.quoted_post_id.some().map(|id| (id, content.quoted_user_id)),
+        ancestors: Vec::new(),
+        topics: content.topics.clone(),
+        language: content.language.as_deref().map(Arc::from),
+        video_duration_ms: video_duration(content),
+        subscription_author: content.subscription_author_id.some(),
+        deleted: stored.deleted,
+    }
+}
+
+fn text(post: &PostEvent) -> Option<Arc<str>> {
+    match (post.title.as_deref(), post.text.as_deref()) {
+        (Some(title), Some(text)) => Some(format!("{title}\n{text}").into()),
+        (Some(one), None) | (None, Some(one)) => Some(one.into()),
+        (None, None) => (!post.media.is_empty()).then(|| Arc::from("")),
+    }
+}
+
+/// The longest video's length; 0 for a video of unknown length, which is a video all the same.
+fn video_duration(post: &PostEvent) -> Option<i32> {
+    let videos = post.media.iter().filter(|media| media.kind == MediaKind::Video);
+    videos.map(|video| video.duration_ms.map_or(0, |ms| i32::try_from(ms).unwrap_or(i32::MAX))).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use event_log::Media;
+    use foryou_types::TimeMs;
+
+    use super::*;
+
+    fn stored(post: PostEvent) -> StoredPost {
+        StoredPost { post, created_at: TimeMs(5_000), deleted: false }
+    }
+
+    #[test]
+    fn a_repost_shows_what_the_original_says() {
+        let original = stored(PostEvent {
+            post_id: PostId(1),
+            author_id: UserId(10),
+            title: Some("Title".to_owned()),
+            text: Some("body".to_owned()),
+            language: Some("de".to_owned()),
+            media: vec![Media { kind: MediaKind::Video, duration_ms: Some(7_000) }],
+            quoted_post_id: PostId(3),
+            subscription_author_id: UserId(10),
+            topics: vec![4],
+            ..PostEvent::default()
+        });
+        let repost = StoredPost {
+            created_at: TimeMs(9_000),
+            ..stored(PostEvent {
+                post_id: PostId(2),
+                author_id: UserId(20),
+                source_post_id: PostId(1),
+                ..PostEvent::default()
+            })
+        };
+        let core = core_data(&repost, Some(&original));
+        assert_eq!(core.text.as_deref(), Some("Title\nbody"));
+        assert_eq!(core.reposted, Some((PostId(1), UserId(10))));
+        assert_eq!((core.created_at, core.reposted_created_at), (TimeMs(9_000), Some(TimeMs(5_000))));
+        assert_eq!((core.author_id, core.subscription_author), (UserId(20), Some(UserId(10))));
+        assert_eq!((core.video_duration_ms, core.topics.as_slice()), (Some(7_000), [4].as_slice()));
+        assert_eq!(core.quoted, Some((PostId(3), UserId::NONE)));
+        assert_eq!(core.language.as_deref(), Some("de"));
+        // Of an original that is not known, only what the repost itself says is known.
+        assert_eq!(core_data(&repost, None).text, None);
+    }
+
+    #[test]
+    fn a_post_of_media_alone_has_a_text_and_a_video_a_length() {
+        let video = |duration_ms| Media { kind: MediaKind::Video, duration_ms };
+        let post = |media| stored(PostEvent { post_id: PostId(1), media, ..PostEvent::default() });
+        let core = core_data(&post(vec![video(None)]), None);
+        assert_eq!((core.text.as_deref(), core.video_duration_ms), (Some(""), Some(0)));
+        let core = core_data(&post(vec![video(Some(3)), video(Some(u32::MAX))]), None);
+        assert_eq!(core.video_duration_ms, Some(i32::MAX));
+        let photo = core_data(&post(vec![Media { kind: MediaKind::Photo, duration_ms: None }]), None);
+        assert_eq!(photo.video_duration_ms, None);
+        assert_eq!(core_data(&post(Vec::new()), None).text, None);
+    }
+}

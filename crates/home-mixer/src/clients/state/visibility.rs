@@ -1,0 +1,104 @@
+//! Visibility verdicts from the state store, without the rule engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use foryou_types::seams::SeamError;
+use foryou_types::{PostId, TimeMs, UserId};
+use rustc_hash::FxHashMap;
+use state_store::StateStore;
+
+use super::internal;
+use crate::candidate::{FilteredReason, Visibility};
+use crate::clients::{VisibilityFiltering, VisibilityRequest};
+
+/// Labels, on posts or people, that drop a post.
+const DROPPING: [&str; 2] = ["spam", "abuse"];
+
+/// [`VisibilityFiltering`] over the state store: drops what is deleted, labelled spam or abuse, by someone labelled so, or of a
+/// protected or suspended author whom the viewer neither follows nor is; and what answers, reposts or quotes such a post.
+///
+/// A related post that the store does not know is no reason to drop.
+pub struct StateVisibility(pub Arc<StateStore>);
+
+#[async_trait]
+impl VisibilityFiltering for StateVisibility {
+    async fn verdicts(
+        &self,
+        viewer: UserId,
+        posts: &[VisibilityRequest],
+        followed: &(dyn Fn(UserId) -> bool + Send + Sync),
+        now: TimeMs,
+    ) -> Result<Vec<Visibility>, SeamError> {
+        let mut judge = Judge { store: &self.0, viewer, followed, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
+        posts.iter().map(|post| judge.verdict(post)).collect()
+    }
+}
+
+/// Judges the posts of one request. Posts of one thread share ancestors and authors, and each is looked up once.
+struct Judge<'a> {
+    store: &'a StateStore,
+    viewer: UserId,
+    followed: &'a (dyn Fn(UserId) -> bool + Send + Sync),
+    now: TimeMs,
+    posts: FxHashMap<PostId, Option<FilteredReason>>,
+    authors: FxHashMap<UserId, Option<FilteredReason>>,
+}
+
+impl Judge<'_> {
+    fn verdict(&mut self, request: &VisibilityRequest) -> Result<Visibility, SeamError> {
+        if let Some(reason) = self.post(request.post_id, request.author_id)? {
+            return Ok(Visibility::Drop(reason));
+        }
+        for &post_id in &request.related {
+            if let Some(reason) = self.post(post_id, UserId::NONE)? {
+                return Ok(Visibility::Drop(FilteredReason::Related { post_id, because: Box::new(reason) }));
+            }
+        }
+        Ok(Visibility::Allow)
+    }
+
+    /// Why a post by itself must not be shown. `author` is used where the store does not know the post's.
+    fn post(&mut self, id: PostId, author: UserId) -> Result<Option<FilteredReason>, SeamError> {
+        if let Some(known) = self.posts.get(&id) {
+            return Ok(known.clone());
+        }
+        let stored = self.store.post(id).map_err(internal)?;
+        let reason = if stored.as_ref().is_some_and(|post| post.deleted) {
+            Some(FilteredReason::Deleted)
+        } else if let Some(label) = dropping(self.store.labels_of_post(id, self.now).map_err(internal)?) {
+            Some(FilteredReason::PostLabel { label })
+        } else {
+            let author = stored.and_then(|post| post.post.author_id.some()).unwrap_or(author);
+            if author.is_some() { self.author(author)? } else { None }
+        };
+        self.posts.insert(id, reason.clone());
+        Ok(reason)
+    }
+
+    fn author(&mut self, author: UserId) -> Result<Option<FilteredReason>, SeamError> {
+        if let Some(known) = self.authors.get(&author) {
+            return Ok(known.clone());
+        }
+        let reason = if let Some(label) = dropping(self.store.labels_of_user(author, self.now).map_err(internal)?) {
+            Some(FilteredReason::AuthorLabel { label })
+        } else if author == self.viewer || (self.followed)(author) {
+            None
+        } else {
+            let profile = self.store.profile(author).map_err(internal)?.unwrap_or_default();
+            if profile.suspended {
+                Some(FilteredReason::SuspendedAuthor)
+            } else if profile.protected {
+                Some(FilteredReason::ProtectedAuthor)
+            } else {
+                None
+            }
+        };
+        self.authors.insert(author, reason.clone());
+        Ok(reason)
+    }
+}
+
+fn dropping(labels: Vec<String>) -> Option<String> {
+    labels.into_iter().find(|label| DROPPING.contains(&label.as_str()))
+}

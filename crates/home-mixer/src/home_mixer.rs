@@ -1,0 +1,198 @@
+//! The service: a query in, a ranked feed out.
+//!
+//! # What becomes of a feed when a client fails
+//!
+//! A client fails by an error, by not answering within its part of the request's time, or by an answer of the wrong length. A
+//! request never fails for it. In every row the component that asked is among [`FeedResult::degraded`], with the reason.
+//!
+//! | client | asked by | the feed then |
+//! |---|---|---|
+//! | Thunder | `ThunderSource` | out-of-network posts only |
+//! | Phoenix retrieval | `PhoenixSource` | in-network posts only |
+//! | popular posts | `PopularSource` | a viewer without history: in-network posts only |
+//! | Phoenix ranking | `PhoenixScorer` | the same posts, ranked by the popularity prior (`model: null`) |
+//! | popularity prior | `PhoenixScorer` | where it was needed: the same posts without probabilities, all with the score of nothing known |
+//! | Strato, engagement history | `UserActionSeqQueryHydrator` | that of a viewer without history: in-network and popular posts, ranked by the prior |
+//! | Strato, preferences | `UserFeaturesQueryHydrator` | empty: without muted keywords no post can be let through |
+//! | Strato, seen and served | `ImpressionHistoryQueryHydrator` | posts may come back that only the server, not the client, remembers |
+//! | SocialGraph, viewer's graph | `UserFeaturesQueryHydrator` | empty: without blocks and mutes no post can be let through |
+//! | SocialGraph, who follows back | `MutualFollowHydrator` | the same posts; the mark of mutual follows is unknown |
+//! | TweetEntities, core data | `CoreDataCandidateHydrator` | empty: without its content and its paywall no post can be let through |
+//! | TweetEntities, quoted posts | `QuoteCandidateHydrator` | the same posts; keywords in quoted texts are not seen |
+//! | TweetEntities, engagement counts | `EngagementCountsHydrator` | the same posts without counts |
+//! | Gizmoduck | `GizmoduckCandidateHydrator` | the same posts without names |
+//! | VisibilityFiltering | `VFCandidateHydrator` | in-network posts only (all posts where `visibility_fail_closed` is off) |
+//! | served recorder | `RecordServedSideEffect` | the same feed, not recorded; in the log, the metrics and [`HomeMixer::side_effect_failures`], since the feed has left by then |
+
+use std::sync::Arc;
+
+use candidate_pipeline::{BuildError, ExecuteOptions, MonotonicClock, Pipeline, SideEffectFailure};
+use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
+use foryou_types::{Clock, Rng};
+use parking_lot::Mutex;
+
+use crate::answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
+use crate::candidate::PostCandidate;
+use crate::clients::{Gizmoduck, ServedRecorder, SocialGraph, Strato, TweetEntities, VisibilityFiltering};
+use crate::notes::{Degraded, Outcome, RankedBy, RequestNotes};
+use crate::own_writes::OwnWrites;
+use crate::params::{MAX_RESULT_SIZE, MixerParams};
+use crate::pipeline;
+use crate::query::ScoredPostsQuery;
+use crate::side_effects::{RecordServedSideEffect, RequestInfo, RequestInfoCache};
+
+/// Request ids longer than this are refused: they are kept and logged.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Everything a mixer asks. To exchange a model while it serves, give a [`HotSwap`](crate::clients::HotSwap).
+#[derive(Clone)]
+pub struct Clients {
+    /// In-network posts.
+    pub thunder: Arc<dyn InNetworkPosts>,
+    /// Out-of-network posts for a viewer with history.
+    pub retrieval: Arc<dyn Retrieval>,
+    /// Posts for a viewer without history.
+    pub popular: Arc<dyn Retrieval>,
+    /// Probabilities of actions. Without a model: the same as `prior`.
+    pub ranking: Arc<dyn Ranking>,
+    /// What stands in for `ranking`: the popularity prior.
+    pub prior: Arc<dyn Ranking>,
+    /// The viewer's own data.
+    pub strato: Arc<dyn Strato>,
+    /// People.
+    pub gizmoduck: Arc<dyn Gizmoduck>,
+    /// Posts.
+    pub tweet_entities: Arc<dyn TweetEntities>,
+    /// What may be shown.
+    pub visibility: Arc<dyn VisibilityFiltering>,
+    /// The graph.
+    pub social_graph: Arc<dyn SocialGraph>,
+    /// Where served feeds are recorded.
+    pub served_recorder: Arc<dyn ServedRecorder>,
+    /// The folder's clock, for the age of remembered requests. (A feed's own moment is its query's.)
+    pub clock: Arc<dyn Clock>,
+    /// The clock of caches.
+    pub cache_clock: Arc<dyn MonotonicClock>,
+    /// Where the ids of requests without one come from.
+    pub rng: Arc<Mutex<dyn Rng>>,
+}
+
+/// The For You feed as a service. Share it behind an [`Arc`].
+pub struct HomeMixer {
+    pipeline: Pipeline<ScoredPostsQuery, PostCandidate>,
+    requests: Arc<RequestInfoCache>,
+    own_writes: Arc<OwnWrites>,
+    rng: Arc<Mutex<dyn Rng>>,
+}
+
+impl HomeMixer {
+    /// A mixer over these clients; fails only where the pipeline itself is wrong.
+    pub fn build_with_clients(clients: Clients, params: MixerParams) -> Result<Self, BuildError> {
+        let requests = Arc::new(RequestInfoCache::new(Arc::clone(&clients.clock)));
+        let rng = Arc::clone(&clients.rng);
+        let pipeline = pipeline::build(clients, &params, Arc::clone(&requests))?;
+        Ok(Self { pipeline, requests, own_writes: Arc::default(), rng })
+    }
+
+    /// The viewer's feed.
+    ///
+    /// Fails only for a request that is wrong; whatever else goes wrong is in [`FeedResult::degraded`]. Hydrated fields of the
+    /// query are overwritten by what the query hydrators fetch.
+    pub async fn scored_posts(
+        &self,
+        mut query: ScoredPostsQuery,
+        options: FeedOptions,
+    ) -> Result<FeedResult, MixerError> {
+        check(&query)?;
+        if query.request_id.is_empty() {
+            query.request_id = self.new_request_id();
+        }
+        query.record = options.record;
+        // A query that was executed before carries that request's notes.
+        let notes = Arc::new(RequestNotes::default());
+        query.notes = Arc::clone(&notes);
+        if !self.own_writes.settled(query.user_id).await {
+            notes.degrade(RecordServedSideEffect::NAME, "the viewer's last feed is not recorded yet: posts of it may come again");
+        }
+        query.own_write = options.record.then(|| Arc::new(self.own_writes.begin(query.user_id)));
+
+        let execute = ExecuteOptions { explain: options.explain, deadline: options.deadline };
+        let execution = self.pipeline.execute(query, execute).await;
+
+        let query = &execution.query;
+        let mut degraded: Vec<Degraded> = execution
+            .degraded
+            .iter()
+            .map(|d| Degraded { component: d.component.to_owned(), reason: d.reason.clone() })
+            .collect();
+        degraded.extend(notes.degraded());
+        let timings_ms = Timings::from(&execution.timings);
+        notes.set_outcome(Outcome { timings: timings_ms, degraded: degraded.clone() });
+        let model = match notes.ranked_by() {
+            Some(RankedBy::Model(version)) => Some(version.to_string()),
+            _ => None,
+        };
+        Ok(FeedResult {
+            request_id: query.request_id.clone(),
+            viewer: query.user_id,
+            now: query.now,
+            viewer_has_history: query.has_history(),
+            ranked_by_prior: notes.ranked_by() == Some(&RankedBy::Prior),
+            model,
+            degraded,
+            timings_ms,
+            sizes: execution.sizes,
+            explanation: execution.trace.map(|trace| Explanation {
+                trace,
+                removed: execution.removed,
+                non_selected: execution.non_selected,
+            }),
+            posts: execution.selected,
+        })
+    }
+
+    /// What was asked and answered under a request id within the last 3 hours.
+    pub fn request_info(&self, request_id: &str) -> Option<Arc<RequestInfo>> {
+        self.requests.get(request_id)
+    }
+
+    /// Waits until no side effect is under way: before a shutdown, and in tests.
+    pub async fn side_effects_idle(&self) {
+        self.pipeline.side_effects_idle().await;
+    }
+
+    /// The latest failures of side effects, oldest first.
+    pub fn side_effect_failures(&self) -> Vec<SideEffectFailure> {
+        self.pipeline.side_effect_failures()
+    }
+
+    /// The pipeline, for its description: components and the order they run in.
+    pub const fn pipeline(&self) -> &Pipeline<ScoredPostsQuery, PostCandidate> {
+        &self.pipeline
+    }
+
+    /// 128 random bits.
+    fn new_request_id(&self) -> String {
+        let mut rng = self.rng.lock();
+        let (high, low) = (rng.next_u64(), rng.next_u64());
+        format!("{high:016x}{low:016x}")
+    }
+}
+
+/// Refuses a query that no feed can answer.
+fn check(query: &ScoredPostsQuery) -> Result<(), MixerError> {
+    let wrong = |field, problem: String| Err(MixerError::InvalidArgument { field, problem });
+    if query.user_id.is_none() {
+        return wrong("user_id", "0 is no viewer".to_owned());
+    }
+    if query.limit == 0 || query.limit > MAX_RESULT_SIZE {
+        return wrong("limit", format!("must be 1 to {MAX_RESULT_SIZE}, not {}", query.limit));
+    }
+    if query.video_only && query.exclude_videos {
+        return wrong("video_only", "contradicts exclude_videos".to_owned());
+    }
+    if query.request_id.len() > MAX_REQUEST_ID {
+        return wrong("request_id", format!("must have at most {MAX_REQUEST_ID} bytes, not {}", query.request_id.len()));
+    }
+    Ok(())
+}

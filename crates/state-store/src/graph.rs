@@ -1,0 +1,134 @@
+//! The graph, both ways.
+//!
+//! An edge is what the last event about it *in the log* says, whatever the events' times: a follow that is sent again only
+//! takes the later event's time. Lists are newest first by that time, the later in the log first among equals.
+
+use event_log::{EdgeEvent, EdgeKind};
+use foryou_types::{TimeMs, UserId};
+
+use crate::apply::Applier;
+use crate::bytes::Decoder;
+use crate::error::StateError;
+use crate::keys::{Key, Table, number_at};
+use crate::store::StateStore;
+
+/// Edges of one kind at one person.
+#[derive(Clone, Copy, Debug, Default)]
+struct Degree {
+    targets: u64,
+    sources: u64,
+}
+
+fn list_key(table: Table, kind: EdgeKind, user: UserId) -> Key {
+    Key::of(table).kind(kind).user(user)
+}
+
+fn edge_key(table: Table, kind: EdgeKind, user: UserId, other: UserId) -> Key {
+    list_key(table, kind, user).user(other)
+}
+
+fn decode_edge(mut value: Decoder<'_>) -> Option<(TimeMs, u64)> {
+    let edge = (value.time()?, value.number()?);
+    value.end(edge)
+}
+
+fn decode_degree(mut value: Decoder<'_>) -> Option<Degree> {
+    let degree = Degree { targets: value.number()?, sources: value.number()? };
+    value.end(degree)
+}
+
+impl StateStore {
+    /// Whom `user` follows, blocks, mutes or subscribes to, newest first.
+    pub fn targets(&self, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
+        self.neighbours(Table::Targets, kind, user)
+    }
+
+    /// Who follows, blocks, mutes or subscribes to `user`, newest first.
+    pub fn sources(&self, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
+        self.neighbours(Table::Sources, kind, user)
+    }
+
+    /// Whether `user` follows, blocks, mutes or subscribes to `target`.
+    pub fn has_edge(&self, kind: EdgeKind, user: UserId, target: UserId) -> Result<bool, StateError> {
+        Ok(self.storage.get(&edge_key(Table::Targets, kind, user, target))?.is_some())
+    }
+
+    /// Since when `user` follows, blocks, mutes or subscribes to `target`.
+    pub fn edge_at(&self, kind: EdgeKind, user: UserId, target: UserId) -> Result<Option<TimeMs>, StateError> {
+        let key = edge_key(Table::Targets, kind, user, target);
+        let Some(value) = self.storage.get(&key)? else { return Ok(None) };
+        match decode_edge(Decoder(&value)) {
+            Some((at, _)) => Ok(Some(at)),
+            None => Err(self.storage.corrupt(key.table(), "an edge cannot be read")),
+        }
+    }
+
+    /// Number of [`Self::targets`].
+    pub fn target_count(&self, kind: EdgeKind, user: UserId) -> Result<u64, StateError> {
+        self.degree(kind, user).map(|degree| degree.targets)
+    }
+
+    /// Number of [`Self::sources`].
+    pub fn source_count(&self, kind: EdgeKind, user: UserId) -> Result<u64, StateError> {
+        self.degree(kind, user).map(|degree| degree.sources)
+    }
+
+    fn degree(&self, kind: EdgeKind, user: UserId) -> Result<Degree, StateError> {
+        let key = list_key(Table::Degrees, kind, user);
+        let Some(value) = self.storage.get(&key)? else { return Ok(Degree::default()) };
+        decode_degree(Decoder(&value)).ok_or_else(|| self.storage.corrupt(key.table(), "a count cannot be read"))
+    }
+
+    fn neighbours(&self, table: Table, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
+        let mut edges = Vec::new();
+        for pair in self.storage.scan(&list_key(table, kind, user)) {
+            let (key, value) = pair?;
+            let (Some(other), Some(order)) = (number_at(&key, 10), decode_edge(Decoder(&value))) else {
+                return Err(self.storage.corrupt(table, "an edge cannot be read"));
+            };
+            edges.push((order, UserId(other)));
+        }
+        edges.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(edges.into_iter().map(|(_, other)| other).collect())
+    }
+}
+
+impl Applier<'_, '_> {
+    pub(crate) fn edge(&mut self, at: TimeMs, seq: u64, edge: &EdgeEvent) -> Result<(), StateError> {
+        let EdgeEvent { user_id, target_id, kind, added } = *edge;
+        let out = edge_key(Table::Targets, kind, user_id, target_id);
+        let back = edge_key(Table::Sources, kind, target_id, user_id);
+        let existed = self.tx.get(&out)?.is_some();
+        if added {
+            for key in [out, back] {
+                self.tx.put(key, |value| {
+                    value.time(at).number(seq);
+                });
+            }
+        } else if existed {
+            self.tx.delete(out);
+            self.tx.delete(back);
+        }
+        if added != existed {
+            let step = |n: u64| if added { n + 1 } else { n.saturating_sub(1) };
+            self.change_degree(kind, user_id, |degree| degree.targets = step(degree.targets))?;
+            self.change_degree(kind, target_id, |degree| degree.sources = step(degree.sources))?;
+        }
+        Ok(())
+    }
+
+    fn change_degree(
+        &mut self,
+        kind: EdgeKind,
+        user: UserId,
+        change: impl FnOnce(&mut Degree),
+    ) -> Result<(), StateError> {
+        let key = list_key(Table::Degrees, kind, user);
+        let mut degree = self.tx.read(&key, decode_degree)?.unwrap_or_default();
+        change(&mut degree);
+        self.tx.put(key, |out| {
+            out.number(degree.targets).number(degree.sources);
+        });
+        Ok(())
+    }
+}

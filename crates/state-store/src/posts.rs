@@ -1,0 +1,397 @@
+//! Posts.
+//!
+//! * A post known twice keeps its first creation.
+//! * A delete before its create keeps the post deleted.
+
+use std::sync::Arc;
+
+use event_log::{Media, MediaKind, PostEvent};
+use foryou_types::{PostId, TimeMs, UserId};
+use parking_lot::Mutex;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::apply::Applier;
+use crate::bytes::{Decoder, Encoder};
+use crate::error::StateError;
+use crate::keys::{Key, Table};
+use crate::popularity::Recent;
+use crate::store::StateStore;
+
+/// A post as the state knows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredPost {
+    /// The fields of its creation; of a post of which only the delete is known, just its id.
+    pub post: PostEvent,
+    /// When it was created; when it was deleted where only that is known.
+    pub created_at: TimeMs,
+    /// Deleted.
+    pub deleted: bool,
+}
+
+/// A stored post, and whether its creation was seen.
+struct Row {
+    post: StoredPost,
+    created: bool,
+}
+
+/// What an action or impression needs to know of its post.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PostRef {
+    /// Its author.
+    pub(crate) author: UserId,
+    /// The post it reposts.
+    pub(crate) source: PostId,
+}
+
+impl PostRef {
+    /// The post whose engagement an engagement with `post` is: the reposted one of a repost.
+    pub(crate) fn counted(self, post: PostId) -> PostId {
+        self.source.some().unwrap_or(post)
+    }
+}
+
+fn key(id: PostId) -> Key {
+    Key::of(Table::Posts).post(id)
+}
+
+pub(crate) fn by_time_key(created_at: TimeMs, id: PostId) -> Key {
+    Key::of(Table::PostsByTime).time(created_at).post(id)
+}
+
+impl StateStore {
+    /// A post, deleted ones included. `None`: neither its creation nor its delete is known.
+    pub fn post(&self, id: PostId) -> Result<Option<Arc<StoredPost>>, StateError> {
+        if let Some(post) = self.post_cache.cache.get(&id) {
+            return Ok(Some(post));
+        }
+        let epoch = *self.post_cache.epoch.lock();
+        let key = key(id);
+        let Some(value) = self.storage.get(&key)? else { return Ok(None) };
+        let Some(row) = Row::decode(id, Decoder(&value)) else {
+            return Err(self.storage.corrupt(key.table(), "a post cannot be read"));
+        };
+        let post = Arc::new(row.post);
+        self.post_cache.keep(id, &post, epoch);
+        Ok(Some(post))
+    }
+
+    /// Posts, in the order of `ids`.
+    pub fn posts(&self, ids: &[PostId]) -> Result<Vec<Option<Arc<StoredPost>>>, StateError> {
+        ids.iter().map(|&id| self.post(id)).collect()
+    }
+
+    /// Whether a post was deleted. A post nobody heard of was not.
+    pub fn is_deleted(&self, id: PostId) -> Result<bool, StateError> {
+        if self.popularity.read().recent(id).is_some() {
+            return Ok(false); // a deleted post is not among the recent ones
+        }
+        Ok(self.post(id)?.is_some_and(|post| post.deleted))
+    }
+
+    /// The posts above a reply: its parent first, then the parent's parent, at most `limit`. Ends at a post that is not known
+    /// (which is still named) and at one that was met before.
+    pub fn ancestors(&self, id: PostId, limit: usize) -> Result<Vec<PostId>, StateError> {
+        let mut above = Vec::new();
+        let mut at = id;
+        while above.len() < limit {
+            let Some(parent) = self.post(at)?.and_then(|post| post.post.in_reply_to_post_id.some()) else { break };
+            if parent == id || above.contains(&parent) {
+                break;
+            }
+            above.push(parent);
+            at = parent;
+        }
+        Ok(above)
+    }
+}
+
+impl Applier<'_, '_> {
+    pub(crate) fn create_post(&mut self, at: TimeMs, post: &PostEvent) -> Result<(), StateError> {
+        let id = post.post_id;
+        if self.popularity.recent(id).is_some() {
+            return Ok(());
+        }
+        let known = self.tx.read(&key(id), |value| Row::decode(id, value))?;
+        if known.as_ref().is_some_and(|row| row.created) {
+            return Ok(());
+        }
+        let deleted = known.is_some_and(|row| row.post.deleted);
+        self.tx.put(key(id), |out| encode(post, at, deleted, true, out));
+        if deleted {
+            return Ok(());
+        }
+        let (author, source) = (post.author_id, post.source_post_id);
+        self.tx.put(by_time_key(at, id), |out| {
+            out.number(author.0).number(source.0);
+        });
+        if self.popularity.keeps(at) {
+            // Actions may have come before the post they are on.
+            let counts = self.read_counts(id)?;
+            self.popularity.insert(id, Recent { created_at: at, author, source, counts: counts.map(Box::new) });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_post(&mut self, at: TimeMs, id: PostId) -> Result<(), StateError> {
+        match self.tx.read(&key(id), |value| Row::decode(id, value))? {
+            Some(row) if row.post.deleted => Ok(()),
+            Some(row) => {
+                self.tx.put(key(id), |out| encode(&row.post.post, row.post.created_at, true, true, out));
+                self.tx.delete(by_time_key(row.post.created_at, id));
+                if let Some(counts) = self.popularity.remove(id) {
+                    self.write_counts(id, &counts);
+                }
+                Ok(())
+            }
+            None => {
+                let only_id = PostEvent { post_id: id, ..PostEvent::default() };
+                self.tx.put(key(id), |out| encode(&only_id, at, true, false, out));
+                Ok(())
+            }
+        }
+    }
+
+    /// Author and source of a post; nothing of one that is not known (yet).
+    pub(crate) fn post_ref(&mut self, id: PostId) -> Result<PostRef, StateError> {
+        if let Some(recent) = self.popularity.recent(id) {
+            return Ok(PostRef { author: recent.author, source: recent.source });
+        }
+        let row = self.tx.read(&key(id), |value| Row::decode(id, value))?;
+        Ok(row.map_or_else(PostRef::default, |row| PostRef {
+            author: row.post.post.author_id,
+            source: row.post.post.source_post_id,
+        }))
+    }
+}
+
+/// What a by-time entry says of its post.
+pub(crate) fn decode_by_time(mut value: Decoder<'_>) -> Option<PostRef> {
+    let found = PostRef { author: UserId(value.number()?), source: PostId(value.number()?) };
+    value.end(found)
+}
+
+/// Posts read lately, and the rule that keeps a reader from putting back what a batch just changed: a reader that started
+/// before the batch ended finds another epoch and does not cache.
+pub(crate) struct PostCache {
+    cache: Cache<PostId, Arc<StoredPost>, Bytes>,
+    epoch: Mutex<u64>,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<PostId, Arc<StoredPost>> for Bytes {
+    fn weight(&self, _: &PostId, post: &Arc<StoredPost>) -> u64 {
+        let text = |field: &Option<String>| field.as_ref().map_or(0, String::len);
+        (size_of::<StoredPost>() + 64 + text(&post.post.text) + text(&post.post.title)) as u64
+    }
+}
+
+impl PostCache {
+    /// Bytes of posts kept.
+    const CAPACITY: u64 = 32 << 20;
+
+    pub(crate) fn new() -> Self {
+        Self { cache: Cache::with_weighter(65_536, Self::CAPACITY, Bytes), epoch: Mutex::new(0) }
+    }
+
+    fn keep(&self, id: PostId, post: &Arc<StoredPost>, epoch: u64) {
+        let now = self.epoch.lock();
+        if *now == epoch {
+            self.cache.insert(id, post.clone());
+        }
+    }
+
+    /// Forgets posts that a finished batch wrote.
+    pub(crate) fn forget(&self, ids: &[PostId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut epoch = self.epoch.lock();
+        *epoch += 1;
+        for id in ids {
+            self.cache.remove(id);
+        }
+    }
+}
+
+const DELETED: u8 = 1;
+const CREATED: u8 = 2;
+
+/// The fields of a post in the order of their bits: ids first, then texts, then lists.
+fn id_fields(post: &PostEvent) -> [u64; 9] {
+    [
+        post.author_id.0,
+        post.in_reply_to_post_id.0,
+        post.in_reply_to_user_id.0,
+        post.conversation_id.0,
+        post.source_post_id.0,
+        post.source_user_id.0,
+        post.quoted_post_id.0,
+        post.quoted_user_id.0,
+        post.subscription_author_id.0,
+    ]
+}
+
+fn encode(post: &PostEvent, created_at: TimeMs, deleted: bool, created: bool, out: &mut Encoder) {
+    let ids = id_fields(post);
+    let texts = [&post.text, &post.title, &post.language, &post.country];
+    let mut mask = 0u64;
+    for (bit, present) in ids
+        .iter()
+        .map(|&id| id != 0)
+        .chain(texts.iter().map(|text| text.is_some()))
+        .chain([!post.media.is_empty(), !post.topics.is_empty()])
+        .enumerate()
+    {
+        mask |= u64::from(present) << bit;
+    }
+    out.byte(u8::from(deleted) * DELETED | u8::from(created) * CREATED).time(created_at).number(mask);
+    for id in ids.into_iter().filter(|&id| id != 0) {
+        out.number(id);
+    }
+    for text in texts.into_iter().flatten() {
+        out.text(text);
+    }
+    if !post.media.is_empty() {
+        out.number(post.media.len() as u64);
+        for media in &post.media {
+            let kind = match media.kind {
+                MediaKind::Photo => 0,
+                MediaKind::Video => 1,
+                MediaKind::Gif => 2,
+            };
+            // Lengths are stored plus one, 0 for none.
+            out.byte(kind).number(media.duration_ms.map_or(0, |ms| u64::from(ms) + 1));
+        }
+    }
+    if !post.topics.is_empty() {
+        out.number(post.topics.len() as u64);
+        for &topic in &post.topics {
+            out.number(u64::from(topic));
+        }
+    }
+}
+
+impl Row {
+    fn decode(id: PostId, mut value: Decoder<'_>) -> Option<Self> {
+        let flags = value.byte()?;
+        let created_at = value.time()?;
+        let mask = value.number()?;
+        let has = |bit: u32| mask >> bit & 1 == 1;
+        let mut ids = [0; 9];
+        for (bit, field) in (0..).zip(&mut ids) {
+            if has(bit) {
+                *field = value.number()?;
+            }
+        }
+        let mut texts = [const { None }; 4];
+        for (bit, field) in (9..).zip(&mut texts) {
+            if has(bit) {
+                *field = Some(value.text()?.to_owned());
+            }
+        }
+        let mut media = Vec::new();
+        if has(13) {
+            for _ in 0..value.number()? {
+                let kind = match value.byte()? {
+                    0 => MediaKind::Photo,
+                    1 => MediaKind::Video,
+                    2 => MediaKind::Gif,
+                    _ => return None,
+                };
+                let duration_ms = match value.number()? {
+                    0 => None,
+                    ms => Some(u32::try_from(ms - 1).ok()?),
+                };
+                media.push(Media { kind, duration_ms });
+            }
+        }
+        let mut topics = Vec::new();
+        if has(14) {
+            for _ in 0..value.number()? {
+                topics.push(u32::try_from(value.number()?).ok()?);
+            }
+        }
+        let [text, title, language, country] = texts;
+        let [author, reply_post, reply_user, conversation, source, source_user, quoted, quoted_user, subscription] =
+            ids;
+        let post = PostEvent {
+            post_id: id,
+            author_id: UserId(author),
+            text,
+            title,
+            language,
+            country,
+            media,
+            in_reply_to_post_id: PostId(reply_post),
+            in_reply_to_user_id: UserId(reply_user),
+            conversation_id: PostId(conversation),
+            source_post_id: PostId(source),
+            source_user_id: UserId(source_user),
+            quoted_post_id: PostId(quoted),
+            quoted_user_id: UserId(quoted_user),
+            subscription_author_id: UserId(subscription),
+            topics,
+        };
+        let post = StoredPost { post, created_at, deleted: flags & DELETED != 0 };
+        value.end(Self { post, created: flags & CREATED != 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::option::of;
+    use proptest::prelude::*;
+
+    fn posts() -> impl Strategy<Value = PostEvent> {
+        let media = (0..3, of(any::<u32>())).prop_map(|(kind, duration_ms)| Media {
+            kind: [MediaKind::Photo, MediaKind::Video, MediaKind::Gif][kind],
+            duration_ms,
+        });
+        (
+            proptest::array::uniform9(prop_oneof![Just(0u64), any::<u64>()]),
+            proptest::array::uniform4(of(".{0,12}")),
+            proptest::collection::vec(media, 0..3),
+            proptest::collection::vec(any::<u32>(), 0..3),
+        )
+            .prop_map(|(ids, [text, title, language, country], media, topics)| PostEvent {
+                post_id: PostId(7),
+                author_id: UserId(ids[0]),
+                text,
+                title,
+                language,
+                country,
+                media,
+                in_reply_to_post_id: PostId(ids[1]),
+                in_reply_to_user_id: UserId(ids[2]),
+                conversation_id: PostId(ids[3]),
+                source_post_id: PostId(ids[4]),
+                source_user_id: UserId(ids[5]),
+                quoted_post_id: PostId(ids[6]),
+                quoted_user_id: UserId(ids[7]),
+                subscription_author_id: UserId(ids[8]),
+                topics,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_post_survives_its_bytes(post in posts(), at: i64, deleted: bool, cut in 0usize..64) {
+            let mut out = Encoder::default();
+            encode(&post, TimeMs(at), deleted, true, &mut out);
+            let row = Row::decode(PostId(7), Decoder(&out.0)).unwrap();
+            prop_assert_eq!(&row.post, &StoredPost { post, created_at: TimeMs(at), deleted });
+            prop_assert!(row.created);
+            let cut = cut.min(out.0.len() - 1);
+            prop_assert!(Row::decode(PostId(7), Decoder(&out.0[..cut])).is_none());
+        }
+
+        #[test]
+        fn noise_is_no_post_or_one_but_never_a_panic(noise: Vec<u8>) {
+            let _ = Row::decode(PostId(7), Decoder(&noise));
+        }
+    }
+}
