@@ -290,7 +290,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         restaurant(5, "The New Place", (0.6, 0.0), true),
         restaurant(6, "Harbour View", (1.2, 0.9), true),
     ];
-    let an_hour = Duration::from_secs(3_600);
+    let an_hour = Duration::from_hours(1);
     let clock = Arc::new(SystemMonotonic::new());
     let pipeline = Pipeline::builder("restaurants")
         .source(Guide { name: "favourites", list: favourites })
@@ -332,18 +332,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn explain(candidate: &CandidateTrace) -> String {
-    let mut line = format!("#{} from {}", candidate.id, candidate.source);
+    let origin = format!("#{} from {}", candidate.id, candidate.source);
     if let Some(removal) = &candidate.removed {
-        return format!("{line}: removed by {}: {}", removal.filter, removal.reason.as_deref().unwrap_or("no reason"));
+        return format!(
+            "{origin}: removed by {}: {}",
+            removal.filter,
+            removal.reason.as_deref().unwrap_or("no reason")
+        );
     }
-    for step in &candidate.scores {
-        line += &format!(", {} {:+.2}", step.scorer, step.after - step.before);
-    }
-    for failure in &candidate.failed {
-        line += &format!(", {} ({})", failure.hydrator, failure.error);
-    }
-    match candidate.rank {
-        Some(rank) => format!("{line}: rank {}", rank + 1),
-        None => format!("{line}: not among the best"),
-    }
+    let steps = candidate.scores.iter().map(|step| format!("{} {:+.2}", step.scorer, step.after - step.before));
+    let failures = candidate.failed.iter().map(|failure| format!("{} ({})", failure.hydrator, failure.error));
+    let parts: Vec<String> = std::iter::once(origin).chain(steps).chain(failures).collect();
+    let end = candidate.rank.map_or("not among the best".to_owned(), |rank| format!("rank {}", rank + 1));
+    format!("{}: {end}", parts.join(", "))
 }

@@ -10,8 +10,8 @@ use crate::trace::Trace;
 /// How one request is executed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecuteOptions {
-    /// Whether to trace every decision. The trace clones nothing of the candidates, but it costs about as much again as
-    /// the framework itself; without it nothing is recorded.
+    /// Whether to trace every decision. The trace clones nothing of the candidates, but has two short lists for each, so
+    /// that the framework's own cost grows to a multiple; without it nothing is recorded.
     pub explain: bool,
     /// When the answer must be there. The earlier of this and the pipeline's own request budget counts.
     pub deadline: Option<Instant>,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::budget::Budget;
 use crate::component::Meta;
 use crate::error::StageError;
 use crate::execution::{ComponentTiming, Degradation};
@@ -75,8 +74,8 @@ impl Report {
     }
 
     /// A component that has no other way to say so may have stopped early.
-    pub(crate) fn ended(&mut self, meta: &Meta, budget: Budget) {
-        if budget.is_spent() {
+    pub(crate) fn ended(&mut self, meta: &Meta, late: bool) {
+        if late {
             meta.metrics.missed_deadline();
             self.degrade(meta.name, || "ended after its budget: its work may be cut short".to_owned());
         }

@@ -83,15 +83,16 @@ impl Trace {
 }
 
 impl CandidateTrace {
-    pub(crate) const fn new(index: usize, id: u64, source: &'static str) -> Self {
+    /// An entry with room for as many hydrators and scorers as the pipeline has.
+    pub(crate) fn new(index: usize, id: u64, source: &'static str, hydrators: usize, scorers: usize) -> Self {
         Self {
             index,
             id,
             source,
-            hydrated: Vec::new(),
+            hydrated: Vec::with_capacity(hydrators),
             failed: Vec::new(),
             removed: None,
-            scores: Vec::new(),
+            scores: Vec::with_capacity(scorers),
             score: None,
             position: None,
             rank: None,

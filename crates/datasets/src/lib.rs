@@ -1,1 +1,3 @@
 //! Importers of real data sets and the synthetic world.
+
+pub mod world;

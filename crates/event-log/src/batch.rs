@@ -161,13 +161,7 @@ struct NewNames {
 }
 
 impl NewNames {
-    fn judge(
-        &mut self,
-        namespace: Namespace,
-        id: u64,
-        name: &str,
-        known: &dyn Known,
-    ) -> Result<NameVerdict, LogError> {
+    fn judge(&mut self, namespace: Namespace, id: u64, name: &str, known: &dyn Known) -> Result<NameVerdict, LogError> {
         let space = namespace as u8;
         let old_id = match self.by_name.get(&(space, name.to_owned())) {
             Some(&id) => Some(id),

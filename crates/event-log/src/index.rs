@@ -238,9 +238,7 @@ impl Known for Index {
 
     fn known_name(&self, namespace: Namespace, id: u64) -> Result<Option<String>, LogError> {
         let value = self.get(&number_key(namespace, id))?;
-        value
-            .map(|v| String::from_utf8(v.to_vec()).map_err(|_| self.corrupt("a name cannot be read")))
-            .transpose()
+        value.map(|v| String::from_utf8(v.to_vec()).map_err(|_| self.corrupt("a name cannot be read"))).transpose()
     }
 }
 

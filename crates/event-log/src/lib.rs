@@ -18,8 +18,8 @@
 //! The promise is that a log opens to a prefix of whole batches after a power cut cut or overwrote its tail. fjall 3.1 cannot
 //! give it: its journal reader refuses to open on a checksum mismatch in the newest journal, the sequence number of a batch is
 //! outside the checksum, and keyspaces flush independently of each other. An append-only log has no use for a sorted tree
-//! either: reading it is a sequential scan. So the batches stand in files of our own ([`mod@segment`]), each under a checksum that is
-//! chained to the one before it, and fjall holds what does need a sorted tree: the index ([`mod@index`]), which can be rebuilt.
+//! either: reading it is a sequential scan. So the batches stand in files of our own (`segment/`), each under a checksum that is
+//! chained to the one before it, and fjall holds what does need a sorted tree: the index (`index.rs`), which can be rebuilt.
 //!
 //! # Invariants
 //!

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use home_mixer::params::MixerParams;
 use serde::{Deserialize, Serialize};
+use thunder::ThunderConfig;
 use toml::{Table, Value};
 
 use crate::cli::Global;
@@ -66,16 +67,6 @@ pub enum Fsync {
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: std::net::SocketAddr,
-}
-
-/// Settings of Thunder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ThunderConfig {
-    /// Threads that read the log's posts.
-    pub consumer_threads: usize,
-    /// Requests under way at once.
-    pub max_concurrent_requests: usize,
 }
 
 /// Effective settings and where each came from.
@@ -218,8 +209,6 @@ fn check(config: &Config) -> Result<(), String> {
         (config.log.partitions >= 1 && config.log.partitions <= 1_024, "partitions are 1 to 1024"),
         (config.log.fsync_ms >= 1, "at least 1 ms"),
         (config.log.segment_bytes >= 1 << 16, "at least 65536 bytes"),
-        (config.thunder.consumer_threads >= 1, "at least 1 thread"),
-        (config.thunder.max_concurrent_requests >= 1, "at least 1 request"),
         ((1..=1_000).contains(&config.mixer.result_size), "1 to 1000 posts"),
         ((1..=10_000).contains(&config.mixer.selection_size), "1 to 10000 posts"),
         ((4..=1_024).contains(&config.mixer.history_length), "4 to 1024 tokens"),
@@ -227,7 +216,10 @@ fn check(config: &Config) -> Result<(), String> {
         ((0.0..=1.0).contains(&config.mixer.author_diversity_decay), "between 0 and 1"),
         ((0.0..=1.0).contains(&config.mixer.author_diversity_floor), "between 0 and 1"),
     ];
-    rules.iter().find(|(ok, _)| !ok).map_or(Ok(()), |(_, rule)| Err((*rule).to_owned()))
+    if let Some((_, rule)) = rules.iter().find(|(ok, _)| !ok) {
+        return Err((*rule).to_owned());
+    }
+    config.thunder.check().map_err(|e| e.problem.to_owned())
 }
 
 fn flatten(prefix: &str, table: &Table, each: &mut impl FnMut(String, &Value)) {
@@ -272,6 +264,7 @@ mod tests {
     fn the_default_is_complete_and_equals_the_code_s() {
         let config = load(&[], &[]).unwrap().config;
         assert_eq!(config.mixer, MixerParams::default());
+        assert_eq!(config.thunder, ThunderConfig::default());
     }
 
     #[test]

@@ -9,5 +9,6 @@ pub mod config;
 pub mod engine;
 pub mod exit;
 pub mod folder;
+mod metrics;
 pub mod output;
 pub mod sink;

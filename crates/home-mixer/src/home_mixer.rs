@@ -16,7 +16,7 @@
 //! | Strato, preferences | `UserFeaturesQueryHydrator` | empty: without muted keywords no post can be let through |
 //! | Strato, seen and served | `ImpressionHistoryQueryHydrator` | posts may come back that only the server, not the client, remembers |
 //! | SocialGraph, viewer's graph | `UserFeaturesQueryHydrator` | empty: without blocks and mutes no post can be let through |
-//! | SocialGraph, who follows back | `MutualFollowHydrator` | the same posts; the mark of mutual follows is unknown |
+//! | SocialGraph, who follows back | `MutualFollowHydrator` | the same posts; replies between mutual follows are not boosted |
 //! | TweetEntities, core data | `CoreDataCandidateHydrator` | empty: without its content and its paywall no post can be let through |
 //! | TweetEntities, quoted posts | `QuoteCandidateHydrator` | the same posts; keywords in quoted texts are not seen |
 //! | TweetEntities, engagement counts | `EngagementCountsHydrator` | the same posts without counts |
@@ -97,7 +97,7 @@ impl HomeMixer {
     /// The viewer's feed.
     ///
     /// Fails only for a request that is wrong; whatever else goes wrong is in [`FeedResult::degraded`]. Hydrated fields of the
-    /// query are overwritten by what the query hydrators fetch.
+    /// query are overwritten by what the query hydrators fetch, and stay where one fails.
     pub async fn scored_posts(
         &self,
         mut query: ScoredPostsQuery,

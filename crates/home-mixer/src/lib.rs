@@ -1,6 +1,46 @@
-//! The For You pipeline: one component per file.
+//! The For You pipeline: from a viewer to a ranked feed, one component per file.
+//!
+//! Start with [`HomeMixer`], the service, whose module says what becomes of a feed when a client fails; then [`pipeline`], where
+//! the components stand in the order they run; then any of them:
+//!
+//! | stage | module |
+//! |---|---|
+//! | query hydrators | [`query_hydrators`] |
+//! | sources | [`sources`] |
+//! | hydrators, before and after selection | [`candidate_hydrators`] |
+//! | filters, before and after selection | [`filters`] |
+//! | scorers | [`scorers`] |
+//! | selector | [`selectors`] |
+//! | side effects | [`side_effects`] |
+//!
+//! Invariants:
+//! * The pipeline never knows where its data lives: it asks [`clients`], traits with an implementation over the embedded state
+//!   store and, elsewhere, one over gRPC.
+//! * A feed is a function of the query (with its `now` and request id), what the clients answer, and [`MixerParams`]: nothing here
+//!   reads the clock or a random source on its own.
+//! * A failing client never fails a request and never passes silently: the answer says what was degraded.
+//! * No filter that protects the viewer lets a post through because a service was down.
+
+pub mod answer;
 pub mod bloom;
 pub mod candidate;
+pub mod candidate_hydrators;
 pub mod clients;
+pub mod filters;
+pub mod home_mixer;
+pub mod notes;
+mod own_writes;
 pub mod params;
+pub mod pipeline;
 pub mod query;
+pub mod query_hydrators;
+pub mod scorers;
+pub mod selectors;
+pub mod side_effects;
+pub mod sources;
+
+pub use answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
+pub use home_mixer::{Clients, HomeMixer};
+pub use notes::Degraded;
+pub use own_writes::OwnWrite;
+pub use params::MixerParams;

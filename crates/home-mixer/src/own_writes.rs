@@ -24,9 +24,9 @@ struct Pending {
     done: Arc<Notify>,
 }
 
-/// A record under way; through when the last clone of what holds it is dropped.
+/// A record under way; through when the last clone of the query that holds it is dropped.
 #[derive(Debug)]
-pub(crate) struct OwnWrite {
+pub struct OwnWrite {
     all: Arc<OwnWrites>,
     viewer: UserId,
 }

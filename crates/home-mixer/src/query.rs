@@ -52,7 +52,7 @@ pub struct ScoredPostsQuery {
     /// What components say that fits neither query nor candidate.
     pub notes: Arc<RequestNotes>,
     /// Held while the feed's record is under way, so that the viewer's next request can wait for it.
-    pub(crate) own_write: Option<Arc<OwnWrite>>,
+    pub own_write: Option<Arc<OwnWrite>>,
 
     /// The viewer's history, windowed (`UserActionSeqQueryHydrator`). `None`: not fetched.
     pub user_action_sequence: Option<Arc<UserActionSequence>>,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use foryou_types::{ActionKind, ClockKind, PostId};
-use home_mixer::FeedResult;
+use home_mixer::answer::{FeedResult, Timings};
 use home_mixer::candidate::PostCandidate;
+use home_mixer::notes::Degraded;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,11 +25,13 @@ pub struct FeedAnswer {
     /// The clock used.
     pub clock: ClockUsed,
     /// What did not work; empty when all is well.
+    #[schema(value_type = Vec<Object>)]
     pub degraded: Vec<Degraded>,
     /// Milliseconds per stage.
-    pub timings_ms: BTreeMap<String, f64>,
+    #[schema(value_type = Object)]
+    pub timings_ms: Timings,
     /// Candidates after each stage.
-    pub candidates: BTreeMap<String, usize>,
+    pub candidates: Candidates,
     /// The request, for `GET /v1/requests/{id}`.
     pub request_id: String,
     /// Give it back for the next page; `null` when there is none.
@@ -44,13 +47,19 @@ pub struct ClockUsed {
     pub now: i64,
 }
 
-/// A component that did not do its work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Degraded {
-    /// Which.
-    pub component: String,
-    /// Why.
-    pub reason: String,
+/// Candidates after each stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Candidates {
+    /// All that the sources gave.
+    pub sources: usize,
+    /// After the filters: how many reached the ranker.
+    pub filters: usize,
+    /// Selected before post-selection.
+    pub selector: usize,
+    /// Survivors of post-selection.
+    pub post_selection: usize,
+    /// In the answer.
+    pub selected: usize,
 }
 
 /// One post of a feed.
@@ -104,15 +113,17 @@ impl FeedAnswer {
             viewer: ids.print_user(result.viewer).unwrap_or_default(),
             feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
             model: result.model.as_deref().map(str::to_owned),
-            ranked_by: if result.used_prior { "popularity_prior" } else { "model" }.to_owned(),
+            ranked_by: if result.ranked_by_prior { "popularity_prior" } else { "model" }.to_owned(),
             clock: ClockUsed { kind: kind.to_owned(), now: result.now.0 },
-            degraded: result
-                .degraded
-                .iter()
-                .map(|d| Degraded { component: d.component.to_string(), reason: d.reason.clone() })
-                .collect(),
-            timings_ms: result.timings_ms.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
-            candidates: result.sizes.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+            degraded: result.degraded.clone(),
+            timings_ms: result.timings_ms,
+            candidates: Candidates {
+                sources: result.sizes.sources,
+                filters: result.sizes.filters,
+                selector: result.sizes.selector,
+                post_selection: result.sizes.post_selection,
+                selected: result.sizes.selected,
+            },
             request_id: result.request_id.clone(),
             next_cursor: (!page.is_empty()).then(|| crate::cursor::encode(paged, &page)),
         }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use event_log::json::EventDecoder;
 use event_log::{Event, EventBody, EventLog};
 use foryou_types::{Clock, Profile, UserId};
-use home_mixer::{Degradation, FeedOptions, FeedResult, HomeMixer};
+use home_mixer::HomeMixer;
+use home_mixer::answer::FeedOptions;
+use home_mixer::notes::Degraded;
 use serde::Serialize;
 use state_store::{Ingestor, StateStore};
 use utoipa::ToSchema;
@@ -50,6 +52,8 @@ pub struct App {
     pub followers: Vec<Arc<dyn Follower>>,
     /// Renders the metrics, where a recorder is installed.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// Posts of an answer where the caller does not say.
+    pub default_limit: usize,
     own_writes: OwnWrites,
 }
 
@@ -85,8 +89,18 @@ impl App {
         mixer: Arc<HomeMixer>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (followers, own_writes) = (Vec::new(), OwnWrites::default());
-        Self { profile, log, state, ingestor, mixer, clock, followers, metrics: None, own_writes }
+        Self {
+            profile,
+            log,
+            state,
+            ingestor,
+            mixer,
+            clock,
+            followers: Vec::new(),
+            metrics: None,
+            default_limit: home_mixer::params::RESULT_SIZE,
+            own_writes: OwnWrites::default(),
+        }
     }
 
     /// Adds a part that must have read a viewer's own writes before their feed.
@@ -121,12 +135,12 @@ impl App {
         let query = request.into_query(self)?;
         let late = self.wait_for_own_writes(query.user_id).await;
         let options = FeedOptions { explain: false, record, deadline };
-        let mut result: FeedResult = self.mixer.scored_posts(query, options).await?;
+        let mut result = self.mixer.scored_posts(query, options).await?;
         result.degraded.extend(late);
         Ok(FeedAnswer::new(self, &result, &earlier, said_now))
     }
 
-    async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degradation> {
+    async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {
         let needed = self.own_writes.needed(user)?;
         let app = Arc::clone(self);
         let late = tokio::task::spawn_blocking(move || {
@@ -138,7 +152,7 @@ impl App {
         .await
         .unwrap_or(Some("read_your_own_writes"))?;
         let reason = format!("has not read the viewer's own last event after {} ms", OWN_WRITE_WAIT.as_millis());
-        Some(Degradation { component: late, reason })
+        Some(Degraded { component: late.to_owned(), reason })
     }
 
     /// Takes events in their JSON form, each wholly or not at all; the good ones of a batch are kept.

@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use foryou_types::IdError;
-use home_mixer::MixerError;
+use home_mixer::answer::MixerError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -65,9 +65,7 @@ impl From<IdError> for Problem {
 
 impl From<MixerError> for Problem {
     fn from(error: MixerError) -> Self {
-        match error {
-            MixerError::InvalidArgument(detail) => Self::bad_request(detail),
-        }
+        Self::bad_request(error.to_string())
     }
 }
 

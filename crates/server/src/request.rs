@@ -98,9 +98,7 @@ impl FeedRequest {
         query.video_only = self.video_only;
         query.topic_ids = self.topic_ids;
         query.surface = self.surface.unwrap_or(Surface::Home);
-        if let Some(limit) = self.limit {
-            query.limit = limit;
-        }
+        query.limit = self.limit.unwrap_or(app.default_limit);
         if let Some(cursor) = &self.cursor {
             query.served_ids.extend(crate::cursor::decode(cursor)?);
             query.is_bottom_request = true;

@@ -15,11 +15,21 @@ use crate::grpc::{EventsGrpc, ScoredPostsGrpc};
 use crate::problem::Problem;
 use crate::rest;
 
-/// REST, gRPC, health and reflection in one router. `more` adds further gRPC services (Thunder's).
-pub async fn router(app: Arc<App>, more: impl FnOnce(Routes) -> Routes) -> Result<axum::Router, tonic_reflection::server::Error> {
+/// REST, gRPC, health and reflection in one router. `more` adds further gRPC services (Thunder's); the health service says
+/// NOT_SERVING until `ready`.
+pub async fn router(
+    app: Arc<App>,
+    ready: thunder::Readiness,
+    more: impl FnOnce(Routes) -> Routes,
+) -> Result<axum::Router, tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<ScoredPostsServiceServer<ScoredPostsGrpc>>().await;
+    health.set_not_serving::<ScoredPostsServiceServer<ScoredPostsGrpc>>().await;
     health.set_serving::<EventServiceServer<EventsGrpc>>().await;
+    tokio::spawn(thunder::grpc::report_health(health.clone(), ready.clone()));
+    tokio::spawn(async move {
+        ready.wait().await;
+        health.set_serving::<ScoredPostsServiceServer<ScoredPostsGrpc>>().await;
+    });
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
     let routes = Routes::from(rest::routes(app.clone()))

@@ -78,7 +78,8 @@ impl StateError {
 /// the state.
 fn engine_damage(error: &fjall::Error) -> bool {
     use std::io::ErrorKind::{
-        NotFound, OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof, WriteZero,
+        NotFound, OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof,
+        WriteZero,
     };
     let io = |e: &std::io::Error| match e.kind() {
         PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded | OutOfMemory | WriteZero => false,

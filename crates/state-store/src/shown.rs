@@ -48,12 +48,7 @@ impl StateStore {
 
     /// Posts the server served to a person at or after `since`, newest first, the top of a feed before the rest of it, at most
     /// `limit`. The newest 5,000 entries are kept.
-    pub fn served_posts(
-        &self,
-        user: UserId,
-        since: TimeMs,
-        limit: usize,
-    ) -> Result<Vec<(PostId, TimeMs)>, StateError> {
+    pub fn served_posts(&self, user: UserId, since: TimeMs, limit: usize) -> Result<Vec<(PostId, TimeMs)>, StateError> {
         self.ring(Table::Served, user, since, limit)
     }
 

@@ -11,13 +11,14 @@ use crate::guard::{caught, guarded};
 use crate::pipeline::{Hydrators, Pipeline};
 use crate::pool::Pool;
 use crate::report::Report;
-use crate::trace::{CandidateTrace, HydrationFailure};
+use crate::trace::{CandidateTrace, HydrationFailure, TraceView};
 
 /// What one of several parallel components came to.
 struct Fetched<'p, T> {
     meta: &'p Meta,
-    budget: Budget,
     elapsed: Duration,
+    /// Whether its budget was over when it ended.
+    late: bool,
     result: Result<T, StageError>,
 }
 
@@ -31,7 +32,7 @@ async fn fetch<T, F: Future<Output = Result<T, StageError>>>(
     let started = Instant::now();
     let budget = meta.budget(request);
     let result = guarded(budget, async { start(budget).await }).await;
-    Fetched { meta, budget, elapsed: started.elapsed(), result }
+    Fetched { meta, elapsed: started.elapsed(), late: budget.is_spent(), result }
 }
 
 impl<Q, C> Pipeline<Q, C>
@@ -49,12 +50,12 @@ where
             }
         }
         let fetched = join_all(running).await;
-        for Fetched { meta, budget, elapsed, result } in fetched {
+        for Fetched { meta, elapsed, late, result } in fetched {
             report.ran(meta, elapsed, 0, 0);
             if let Err(error) = result.and_then(|merge| caught(|| merge(&mut query))) {
                 report.failed(meta, &error);
             } else {
-                report.ended(meta, budget);
+                report.ended(meta, late);
             }
         }
         query
@@ -73,11 +74,11 @@ where
         let fetched = join_all(running).await;
         let total = fetched.iter().map(|f| f.result.as_ref().map_or(0, Vec::len)).sum();
         let mut candidates = Vec::new();
-        for Fetched { meta, budget, elapsed, result } in fetched {
+        for Fetched { meta, elapsed, late, result } in fetched {
             report.ran(meta, elapsed, 0, result.as_ref().map_or(0, Vec::len));
             match result {
                 Ok(given) => {
-                    report.ended(meta, budget);
+                    report.ended(meta, late);
                     self.trace_source(meta, &given, candidates.len(), report);
                     append(&mut candidates, given, total);
                 }
@@ -89,9 +90,10 @@ where
 
     fn trace_source(&self, meta: &Meta, given: &[C], offset: usize, report: &mut Report) {
         if let Some(trace) = &mut report.trace {
+            let (hydrators, scorers) = (self.hydrators.slots.len(), self.scorers.len());
             trace.candidates.extend(given.iter().enumerate().map(|(i, candidate)| {
                 let id = caught(|| self.selector.component.id(candidate)).unwrap_or_default();
-                CandidateTrace::new(offset + i, id, meta.name)
+                CandidateTrace::new(offset + i, id, meta.name, hydrators, scorers)
             }));
         }
     }
@@ -134,8 +136,8 @@ pub(super) async fn hydrate<Q: Sync, C: Sync>(
             match result {
                 Ok(merge) => {
                     let Pool { candidates, origins } = &mut *pool;
-                    let view = report.trace.as_mut().zip(origins.as_deref());
-                    let view = view.map(|(trace, origins)| crate::trace::TraceView { trace, origins });
+                    let traced = report.trace.as_mut().zip(origins.as_deref());
+                    let view = traced.map(|(trace, origins)| TraceView { trace, origins });
                     let outcome = merge(candidates, view);
                     filled = asked - outcome.failed;
                     report.failed_on(meta, &outcome, asked);

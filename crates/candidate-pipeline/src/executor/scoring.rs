@@ -34,7 +34,7 @@ where
                     let outcome = merge(&mut pool.candidates, None);
                     filled = asked - outcome.failed;
                     report.failed_on(&slot.meta, &outcome, asked);
-                    report.ended(&slot.meta, budget);
+                    report.ended(&slot.meta, budget.is_spent());
                 }
                 Err(error) => report.failed(&slot.meta, &error),
             }

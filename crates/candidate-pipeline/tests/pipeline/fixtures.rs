@@ -11,46 +11,46 @@ use candidate_pipeline::{
 };
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Query {
-    pub viewer: u64,
+pub(crate) struct Query {
+    pub(crate) viewer: u64,
     /// Names of the query hydrators that were merged, with what they saw of this list when they ran.
-    pub hydrated: Vec<(&'static str, usize)>,
+    pub(crate) hydrated: Vec<(&'static str, usize)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Item {
-    pub id: u64,
-    pub score: f64,
+pub(crate) struct Item {
+    pub(crate) id: u64,
+    pub(crate) score: f64,
     /// What each hydrator filled, in the order of merging.
-    pub fields: Vec<(&'static str, i64)>,
+    pub(crate) fields: Vec<(&'static str, i64)>,
 }
 
 impl Item {
-    pub fn field(&self, hydrator: &str) -> Option<i64> {
+    pub(crate) fn field(&self, hydrator: &str) -> Option<i64> {
         self.fields.iter().find(|(name, _)| *name == hydrator).map(|(_, value)| *value)
     }
 }
 
-pub fn item(id: u64, score: f64) -> Item {
+pub(crate) fn item(id: u64, score: f64) -> Item {
     Item { id, score, fields: Vec::new() }
 }
 
 /// Items with these ids, each scored so that they rank in this order.
-pub fn ranked(ids: impl IntoIterator<Item = u64>) -> Vec<Item> {
+pub(crate) fn ranked(ids: impl IntoIterator<Item = u64>) -> Vec<Item> {
     ids.into_iter().enumerate().map(|(i, id)| item(id, 1_000.0 - i as f64)).collect()
 }
 
-pub fn ids(items: &[Item]) -> Vec<u64> {
+pub(crate) fn ids(items: &[Item]) -> Vec<u64> {
     items.iter().map(|item| item.id).collect()
 }
 
-pub fn boom() -> StageError {
+pub(crate) fn boom() -> StageError {
     StageError::failed("boom")
 }
 
 /// What a component that may wait does.
 #[derive(Clone)]
-pub enum Act<T> {
+pub(crate) enum Act<T> {
     Give(T),
     After(Duration, T),
     Never,
@@ -59,7 +59,7 @@ pub enum Act<T> {
 }
 
 impl<T: Clone> Act<T> {
-    pub async fn play(&self) -> Result<T, StageError> {
+    pub(crate) async fn play(&self) -> Result<T, StageError> {
         match self {
             Self::Give(value) => Ok(value.clone()),
             Self::After(time, value) => {
@@ -73,7 +73,7 @@ impl<T: Clone> Act<T> {
     }
 }
 
-pub struct Complete(pub &'static str, pub Act<()>);
+pub(crate) struct Complete(pub(crate) &'static str, pub(crate) Act<()>);
 
 #[async_trait]
 impl QueryHydrator<Query> for Complete {
@@ -90,7 +90,7 @@ impl QueryHydrator<Query> for Complete {
     }
 }
 
-pub struct Give(pub &'static str, pub Act<Vec<Item>>);
+pub(crate) struct Give(pub(crate) &'static str, pub(crate) Act<Vec<Item>>);
 
 #[async_trait]
 impl Source<Query, Item> for Give {
@@ -104,15 +104,15 @@ impl Source<Query, Item> for Give {
 
 type FillWith = Box<dyn Fn(&[Item]) -> Result<Vec<Result<i64, StageError>>, StageError> + Send + Sync>;
 
-pub struct Fill {
-    pub name: &'static str,
-    pub needs: &'static [&'static str],
-    pub enabled: bool,
-    pub wait: Act<()>,
-    pub with: FillWith,
+pub(crate) struct Fill {
+    pub(crate) name: &'static str,
+    pub(crate) needs: &'static [&'static str],
+    pub(crate) enabled: bool,
+    pub(crate) wait: Act<()>,
+    pub(crate) with: FillWith,
 }
 
-pub fn fill(
+pub(crate) fn fill(
     name: &'static str,
     with: impl Fn(&[Item]) -> Result<Vec<Result<i64, StageError>>, StageError> + Send + Sync + 'static,
 ) -> Fill {
@@ -120,18 +120,18 @@ pub fn fill(
 }
 
 /// Fills every candidate with a value.
-pub fn fill_all(name: &'static str, value: i64) -> Fill {
+pub(crate) fn fill_all(name: &'static str, value: i64) -> Fill {
     fill(name, move |items| Ok(items.iter().map(|_| Ok(value)).collect()))
 }
 
 impl Fill {
-    pub fn needs(self, needs: &'static [&'static str]) -> Self {
+    pub(crate) fn needs(self, needs: &'static [&'static str]) -> Self {
         Self { needs, ..self }
     }
-    pub fn off(self) -> Self {
+    pub(crate) fn off(self) -> Self {
         Self { enabled: false, ..self }
     }
-    pub fn wait(self, wait: Act<()>) -> Self {
+    pub(crate) fn wait(self, wait: Act<()>) -> Self {
         Self { wait, ..self }
     }
 }
@@ -161,14 +161,14 @@ impl Hydrator<Query, Item> for Fill {
 type KeepBy = Box<dyn Fn(&[Item], &mut KeepMask, &Budget) -> Result<(), StageError> + Send + Sync>;
 type PolicyBy = Box<dyn Fn(&Item) -> FilterPolicy + Send + Sync>;
 
-pub struct Keep {
+pub(crate) struct Keep {
     name: &'static str,
     policy: FilterPolicy,
     policy_for: Option<PolicyBy>,
     by: KeepBy,
 }
 
-pub fn keep(
+pub(crate) fn keep(
     name: &'static str,
     by: impl Fn(&[Item], &mut KeepMask, &Budget) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> Keep {
@@ -176,7 +176,10 @@ pub fn keep(
 }
 
 /// Removes the items for which the closure gives a reason.
-pub fn remove_if(name: &'static str, goes: impl Fn(&Item) -> Option<&'static str> + Send + Sync + 'static) -> Keep {
+pub(crate) fn remove_if(
+    name: &'static str,
+    goes: impl Fn(&Item) -> Option<&'static str> + Send + Sync + 'static,
+) -> Keep {
     keep(name, move |items, mask, _| {
         for (i, item) in items.iter().enumerate() {
             if let Some(reason) = goes(item) {
@@ -188,10 +191,10 @@ pub fn remove_if(name: &'static str, goes: impl Fn(&Item) -> Option<&'static str
 }
 
 impl Keep {
-    pub fn closed(self) -> Self {
+    pub(crate) fn closed(self) -> Self {
         Self { policy: FilterPolicy::FailClosed, ..self }
     }
-    pub fn policy_for(self, by: impl Fn(&Item) -> FilterPolicy + Send + Sync + 'static) -> Self {
+    pub(crate) fn policy_for(self, by: impl Fn(&Item) -> FilterPolicy + Send + Sync + 'static) -> Self {
         Self { policy_for: Some(Box::new(by)), ..self }
     }
 }
@@ -213,9 +216,9 @@ impl Filter<Query, Item> for Keep {
 
 type ScoreBy = Box<dyn Fn(&[Item], &Budget) -> Result<Vec<f64>, StageError> + Send + Sync>;
 
-pub struct ScoreWith(pub &'static str, pub ScoreBy);
+pub(crate) struct ScoreWith(pub(crate) &'static str, pub(crate) ScoreBy);
 
-pub fn score(
+pub(crate) fn score(
     name: &'static str,
     by: impl Fn(&[Item], &Budget) -> Result<Vec<f64>, StageError> + Send + Sync + 'static,
 ) -> ScoreWith {
@@ -223,7 +226,7 @@ pub fn score(
 }
 
 /// Scores each item alone.
-pub fn score_each(name: &'static str, by: impl Fn(&Item) -> f64 + Send + Sync + 'static) -> ScoreWith {
+pub(crate) fn score_each(name: &'static str, by: impl Fn(&Item) -> f64 + Send + Sync + 'static) -> ScoreWith {
     score(name, move |items, _| Ok(items.iter().map(&by).collect()))
 }
 
@@ -242,12 +245,12 @@ impl Scorer<Query, Item> for ScoreWith {
 }
 
 /// The best `size` before and `result` after post-selection.
-pub struct Top {
-    pub size: usize,
-    pub result: usize,
+pub(crate) struct Top {
+    pub(crate) size: usize,
+    pub(crate) result: usize,
 }
 
-pub fn top(size: usize) -> Top {
+pub(crate) fn top(size: usize) -> Top {
     Top { size, result: size }
 }
 
@@ -271,13 +274,13 @@ impl Selector<Query, Item> for Top {
 
 type RunBy = Box<dyn Fn(&SideEffectInput<Query, Item>) + Send + Sync>;
 
-pub struct Afterwards {
-    pub name: &'static str,
-    pub act: Act<()>,
-    pub by: RunBy,
+pub(crate) struct Afterwards {
+    pub(crate) name: &'static str,
+    pub(crate) act: Act<()>,
+    pub(crate) by: RunBy,
 }
 
-pub fn afterwards(name: &'static str, act: Act<()>) -> Afterwards {
+pub(crate) fn afterwards(name: &'static str, act: Act<()>) -> Afterwards {
     Afterwards { name, act, by: Box::new(|_| {}) }
 }
 
@@ -292,22 +295,22 @@ impl SideEffect<Query, Item> for Afterwards {
     }
 }
 
-pub type Builder = PipelineBuilder<Query, Item>;
+pub(crate) type Builder = PipelineBuilder<Query, Item>;
 
 /// A pipeline with one source of these items and a selector of this size.
-pub fn with_items(items: Vec<Item>, selector: Top) -> Builder {
+pub(crate) fn with_items(items: Vec<Item>, selector: Top) -> Builder {
     Pipeline::builder("test").source(Give("items", Act::Give(items))).selector(selector)
 }
 
-pub async fn explain(builder: Builder) -> Execution<Query, Item> {
+pub(crate) async fn explain(builder: Builder) -> Execution<Query, Item> {
     run(builder, ExecuteOptions::EXPLAIN).await
 }
 
-pub async fn run(builder: Builder, options: ExecuteOptions) -> Execution<Query, Item> {
+pub(crate) async fn run(builder: Builder, options: ExecuteOptions) -> Execution<Query, Item> {
     builder.build().expect("a valid pipeline").execute(Query::default(), options).await
 }
 
 /// The degraded components with the reasons, as tests compare them.
-pub fn degraded(execution: &Execution<Query, Item>) -> Vec<(&'static str, &str)> {
+pub(crate) fn degraded(execution: &Execution<Query, Item>) -> Vec<(&'static str, &str)> {
     execution.degraded.iter().map(|d| (d.component, d.reason.as_str())).collect()
 }

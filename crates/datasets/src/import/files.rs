@@ -74,8 +74,6 @@ impl SetFile {
         meter.total.set(file.metadata().map_err(io_error)?.len());
         meter.read.set(0);
         let file = BufReader::with_capacity(BUFFER, Metered { file, read: Rc::clone(&meter.read) });
-        // Reading the first bytes can fail for a damaged file as any later byte can: that is the reader's to meet, not an
-        // error of opening.
         let answer = match Packing::of(&self.path) {
             Packing::Plain => read(&mut { file })?,
             Packing::Gzip => read(&mut flate2::bufread::MultiGzDecoder::new(file))?,

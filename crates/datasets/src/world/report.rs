@@ -147,7 +147,7 @@ pub fn score_slates(set: &ActionSet, slates: &[Slate], scores: &[Vec<f64>]) -> O
 
 fn score_rankers(set: &ActionSet, slates: &[Slate], seed: u64) -> Vec<RankerScore> {
     let mut rng = SplitMix64::fork(seed, "random ranker");
-    let mut of = |score: &mut dyn FnMut(&super::SlatePost) -> f64| -> Vec<Vec<f64>> {
+    let of = |score: &mut dyn FnMut(&super::SlatePost) -> f64| -> Vec<Vec<f64>> {
         slates.iter().map(|s| s.posts.iter().map(&mut *score).collect()).collect()
     };
     let all = [

@@ -116,13 +116,15 @@ fn refuse_other_content(path: &Path) -> Result<(), LogError> {
         let entry = entry.map_err(io_error("reading", path))?;
         let name = entry.file_name();
         let ours = match name.to_str() {
-            Some(LOCK | UNFINISHED_DESCRIPTION) => true,
+            Some(LOCK | DESCRIPTION | UNFINISHED_DESCRIPTION) => true,
             Some("segments") => fs::read_dir(entry.path()).map_err(io_error("reading", path))?.next().is_none(),
             _ => false,
         };
-        if !ours {
+        // It may be that another process is making the log right now.
+        if !ours && !path.join(DESCRIPTION).exists() {
             let name = name.to_string_lossy();
-            let problem = format!("is no event log: there is no {DESCRIPTION}, but {name:?}; give an empty or a new folder");
+            let problem =
+                format!("is no event log: there is no {DESCRIPTION}, but {name:?}; give an empty or a new folder");
             return Err(corrupt(path, problem));
         }
     }
@@ -176,7 +178,9 @@ fn read_description(path: &Path) -> Result<Description, LogError> {
 
 fn write_description(path: &Path, partitions: u16) -> Result<(), LogError> {
     let unfinished = path.join(UNFINISHED_DESCRIPTION);
-    let text = format!("# An event log of foryou. Written once; the partitions of stored events cannot be changed.\nformat = {FORMAT}\npartitions = {partitions}\n");
+    let text = format!(
+        "# An event log of foryou. Written once; the partitions of stored events cannot be changed.\nformat = {FORMAT}\npartitions = {partitions}\n"
+    );
     let write = || {
         let mut file = File::create(&unfinished)?;
         file.write_all(text.as_bytes())?;

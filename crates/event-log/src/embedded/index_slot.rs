@@ -108,7 +108,8 @@ fn fitting(path: &Path, chain: &Chain, tail: &Tail) -> Result<Index, Misfit> {
     let Some(covered) = index.covered()? else {
         return Err(Misfit::Index("it has another format".to_owned()));
     };
-    let held = if covered.next_seq >= tail.position.next_seq { covered == tail.position } else { chain.holds(covered)? };
+    let held =
+        if covered.next_seq >= tail.position.next_seq { covered == tail.position } else { chain.holds(covered)? };
     if !held {
         let reason = format!("it covers {} events that are not those of the log", covered.next_seq);
         return Err(Misfit::Index(reason));

@@ -21,12 +21,12 @@ pub use sync::FsyncPolicy;
 
 use crate::batch::{Layout, plan};
 use crate::event::{Event, Topic};
-use crate::index::Entries;
+use crate::index::{Entries, Index};
 use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
 use crate::segment::chain::{Chain, Segment, Visit};
-pub use crate::segment::recover::Recovery;
 use crate::segment::reader::Cursor;
 use crate::segment::record::RecordHeader;
+pub use crate::segment::recover::Recovery;
 use crate::segment::storage::{Disk, Storage};
 use crate::segment::tail::Tail;
 use crate::segment::writer::{self, SegmentWriter};
@@ -90,7 +90,10 @@ struct View {
 
 impl std::fmt::Debug for EmbeddedLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EmbeddedLog").field("path", &self.folder.path).field("head", &self.head()).finish_non_exhaustive()
+        f.debug_struct("EmbeddedLog")
+            .field("path", &self.folder.path)
+            .field("head", &self.head())
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,13 +170,17 @@ impl EmbeddedLog {
     }
 
     /// Completes the newest segment and begins the next.
-    fn rotate(&self, writer: &mut Writer) -> Result<(), LogError> {
+    fn rotate(&self, writer: &mut Writer, index: &Index) -> Result<(), LogError> {
         writer.segment.seal()?;
         self.syncer.clean();
         let bytes = writer.segment.bytes();
         let (segment, file) = writer::create(&self.folder.segments(), &writer.tail, bytes, self.storage.as_ref())?;
         writer.segment = SegmentWriter::new(segment.path.clone(), file, segment.bytes());
         let newest_at = std::mem::replace(&mut writer.tail.newest_at, vec![i64::MIN; self.layout.slots()]);
+
+        if let Err(error) = index.note_segment(self.newest_base().next_seq, &newest_at) {
+            tracing::warn!(%error, "the times in a segment were not noted; the next open reads it once more");
+        }
 
         let mut view = self.view.write();
         let mut segments = Vec::clone(&view.chain.0);
@@ -222,7 +229,7 @@ impl EventLog for EmbeddedLog {
 
         let complete = writer.segment.bytes() >= self.options.segment_bytes;
         if complete && writer.tail.position != self.newest_base() {
-            self.rotate(writer)?;
+            self.rotate(writer, &index)?;
         }
         let before = Cursor { offset: writer.segment.bytes(), position: writer.tail.position };
         let mut entries = Entries::default();

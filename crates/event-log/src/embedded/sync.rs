@@ -50,7 +50,11 @@ impl Syncer {
             FsyncPolicy::EveryMs(ms) => {
                 let shared = Arc::clone(&shared);
                 let interval = Duration::from_millis(ms.max(1));
-                Some(std::thread::Builder::new().name("event-log-sync".to_owned()).spawn(move || run(&shared, interval))?)
+                Some(
+                    std::thread::Builder::new()
+                        .name("event-log-sync".to_owned())
+                        .spawn(move || run(&shared, interval))?,
+                )
             }
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         };
@@ -77,7 +81,10 @@ impl Syncer {
     /// The error of a sync that failed in the background.
     pub(super) fn failure(&self) -> Option<std::io::Error> {
         let state = self.shared.0.lock();
-        state.failed.as_ref().map(|e| std::io::Error::new(e.kind(), format!("an earlier sync failed ({e}): reopen the log")))
+        state
+            .failed
+            .as_ref()
+            .map(|e| std::io::Error::new(e.kind(), format!("an earlier sync failed ({e}): reopen the log")))
     }
 }
 

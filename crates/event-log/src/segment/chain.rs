@@ -224,7 +224,8 @@ impl Chain {
         end: u64,
     ) -> Result<u64, LogError> {
         let reaches = |(i, segment): (usize, &Arc<Segment>)| {
-            let newest = if i + 1 == self.0.len() { Some(newest_at) } else { segment.newest_at.get().map(Vec::as_slice) };
+            let newest =
+                if i + 1 == self.0.len() { Some(newest_at) } else { segment.newest_at.get().map(Vec::as_slice) };
             // A summary that is missing rules nothing out.
             newest.is_none_or(|newest| newest[slot] >= at.0)
         };
@@ -244,4 +245,3 @@ impl Chain {
         Ok(found)
     }
 }
-

@@ -108,10 +108,8 @@ impl SegmentHeader {
         if xxh3_64(content).to_le_bytes() != check {
             return Err(HeaderFault::Damaged);
         }
-        let words: Vec<u64> = content[16..]
-            .chunks_exact(8)
-            .map(|word| word.try_into().map_or(0, u64::from_le_bytes))
-            .collect();
+        let words: Vec<u64> =
+            content[16..].chunks_exact(8).map(|word| word.try_into().map_or(0, u64::from_le_bytes)).collect();
         let format = u16::from_le_bytes([content[8], content[9]]);
         if content.starts_with(&MAGIC) && format != FORMAT {
             return Err(HeaderFault::Format(format));

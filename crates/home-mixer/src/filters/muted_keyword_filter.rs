@@ -41,8 +41,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for MutedKeywordFilter {
         let mut scan = WordScan::default();
         for (i, candidate) in candidates.iter().enumerate() {
             if i % TILE == 0 && budget.is_spent() {
-                // The policy decides on all that were not removed so far, these and the clean ones before them: the mask cannot
-                // tell them apart, and a late answer must not let an unread post through.
+                // The policy then removes the clean posts before this one, too; to say nothing would let the unread ones through.
                 return Err(StageError::DeadlineExceeded);
             }
             let texts = [candidate.tweet_text.as_deref(), candidate.quoted_text.as_deref()];

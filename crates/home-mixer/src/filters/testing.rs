@@ -36,7 +36,7 @@ pub(crate) fn query_over(change: impl FnOnce(&mut Profile)) -> ScoredPostsQuery 
 pub(crate) fn post(id: u64) -> PostCandidate {
     PostCandidate {
         tweet_id: PostId(id),
-        author_id: UserId(100 + id),
+        author_id: UserId(id.saturating_add(100)),
         tweet_text: Some("some text".into()),
         created_at: Some(NOW - 60_000),
         core_data: true,

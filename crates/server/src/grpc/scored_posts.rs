@@ -5,6 +5,7 @@ use std::sync::Arc;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
 use foryou_types::{IdForm, Namespace, PostId, TimeMs};
+use home_mixer::answer::Timings;
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
@@ -95,7 +96,7 @@ impl ScoredPostsGrpc {
                 .into_iter()
                 .map(|d| v1::Degradation { component: d.component, reason: d.reason })
                 .collect(),
-            timings_ms: answer.timings_ms.into_iter().collect(),
+            timings_ms: timings(&answer.timings_ms),
             next_cursor: answer.next_cursor.unwrap_or_default(),
         }
     }
@@ -137,4 +138,20 @@ fn bloom(entry: v1::ImpressionBloomFilterEntry) -> ImpressionBloomFilterEntry {
         count: entry.count,
         created_at: entry.created_at,
     }
+}
+
+fn timings(t: &Timings) -> std::collections::HashMap<String, f64> {
+    [
+        ("query_hydrators", t.query_hydrators),
+        ("sources", t.sources),
+        ("hydrators", t.hydrators),
+        ("filters", t.filters),
+        ("scorers", t.scorers),
+        ("selector", t.selector),
+        ("post_selection", t.post_selection),
+        ("total", t.total),
+    ]
+    .into_iter()
+    .map(|(stage, ms)| (stage.to_owned(), ms))
+    .collect()
 }

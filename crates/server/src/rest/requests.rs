@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
+use home_mixer::answer::Timings;
 use axum::extract::{Path, State};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -20,15 +20,21 @@ pub(super) struct RequestAnswer {
     now: i64,
     /// What was served, best first.
     selected: Vec<Selected>,
-    /// Milliseconds per stage.
-    timings_ms: BTreeMap<String, f64>,
+    /// Ranked candidates that were not served.
+    non_selected: usize,
+    /// Milliseconds per stage; `null` in the moment before the request's end is written down.
+    #[schema(value_type = Object)]
+    timings_ms: Option<Timings>,
 }
 
 /// A served post.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(super) struct Selected {
     post_id: String,
-    score: f64,
+    /// Its final score.
+    score: Option<f64>,
+    source: Option<&'static str>,
+    in_network: Option<bool>,
 }
 
 /// A request of the last three hours.
@@ -56,8 +62,14 @@ pub(super) async fn get(
         selected: info
             .selected
             .iter()
-            .map(|&(post, score)| Selected { post_id: ids.print_post(post), score })
+            .map(|post| Selected {
+                post_id: ids.print_post(post.post_id),
+                score: post.score,
+                source: post.served_type.map(|s| s.as_str()),
+                in_network: post.in_network,
+            })
             .collect(),
-        timings_ms: info.timings_ms.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+        non_selected: info.non_selected,
+        timings_ms: info.outcome().map(|outcome| outcome.timings),
     }))
 }

@@ -1,0 +1,128 @@
+//! Events in the JSONL form of the wire: kind `events` (one file, or a folder with `events.jsonl`), and kind `world` (what
+//! `foryou world` writes: `events.jsonl` and `profile.toml`).
+//!
+//! The rows are read by the profile of the data folder; where that has none yet, by the `profile.toml` beside the file, which a
+//! world must have; without either, by that of a live feed. String ids get their numbers here, in front of the events of the batch that
+//! uses them first. An event with an `id` that the log has is a duplicate, whatever its row.
+
+use std::{fs, path::Path};
+
+use event_log::{EventDecoder, NameAllocator, Origin};
+use foryou_types::{Names, Profile};
+
+use super::{ImportError, Importer, Run, RowForm, RowOrder, SetFile, rows::Row, run::{Mapped, RowMapper}};
+
+/// The name of the kind that is one file of events.
+pub(super) const EVENTS: &str = "events";
+
+/// The name of the kind that is a synthetic world.
+pub(super) const WORLD: &str = "world";
+
+/// Names of the file in a folder.
+pub(super) const FILES: [&str; 3] = ["events.jsonl", "events.jsonl.zst", "events.jsonl.gz"];
+
+/// The profile beside the events.
+pub(super) const PROFILE: &str = "profile.toml";
+
+/// The importer of events in JSONL.
+pub struct Events {
+    kind: &'static str,
+    profile: Profile,
+    files: [SetFile; 1],
+}
+
+impl Events {
+    /// The events at `path`: a folder with `events.jsonl`, or a file of any name.
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+        let file = if path.is_file() { Some(path.to_owned()) } else { SetFile::find(path, &FILES) };
+        let file = file.ok_or_else(|| super::missing(path, EVENTS, &FILES))?;
+        let beside = profile_beside(&file)?;
+        Self::with(EVENTS, file, beside, folder)
+    }
+
+    /// The world in the folder `path`.
+    pub(super) fn open_world(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+        let found = if path.is_dir() { SetFile::find(path, &FILES) } else { None };
+        let file = found.ok_or_else(|| super::missing(path, WORLD, &FILES))?;
+        let beside = profile_beside(&file)?.ok_or_else(|| super::missing(path, WORLD, &[PROFILE]))?;
+        Self::with(WORLD, file, Some(beside), folder)
+    }
+
+    fn with(
+        kind: &'static str,
+        path: std::path::PathBuf,
+        beside: Option<Profile>,
+        folder: Option<&Profile>,
+    ) -> Result<Self, ImportError> {
+        if let Some(beside) = &beside {
+            super::same_kind(folder, &beside.name, &path)?;
+        }
+        let profile = folder.cloned().or(beside).unwrap_or_else(Profile::live);
+        let files = [SetFile { role: "events", path, form: RowForm::Lines, order: RowOrder::File }];
+        Ok(Self { kind, profile, files })
+    }
+}
+
+/// The profile in the folder of a file, where there is one.
+fn profile_beside(file: &Path) -> Result<Option<Profile>, ImportError> {
+    let path = file.with_file_name(PROFILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let name = path.display().to_string();
+    let text = fs::read_to_string(&path).map_err(|source| ImportError::Io { path: name.clone(), source })?;
+    Profile::from_toml(&text).map(Some).map_err(|source| ImportError::Profile { path: name, source })
+}
+
+impl Importer for Events {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn files(&self) -> &[SetFile] {
+        &self.files
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let mut decoder = Decoder::new(&self.profile, run.names());
+        run.import_rows(&self.files[0], &mut decoder)
+    }
+}
+
+/// Reads events, with the names that are new in the batch.
+struct Decoder<'a> {
+    profile: &'a Profile,
+    log: &'a dyn Names,
+    names: NameAllocator<'a>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(profile: &'a Profile, log: &'a dyn Names) -> Self {
+        Self { profile, log, names: NameAllocator::new(log) }
+    }
+}
+
+impl RowMapper for Decoder<'_> {
+    fn map(&mut self, row: &Row<'_>, out: &mut Mapped) -> Result<(), String> {
+        let text = row.text()?;
+        if text.trim().is_empty() {
+            out.skip("blank_lines");
+            return Ok(());
+        }
+        let event = EventDecoder::new(self.profile).decode(text, &mut self.names).map_err(|e| e.to_string())?;
+        for name in self.names.take_new(event.at, Origin::Import) {
+            out.push_event(name);
+        }
+        out.push_event(event);
+        Ok(())
+    }
+
+    fn submitted(&mut self) {
+        // The log knows these names now: kept here, they would grow with the file.
+        self.names = NameAllocator::new(self.log);
+    }
+}

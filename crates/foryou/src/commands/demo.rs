@@ -1,0 +1,72 @@
+//! `foryou demo`: a small world where there is none, and its feed.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use datasets::world::{World, WorldManifest, read_manifest};
+use server::FeedRequest;
+use server::ids::IdText;
+
+use super::{feed, import, up, world};
+use crate::cli::DemoArgs;
+use crate::config::Config;
+use crate::engine::{Engine, Life, Parts};
+use crate::exit::wrong_use;
+use crate::folder::DataFolder;
+use crate::output::Output;
+
+pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
+    let folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
+    let files = config.data.join("world");
+    let parts = Parts::open(folder, config)?;
+    if !files.exists() && parts.state.position().next_seq > 0 {
+        wrong_use!(
+            "{} holds a world that the demo did not make: serve it with `foryou up`, or name another folder with --data",
+            config.data.display()
+        );
+    }
+    let manifest = world_of(config, args, &files, output)?;
+    // Idempotent: an interrupted import goes on here, a whole one adds nothing.
+    let importer = datasets::import::open("world", &files, Some(&parts.profile))?;
+    let report = import::import(&parts, &*importer, output)?;
+    if report.imported.total() > 0 {
+        output.say(format!("imported {} events in {:.1} s", report.imported.total(), report.seconds));
+    }
+    let viewer = manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
+    if !args.once {
+        output.say(format!("viewers to look at: {}", manifest.demo_viewers.join(" ")));
+        let mut address: SocketAddr = config.server.listen;
+        if let Some(port) = args.port {
+            address.set_port(port);
+        }
+        return up::serve(parts, config, address, output).await;
+    }
+    let engine = Engine::start(parts, config, Life::Once)?;
+    let request = FeedRequest { user_id: IdText(viewer), record: Some(false), ..FeedRequest::default() };
+    let answer = engine.app.feed(request, None).await.map_err(feed::problem)?;
+    output.print(&answer, || feed::describe(&answer))
+}
+
+/// The world of the folder, made where there is none or an interrupted one.
+fn world_of(
+    config: &Config,
+    args: &DemoArgs,
+    files: &std::path::Path,
+    output: Output,
+) -> anyhow::Result<WorldManifest> {
+    if files.join("world.json").is_file() {
+        let manifest = read_manifest(files)?;
+        if manifest.config.users != args.users || manifest.config.seed != config.seed {
+            output.say(format!(
+                "using the world that is there ({} users, seed {}), not the one asked for ({}, {})",
+                manifest.config.users, manifest.config.seed, args.users, config.seed
+            ));
+        }
+        return Ok(manifest);
+    }
+    output.say(format!("making a world of {} users ...", args.users));
+    let started = std::time::Instant::now();
+    let manifest = world::make(args.users, config.seed, files)?;
+    output.say(format!("made {} events in {:.1} s", manifest.events, started.elapsed().as_secs_f64()));
+    Ok(manifest)
+}

@@ -1,0 +1,146 @@
+//! `foryou feed`: one feed, from the running service where the folder has one, else from the folder itself.
+
+use anyhow::{Context, bail};
+use comfy_table::{ContentArrangement, Table, presets};
+use foryou_types::TimeMs;
+use server::ids::IdText;
+use server::request::TimeText;
+use server::{FeedAnswer, FeedRequest, Problem};
+
+use crate::cli::FeedArgs;
+use crate::config::Config;
+use crate::engine::{Engine, Life, Parts};
+use crate::exit::WrongUse;
+use crate::folder::{DataFolder, Holder, Opened};
+use crate::output::Output;
+
+pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> anyhow::Result<()> {
+    let now = args.now.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--now: {e}")))?;
+    let answer = match DataFolder::open(&config.data)? {
+        Opened::Held(Holder { address: Some(address), .. }) => ask_service(&address, args, now).await?,
+        opened => {
+            let parts = Parts::open(opened.ours(&config.data)?, config)?;
+            let engine = Engine::start(parts, config, Life::Once)?;
+            let request = FeedRequest {
+                user_id: IdText(args.user.clone()),
+                limit: args.limit,
+                in_network_only: args.in_network_only,
+                now: now.map(TimeText),
+                record: Some(args.record),
+                ..FeedRequest::default()
+            };
+            let answer = engine.app.feed(request, None).await.map_err(problem)?;
+            engine.app.mixer.side_effects_idle().await;
+            answer
+        }
+    };
+    output.print(&answer, || describe(&answer))
+}
+
+/// The caller's mistakes are wrong use, everything else a failure.
+pub(super) fn problem(problem: Problem) -> anyhow::Error {
+    if problem.status < 500 { WrongUse(problem.detail).into() } else { anyhow::anyhow!(problem.detail) }
+}
+
+async fn ask_service(address: &str, args: &FeedArgs, now: Option<TimeMs>) -> anyhow::Result<FeedAnswer> {
+    let body = serde_json::json!({
+        "user_id": args.user,
+        "limit": args.limit,
+        "in_network_only": args.in_network_only,
+        "now": now.map(|t| t.0.to_string()),
+        "record": args.record,
+    });
+    let url = format!("http://{address}/v1/feed");
+    let (status, text) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response =
+            agent.post(&url).send_json(&body).with_context(|| format!("asking the service on {url}"))?;
+        Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+    })
+    .await??;
+    match status {
+        200 => serde_json::from_str(&text).context("reading the service's answer"),
+        400..=499 => {
+            let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            Err(WrongUse(problem["detail"].as_str().unwrap_or(&text).to_owned()).into())
+        }
+        _ => bail!("the service on {address} answered {status}: {text}"),
+    }
+}
+
+/// A feed as text.
+pub(super) fn describe(answer: &FeedAnswer) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["#", "score", "net", "source", "author", "age", "post"]);
+    for post in &answer.feed {
+        let author = post.author.clone().or_else(|| post.author_id.clone()).unwrap_or_else(|| "-".to_owned());
+        let what = match (&post.text, &post.repost_of) {
+            (Some(text), None) => text.clone(),
+            (Some(text), Some(_)) => format!("repost: {text}"),
+            (None, Some(original)) => format!("{} (repost of {original})", post.post_id),
+            (None, None) => post.post_id.clone(),
+        };
+        table.add_row([
+            post.rank.to_string(),
+            format!("{:.4}", post.score),
+            if post.in_network { "in" } else { "out" }.to_owned(),
+            post.source.clone(),
+            author,
+            post.created_at.map_or_else(|| "-".to_owned(), |at| age(answer.clock.now - at)),
+            what,
+        ]);
+    }
+    let mut text = format!(
+        "viewer {} · {} clock {} · ranked by {} · model {}\n{table}\n",
+        answer.viewer,
+        answer.clock.kind,
+        TimeMs(answer.clock.now),
+        answer.ranked_by.replace('_', " "),
+        answer.model.as_deref().unwrap_or("none"),
+    );
+    if answer.feed.is_empty() {
+        text.push_str("no post is eligible for this viewer\n");
+    }
+    if let Some(first) = answer.feed.first() {
+        text.push_str("\nwhat the first post's score is made of:\n");
+        let mut heads: Vec<_> = first.probabilities.iter().collect();
+        heads.sort_by(|a, b| b.1.total_cmp(a.1));
+        for line in heads.chunks(6) {
+            let cells: Vec<_> = line.iter().map(|(name, p)| format!("{name} {p:.4}")).collect();
+            text.push_str(&format!("  {}\n", cells.join(" · ")));
+        }
+        if let Some(seconds) = first.dwell_time {
+            text.push_str(&format!("  dwell_time {seconds:.2} s\n"));
+        }
+    }
+    for degraded in &answer.degraded {
+        text.push_str(&format!("degraded: {}: {}\n", degraded.component, degraded.reason));
+    }
+    let (c, t) = (&answer.candidates, &answer.timings_ms);
+    text.push_str(&format!(
+        "\n{} candidates, {} ranked, {} selected, {} shown\nms: query hydrators {:.2} · sources {:.2} · hydrators {:.2} · \
+         filters {:.2} · scorers {:.2} · selector {:.2} · post-selection {:.2} · total {:.2}\n",
+        c.sources,
+        c.filters,
+        c.selector,
+        c.selected,
+        t.query_hydrators,
+        t.sources,
+        t.hydrators,
+        t.filters,
+        t.scorers,
+        t.selector,
+        t.post_selection,
+        t.total
+    ));
+    text
+}
+
+fn age(ms: i64) -> String {
+    match ms / 60_000 {
+        m if m < 60 => format!("{m} min"),
+        m if m < 48 * 60 => format!("{} h", m / 60),
+        m => format!("{} d", m / 1_440),
+    }
+}

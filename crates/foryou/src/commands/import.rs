@@ -1,0 +1,120 @@
+//! `foryou import`: a data set into the folder's log and projections.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use datasets::import::{DEFAULT_BATCH_ROWS, ImportError, ImportOptions, ImportReport, Importer};
+
+use crate::cli::{ImportArgs, ImportKind};
+use crate::config::Config;
+use crate::engine::Parts;
+use crate::exit::WrongUse;
+use crate::folder::{DataFolder, Found, look};
+use crate::output::Output;
+use crate::sink::FolderSink;
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow::Result<()> {
+    let kind = match args.kind {
+        ImportKind::Events => "events",
+        ImportKind::World => "world",
+        ImportKind::Higgs => "higgs",
+        ImportKind::Deskdrop => "deskdrop",
+    };
+    let existing = match look(&config.data)? {
+        Found::Nothing => None,
+        Found::DataFolder => Some(DataFolder::open(&config.data)?.ours(&config.data)?),
+    };
+    let importer =
+        datasets::import::open(kind, &args.path, existing.as_ref().map(|f| &**f.profile())).map_err(usage)?;
+    let folder = match existing {
+        Some(folder) => folder,
+        None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
+    };
+    let parts = Parts::open(folder, config)?;
+    stop_on_ctrl_c();
+    let report = import(&parts, &*importer, output)?;
+    output.print(&report, || describe(&report))
+}
+
+/// Imports a set into an open folder, with a progress bar.
+pub(super) fn import(parts: &Parts, importer: &dyn Importer, output: Output) -> anyhow::Result<ImportReport> {
+    let started = Instant::now();
+    let bar = output.progress(Some(0), "importing");
+    let sink = FolderSink::new(parts.log.clone(), parts.ingestor.clone());
+    let mut on_progress = |status: &datasets::import::ImportStatus<'_>| {
+        bar.set_length(status.bytes_total);
+        bar.set_position(status.bytes_read);
+        if STOP.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let options = ImportOptions { batch_rows: DEFAULT_BATCH_ROWS, on_progress: &mut on_progress };
+    let result = datasets::import::import(importer, &sink, options);
+    bar.finish_and_clear();
+    match result {
+        Ok(mut report) => {
+            report.seconds = started.elapsed().as_secs_f64();
+            Ok(report)
+        }
+        Err(ImportError::Stopped(mut report)) => {
+            report.seconds = started.elapsed().as_secs_f64();
+            output.say(format!("{}stopped; the same command goes on from here", describe(&report)));
+            Err(anyhow::anyhow!("stopped"))
+        }
+        Err(error) => Err(usage(error)),
+    }
+}
+
+/// Another kind of data than the folder's is wrong use; everything else is a failure.
+fn usage(error: ImportError) -> anyhow::Error {
+    match error {
+        ImportError::OtherKind { .. } => WrongUse(error.to_string()).into(),
+        other => other.into(),
+    }
+}
+
+fn stop_on_ctrl_c() {
+    // Without a handler Ctrl-C ends the process, which an import survives too: only the friendly words are lost.
+    std::thread::spawn(|| {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            STOP.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+fn describe(report: &ImportReport) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, n: u64| {
+        if n > 0 {
+            text.push_str(&format!("{n:>12}  {name}\n"));
+        }
+    };
+    let imported = &report.imported;
+    line("posts", imported.posts);
+    line("deletes", imported.deletes);
+    line("edges", imported.edges);
+    line("keywords", imported.keywords);
+    line("profiles", imported.profiles);
+    line("actions", imported.actions);
+    line("impressions", imported.impressions);
+    line("served feeds", imported.served);
+    line("labels", imported.labels);
+    line("duplicates", report.duplicates);
+    line("rows that were there already", report.rows_already_there);
+    for (name, n) in &report.skipped {
+        line(&format!("{name} (skipped by the rules of the set)"), *n);
+    }
+    for (reason, n) in &report.rejected_reasons {
+        line(&format!("rejected: {reason}"), *n);
+    }
+    for rejection in report.rejected.iter().take(10) {
+        text.push_str(&format!("  {}:{}: {}\n", rejection.file, rejection.line, rejection.reason));
+    }
+    if report.rejected_total > 10 {
+        text.push_str(&format!("  ... {} rejected rows; --json lists the first {}\n", report.rejected_total, datasets::import::MAX_LISTED));
+    }
+    text.push_str(&format!("{} in {:.1} s\n", report.kind, report.seconds));
+    text
+}

@@ -1,0 +1,37 @@
+//! `foryou world`: a synthetic world as files, with its planted truths.
+
+use std::path::Path;
+
+use anyhow::Context;
+use datasets::world::{World, WorldConfig, WorldError, WorldManifest};
+use event_log::json::event_to_json;
+use foryou_types::ids::NoNames;
+
+use crate::cli::WorldArgs;
+use crate::config::Config;
+use crate::exit::{WrongUse, wrong_use};
+use crate::output::Output;
+
+pub(super) fn run(config: &Config, args: &WorldArgs, output: Output) -> anyhow::Result<()> {
+    match std::fs::read_dir(&args.out) {
+        Ok(mut entries) if entries.next().is_some() => {
+            wrong_use!("--out {}: is not empty; name a folder that is missing or empty", args.out.display())
+        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => wrong_use!("--out {}: {e}", args.out.display()),
+        _ => {}
+    }
+    let manifest = make(args.users, config.seed, &args.out)?;
+    output.print(&manifest, || format!("{}\nwritten to {}\n", manifest.report, args.out.display()))
+}
+
+/// Makes a world and writes it.
+pub(super) fn make(users: u32, seed: u64, dir: &Path) -> anyhow::Result<WorldManifest> {
+    let config = WorldConfig { seed, ..WorldConfig::scaled(users) };
+    let world = World::generate(&config).map_err(|error| match error {
+        WorldError::Config { .. } => anyhow::Error::new(WrongUse(error.to_string())),
+        other => other.into(),
+    })?;
+    world
+        .write(dir, |event| event_to_json(event, &world.profile, &NoNames))
+        .with_context(|| format!("writing the world to {}", dir.display()))
+}

@@ -1,0 +1,48 @@
+//! A data folder as the importers' sink.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use datasets::import::{ImportSink, SinkError, SinkOutcome};
+use event_log::{Event, EventLog};
+use foryou_types::Names;
+use state_store::Ingestor;
+
+/// Hands an importer's events to a folder's ingestion, which checks them and keeps the projections current.
+pub struct FolderSink {
+    log: Arc<dyn EventLog>,
+    ingestor: Arc<Ingestor>,
+    submitted: Cell<u64>,
+}
+
+impl FolderSink {
+    /// A sink into a folder's log and projections.
+    pub fn new(log: Arc<dyn EventLog>, ingestor: Arc<Ingestor>) -> Self {
+        Self { log, ingestor, submitted: Cell::new(0) }
+    }
+
+    /// Events handed in so far.
+    pub fn submitted(&self) -> u64 {
+        self.submitted.get()
+    }
+}
+
+impl ImportSink for FolderSink {
+    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+        self.submitted.set(self.submitted.get() + events.len() as u64);
+        let outcome = self.ingestor.submit(events)?;
+        Ok(SinkOutcome {
+            accepted: outcome.accepted,
+            duplicates: outcome.duplicates,
+            rejected: outcome.rejected.into_iter().map(|r| (r.index, r.reason)).collect(),
+        })
+    }
+
+    fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError> {
+        Ok(self.log.import_progress(kind, role)?)
+    }
+
+    fn names(&self) -> &dyn Names {
+        &*self.log
+    }
+}

@@ -1,0 +1,122 @@
+//! The January pipeline, put together: which components there are and in what order they run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use candidate_pipeline::{Budgets, BuildError, Pipeline};
+
+use crate::candidate::PostCandidate;
+use crate::candidate_hydrators::{
+    CoreDataCandidateHydrator, EngagementCountsHydrator, GizmoduckCandidateHydrator, InNetworkCandidateHydrator,
+    LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator, SubscriptionHydrator, VFCandidateHydrator,
+    VideoDurationCandidateHydrator,
+};
+use crate::filters::{
+    AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
+    IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, PreviouslySeenPostsFilter,
+    PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, VFFilter, VideoFilter,
+};
+use crate::home_mixer::Clients;
+use crate::params::MixerParams;
+use crate::query::ScoredPostsQuery;
+use crate::query_hydrators::{
+    ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator,
+};
+use crate::scorers::{AuthorDiversityScorer, OONScorer, OffsetScorer, PhoenixScorer, WeightedScorer};
+use crate::selectors::TopKScoreSelector;
+use crate::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect, RequestInfoCache};
+use crate::sources::{PhoenixSource, PopularSource, ThunderSource};
+
+/// The pipeline's name in metrics and log lines.
+pub const NAME: &str = "for_you";
+
+/// Puts the pipeline together over its clients.
+pub(crate) fn build(
+    clients: Clients,
+    params: &MixerParams,
+    requests: Arc<RequestInfoCache>,
+) -> Result<Pipeline<ScoredPostsQuery, PostCandidate>, BuildError> {
+    let Clients {
+        thunder,
+        retrieval,
+        popular,
+        ranking,
+        prior,
+        strato,
+        gizmoduck,
+        tweet_entities,
+        visibility,
+        social_graph,
+        served_recorder,
+        cache_clock,
+        clock: _,
+        rng: _,
+    } = clients;
+    Pipeline::builder(NAME)
+        .query_hydrator(UserActionSeqQueryHydrator::new(Arc::clone(&strato), params.history_length))
+        .query_hydrator(UserFeaturesQueryHydrator::new(Arc::clone(&social_graph), Arc::clone(&strato)))
+        .query_hydrator(ImpressionHistoryQueryHydrator::new(strato))
+        .source(ThunderSource::new(thunder, params.thunder_max_results))
+        .source(PhoenixSource::new(retrieval, params.phoenix_max_results))
+        .source(PopularSource::new(popular, params.popular_max_results))
+        .hydrator(CoreDataCandidateHydrator::new(Arc::clone(&tweet_entities)))
+        .hydrator(InNetworkCandidateHydrator)
+        .hydrator(VideoDurationCandidateHydrator)
+        .hydrator(SubscriptionHydrator)
+        .hydrator(GizmoduckCandidateHydrator::new(gizmoduck))
+        .hydrator(QuoteCandidateHydrator::new(Arc::clone(&tweet_entities)))
+        .hydrator(LanguageCandidateHydrator)
+        .hydrator(EngagementCountsHydrator::cached(tweet_entities, cache_clock))
+        .hydrator(MutualFollowHydrator::new(social_graph))
+        .filter(DropDuplicatesFilter)
+        .filter(CoreDataHydrationFilter)
+        .filter(AgeFilter)
+        .filter(SelfTweetFilter)
+        .filter(OutOfNetworkRetweetReplyFilter::new(params))
+        .filter(RetweetDeduplicationFilter)
+        .filter(IneligibleSubscriptionFilter)
+        .filter(PreviouslySeenPostsFilter)
+        .filter(PreviouslyServedPostsFilter::new(params))
+        .filter(MutedKeywordFilter)
+        .filter(AuthorSocialgraphFilter)
+        .filter(VideoFilter)
+        .filter(TopicFilter)
+        .scorer(PhoenixScorer::new(ranking, prior))
+        .scorer(WeightedScorer::new(params))
+        .scorer(AuthorDiversityScorer::new(params))
+        .scorer(OONScorer::new(params))
+        .scorer(OffsetScorer::new(params))
+        .selector(TopKScoreSelector::new(params))
+        .post_selection_hydrator(VFCandidateHydrator::new(visibility))
+        .post_selection_filter(VFFilter::new(params))
+        .post_selection_filter(DedupConversationFilter)
+        .side_effect(CacheRequestInfoSideEffect::new(requests))
+        .side_effect(RecordServedSideEffect::new(served_recorder))
+        .budgets(budgets(params))
+        .build()
+}
+
+/// Shares of the request's time that a component which waits for a client may take, in percent. Two stages that hang leave
+/// time for the others: one of each stage at its cap, the two waves of hydrators counted twice, is 95 %.
+const SHARES: [(&str, u32); 13] = [
+    (UserActionSeqQueryHydrator::NAME, 20),
+    (UserFeaturesQueryHydrator::NAME, 20),
+    (ImpressionHistoryQueryHydrator::NAME, 20),
+    (ThunderSource::NAME, 20),
+    (PhoenixSource::NAME, 20),
+    (PopularSource::NAME, 20),
+    (CoreDataCandidateHydrator::NAME, 10),
+    (GizmoduckCandidateHydrator::NAME, 10),
+    (QuoteCandidateHydrator::NAME, 10),
+    (EngagementCountsHydrator::NAME, 10),
+    (MutualFollowHydrator::NAME, 10),
+    (PhoenixScorer::NAME, 25),
+    (VFCandidateHydrator::NAME, 10),
+];
+
+fn budgets(params: &MixerParams) -> Budgets {
+    let request = Duration::from_millis(params.request_budget_ms);
+    SHARES.iter().fold(Budgets::default().request(request), |budgets, &(component, percent)| {
+        budgets.cap(component, request * percent / 100)
+    })
+}

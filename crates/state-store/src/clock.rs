@@ -1,0 +1,33 @@
+//! The clock of a data folder.
+
+use std::sync::Arc;
+
+use event_log::EventLog;
+use foryou_types::{Clock, ClockKind, Profile, TimeMs, WallClock};
+
+/// Now is the time of the newest imported event; before the first import, what another clock says.
+pub struct LogClock {
+    log: Arc<dyn EventLog>,
+    before: Arc<dyn Clock>,
+}
+
+impl LogClock {
+    /// The clock of a log; `before` tells the time while nothing was imported.
+    pub fn new(log: Arc<dyn EventLog>, before: Arc<dyn Clock>) -> Self {
+        Self { log, before }
+    }
+}
+
+impl Clock for LogClock {
+    fn now(&self) -> TimeMs {
+        self.log.head().newest_imported.unwrap_or_else(|| self.before.now())
+    }
+}
+
+/// The clock a folder's profile names.
+pub fn folder_clock(profile: &Profile, log: Arc<dyn EventLog>) -> Arc<dyn Clock> {
+    match profile.clock {
+        ClockKind::Wall => Arc::new(WallClock),
+        ClockKind::Log => Arc::new(LogClock::new(log, Arc::new(WallClock))),
+    }
+}

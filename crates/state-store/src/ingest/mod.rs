@@ -1,0 +1,129 @@
+//! The one way events come in: checked, appended, applied.
+
+mod check;
+
+use std::sync::Arc;
+
+use event_log::{AppendError, Event, EventLog, LogError, Position};
+use foryou_types::{Clock, Profile};
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use crate::error::StateError;
+use crate::store::StateStore;
+use check::Checker;
+
+/// An event that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place in the caller's list.
+    pub index: usize,
+    /// Why, as a person reads it.
+    pub reason: String,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Events appended and applied.
+    pub accepted: usize,
+    /// Events whose id was in the log already.
+    pub duplicates: usize,
+    /// Events refused, by index.
+    pub rejected: Vec<Rejection>,
+    /// The end of the log after the batch. The state covers it.
+    pub position: Position,
+}
+
+/// A batch that could not be taken.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// The log could not be written or read: nothing of the batch is in it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The state could not be read before, or could not follow after the batch was appended.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Takes events: each is checked against the state and the events before it, those that pass are appended to the log in one
+/// batch and applied to the state before the call returns.
+///
+/// Calls may come from many threads and are taken one after another. They block on the disk.
+pub struct Ingestor {
+    log: Arc<dyn EventLog>,
+    state: Arc<StateStore>,
+    profile: Arc<Profile>,
+    clock: Arc<dyn Clock>,
+    /// Held from the check to the end of applying: an event is checked against everything before it.
+    turn: Mutex<()>,
+}
+
+impl Ingestor {
+    /// An ingestor of a folder. `clock` is the folder's own (see [`crate::folder_clock`]).
+    pub fn new(log: Arc<dyn EventLog>, state: Arc<StateStore>, profile: Arc<Profile>, clock: Arc<dyn Clock>) -> Self {
+        Self { log, state, profile, clock, turn: Mutex::new(()) }
+    }
+
+    /// Takes a batch; the good ones of it are kept.
+    pub fn submit(&self, events: Vec<Event>) -> Result<Outcome, IngestError> {
+        let _turn = self.turn.lock();
+        // Whoever else appends to the log may be ahead of the state; a check against an old state could let an action on a
+        // deleted post pass.
+        if self.state.position() != self.log.head().position {
+            self.state.catch_up()?;
+        }
+        let mut rejected = Vec::new();
+        let mut good = Vec::with_capacity(events.len());
+        let mut checker = Checker::new(&self.state, &self.profile, &*self.log, self.clock.now());
+        for (index, event) in events.into_iter().enumerate() {
+            match checker.check(&event)? {
+                None => good.push((index, event)),
+                Some(reason) => rejected.push(Rejection { index, reason }),
+            }
+        }
+        let (accepted, duplicates) = self.append(good, &mut rejected)?;
+        rejected.sort_unstable_by_key(|rejection| rejection.index);
+        Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
+    }
+
+    /// Appends and applies; answers how many events were accepted and how many the log had.
+    fn append(
+        &self,
+        mut good: Vec<(usize, Event)>,
+        rejected: &mut Vec<Rejection>,
+    ) -> Result<(usize, usize), IngestError> {
+        while !good.is_empty() {
+            match self.log.append(good.iter().map(|(_, event)| event.clone()).collect()) {
+                Ok(appended) => {
+                    let duplicates = appended.duplicates.len();
+                    self.follow(&good, &appended)?;
+                    return Ok((appended.accepted, duplicates));
+                }
+                // The log takes a batch wholly or not at all: try again without the event it cannot store.
+                Err(AppendError::Event { index, reason }) if index < good.len() => {
+                    let (index, _) = good.remove(index);
+                    rejected.push(Rejection { index, reason });
+                }
+                Err(AppendError::Event { reason, .. }) => {
+                    return Err(LogError::Corrupt { path: "batch".to_owned(), problem: reason }.into());
+                }
+                Err(AppendError::Log(error)) => return Err(error.into()),
+            }
+        }
+        Ok((0, 0))
+    }
+
+    /// Applies what was just appended, without reading it back where nobody else appended in between.
+    fn follow(&self, good: &[(usize, Event)], appended: &event_log::log::Appended) -> Result<(), StateError> {
+        let end = appended.position;
+        let first = end.next_seq.saturating_sub(appended.accepted as u64);
+        let fresh = good.len() - appended.duplicates.len();
+        if self.state.position().next_seq == first && fresh == appended.accepted {
+            let mut duplicates = appended.duplicates.iter().copied().collect::<rustc_hash::FxHashSet<_>>();
+            let events = good.iter().enumerate().filter(|(place, _)| !duplicates.remove(place));
+            return self.state.apply_events((first..).zip(events.map(|(_, (_, event))| event)), end);
+        }
+        self.state.catch_up().map(|_| ())
+    }
+}

@@ -1,0 +1,174 @@
+//! Popularity: fading counts per post and in all, and the posts ranked by the popularity prior.
+//!
+//! An engagement with a repost counts for the reposted post, where the repost was known by then.
+
+mod counts;
+mod memory;
+mod ranked;
+
+use std::sync::Arc;
+
+use foryou_types::{EngagementCounts, PopularityPrior, PostId, TimeMs, UserId};
+use parking_lot::Mutex;
+
+use crate::bytes::Decoder;
+use crate::error::StateError;
+use crate::keys::Table;
+use crate::store::StateStore;
+
+use counts::PostCounts;
+pub(crate) use memory::{Popularity, Recent};
+pub use ranked::PopularPost;
+use ranked::Ranked;
+
+/// The last answers that took long to find.
+#[derive(Default)]
+pub(crate) struct Answers {
+    prior: Mutex<Option<(u64, Arc<PopularityPrior>)>>,
+    ranked: Mutex<Option<(RankedKey, Arc<Mutex<Ranked>>)>>,
+}
+
+/// What a ranked list depends on: the events applied, now, and the oldest post wanted.
+type RankedKey = (u64, TimeMs, TimeMs);
+
+impl StateStore {
+    /// The global side of the popularity prior as of `now`.
+    ///
+    /// Where impressions are not recorded, its `viewers` are the people whose last action or impression is at most one half-life
+    /// before `now`.
+    pub fn popularity_prior(&self, now: TimeMs) -> Arc<PopularityPrior> {
+        self.prior_of(&self.popularity.read(), now)
+    }
+
+    fn prior_of(&self, popularity: &Popularity, now: TimeMs) -> Arc<PopularityPrior> {
+        let mut last = self.answers.prior.lock();
+        if let Some((version, prior)) = &*last
+            && *version == popularity.next_seq
+            && prior.now == now
+        {
+            return prior.clone();
+        }
+        let settings = &self.settings;
+        let viewers = (!settings.has_impressions).then(|| popularity.viewers_since(now - settings.half_life_ms) as f64);
+        let prior = Arc::new(PopularityPrior::new(
+            &settings.actions,
+            popularity.total(),
+            popularity.engaged_posts() as usize,
+            viewers,
+            now,
+            settings.half_life,
+        ));
+        *last = Some((popularity.next_seq, prior.clone()));
+        prior
+    }
+
+    /// The fading counts of a post; `None`: nothing ever happened to it.
+    pub fn engagement(&self, post: PostId) -> Result<Option<EngagementCounts>, StateError> {
+        self.with_counts(post, |counts| counts.map(|counts| counts.faded.clone()))
+    }
+
+    /// The fading counts of posts, in the order of `posts`.
+    pub fn engagements(&self, posts: &[PostId]) -> Result<Vec<Option<EngagementCounts>>, StateError> {
+        posts.iter().map(|&post| self.engagement(post)).collect()
+    }
+
+    /// Per action of the set, how often it was taken and not taken back.
+    pub fn raw_counts(&self, post: PostId) -> Result<Vec<u64>, StateError> {
+        let mut raw = vec![0; self.settings.actions.len()];
+        self.with_counts(post, |counts| {
+            for (to, &from) in raw.iter_mut().zip(counts.map_or(&[][..], |counts| &counts.actions)) {
+                *to = u64::from(from);
+            }
+        })?;
+        Ok(raw)
+    }
+
+    /// How often a post was shown.
+    pub fn raw_impressions(&self, post: PostId) -> Result<u64, StateError> {
+        self.with_counts(post, |counts| counts.map_or(0, |counts| counts.impressions))
+    }
+
+    fn with_counts<T>(&self, post: PostId, read: impl FnOnce(Option<&PostCounts>) -> T) -> Result<T, StateError> {
+        {
+            let popularity = self.popularity.read();
+            if let Some(recent) = popularity.recent(post) {
+                return Ok(read(recent.counts.as_deref()));
+            }
+        }
+        let Some(value) = self.storage.get(&counts::key(post))? else { return Ok(read(None)) };
+        match counts::decode(Decoder(&value)) {
+            Some(counts) => Ok(read(Some(&counts))),
+            None => Err(self.storage.corrupt(Table::Counts, "counts cannot be read")),
+        }
+    }
+
+    /// The posts created between `not_before` and `now` by the score of the popularity prior, best first, at most `limit`; among
+    /// equals the newest first, then the smaller id. A post that nothing happened to has the score of an average post. Deleted
+    /// posts and reposts are left out (a repost's engagements count for the reposted post), and those that `exclude` names.
+    pub fn most_popular(
+        &self,
+        now: TimeMs,
+        not_before: TimeMs,
+        limit: usize,
+        exclude: &dyn Fn(PostId, UserId) -> bool,
+    ) -> Result<Vec<PopularPost>, StateError> {
+        let ranked = self.ranked(now, not_before)?;
+        let mut ranked = ranked.lock();
+        let mut found = Vec::new();
+        for rank in 0.. {
+            let Some(&post) = ranked.at(rank).filter(|_| found.len() < limit) else { break };
+            if !exclude(post.post_id, post.author_id) {
+                found.push(post);
+            }
+        }
+        Ok(found)
+    }
+
+    fn ranked(&self, now: TimeMs, not_before: TimeMs) -> Result<Arc<Mutex<Ranked>>, StateError> {
+        let popularity = self.popularity.read();
+        let key = (popularity.next_seq, now, not_before);
+        if let Some((known, ranked)) = &*self.answers.ranked.lock()
+            && *known == key
+        {
+            return Ok(ranked.clone());
+        }
+        let prior = self.prior_of(&popularity, now);
+        let mut heads = vec![0.0; self.settings.actions.len()];
+        let mut score = |counts: Option<&PostCounts>| {
+            prior.heads_into(counts.map(|counts| &counts.faded), &mut heads);
+            self.settings.actions.iter().zip(&heads).map(|((_, action), p)| action.weight * p).sum::<f64>()
+        };
+        let average = score(None);
+        let wanted = not_before..=now;
+        let mut posts: Vec<_> = popularity
+            .recents()
+            .filter(|(_, recent)| recent.source.is_none() && wanted.contains(&recent.created_at))
+            .map(|(post_id, recent)| PopularPost {
+                post_id,
+                author_id: recent.author,
+                created_at: recent.created_at,
+                score: recent.counts.as_deref().map_or(average, |counts| score(Some(counts))),
+            })
+            .collect();
+        // A question about the past (`--now`, a replay) reaches beyond what is in memory.
+        if not_before < popularity.floor() {
+            let end = popularity.floor().min(now + 1);
+            for (post_id, created_at, author_id, source) in memory::posts_by_time(&self.storage, not_before, end)? {
+                if source.is_some() {
+                    continue;
+                }
+                let value = self.storage.get(&counts::key(post_id))?;
+                let counts = match value.as_deref().map(|value| counts::decode(Decoder(value))) {
+                    None => None,
+                    Some(Some(counts)) => Some(counts),
+                    Some(None) => return Err(self.storage.corrupt(Table::Counts, "counts cannot be read")),
+                };
+                let score = counts.as_ref().map_or(average, |counts| score(Some(counts)));
+                posts.push(PopularPost { post_id, author_id, created_at, score });
+            }
+        }
+        let ranked = Arc::new(Mutex::new(Ranked::new(posts)));
+        *self.answers.ranked.lock() = Some((key, ranked.clone()));
+        Ok(ranked)
+    }
+}

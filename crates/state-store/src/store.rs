@@ -1,0 +1,349 @@
+//! The store: opening, following the log, applying batches.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event_log::{Event, EventLog, Position, Record};
+use foryou_types::{PostId, Profile, TimeMs};
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::apply::Applier;
+use crate::bytes::Decoder;
+use crate::error::StateError;
+use crate::keys::{Key, Table, number_at};
+use crate::popularity::{Answers, Popularity};
+use crate::posts::PostCache;
+use crate::settings::Settings;
+use crate::storage::Storage;
+use crate::tx::{Tx, WriterCache};
+
+/// Version of the layout of keys and values. A store of another one is rebuilt.
+const SCHEMA: u32 = 1;
+/// Events applied in one batch while catching up: enough that a batch's own cost does not show, few enough (a few MB) to hold.
+const CATCH_UP_EVENTS: usize = 8_192;
+/// Events applied while readers of the counts wait (under a millisecond).
+const EVENTS_PER_LOCK: usize = 64;
+
+/// The projections of one data folder, embedded.
+///
+/// Reads may run in any number of threads; batches are applied one at a time. A read that starts after [`StateStore::apply`]
+/// returned sees the whole batch; one that runs beside it may see part of it.
+pub struct StateStore {
+    pub(crate) storage: Storage,
+    pub(crate) settings: Settings,
+    pub(crate) popularity: RwLock<Popularity>,
+    pub(crate) post_cache: PostCache,
+    pub(crate) answers: Answers,
+    log: Arc<dyn EventLog>,
+    writer: Mutex<Writer>,
+    position: Mutex<Position>,
+    moved: Condvar,
+}
+
+struct Writer {
+    cache: WriterCache,
+    batches: Batches,
+    /// A write failed: memory may be ahead of the disk, so nothing more is applied.
+    stopped: bool,
+}
+
+fn schema_key() -> Key {
+    Key::of(Table::Meta).raw(b"schema")
+}
+
+fn position_key() -> Key {
+    Key::of(Table::Meta).raw(b"position")
+}
+
+fn decode_position(mut value: Decoder<'_>) -> Option<Position> {
+    let position = Position { next_seq: value.number()?, check: value.number()? };
+    value.end(position)
+}
+
+impl StateStore {
+    /// Opens the state below `dir` and brings it to the end of the log.
+    ///
+    /// A state that cannot be read, of another layout or profile, or of another log (or of a part that the log lost) is deleted
+    /// and computed again from the log, with a warning that says why.
+    pub fn open(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+        let why = match Self::open_existing(dir, &log, profile) {
+            Ok(Found::Current(store)) => match store.catch_up() {
+                Ok(_) => return Ok(*store),
+                Err(error) if error.is_damage() => error.to_string(),
+                Err(error) => return Err(error),
+            },
+            Ok(Found::Stale(why)) => why,
+            Err(error) if error.is_damage() => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        tracing::warn!(path = %dir.display(), why, "the state is thrown away and rebuilt from the log");
+        Self::rebuild(dir, log, profile)
+    }
+
+    /// Deletes the state below `dir` and computes it again from the log.
+    pub fn rebuild(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+        // The lock of a running process lies in the folder that is about to go: ask for it first.
+        match Storage::open(dir) {
+            Ok(storage) => drop(storage),
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error),
+        }
+        Storage::delete(dir)?;
+        let store = Self::create(dir, log, profile)?;
+        store.catch_up()?;
+        Ok(store)
+    }
+
+    fn create(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+        let storage = Storage::open(dir)?;
+        let settings = Settings::of(profile);
+        let mut cache = WriterCache::new();
+        let mut tx = Tx::new(&storage, &mut cache);
+        tx.put(schema_key(), |out| {
+            out.text(&settings.fingerprint(SCHEMA));
+        });
+        tx.commit()?;
+        let popularity = Popularity::load(&storage, &settings, 0)?;
+        Ok(Self::assemble(storage, settings, log, popularity, Position::default(), Batches::default()))
+    }
+
+    fn open_existing(dir: &Path, log: &Arc<dyn EventLog>, profile: &Profile) -> Result<Found, StateError> {
+        if !Storage::exists(dir) {
+            return Self::create(dir, log.clone(), profile).map(|store| Found::Current(Box::new(store)));
+        }
+        if Storage::is_marked_damaged(dir) {
+            return Ok(Found::Stale("an earlier run found it damaged".to_owned()));
+        }
+        let storage = Storage::open(dir)?;
+        let settings = Settings::of(profile);
+        let wanted = settings.fingerprint(SCHEMA);
+        let found = storage.get(&schema_key())?;
+        let found = found.as_deref().and_then(|value| Decoder(value).text());
+        if found != Some(&wanted) {
+            let found = found.unwrap_or("nothing that was finished");
+            return Ok(Found::Stale(format!("it holds {found}, and {wanted} is wanted")));
+        }
+        let position = match storage.get(&position_key())? {
+            Some(value) => decode_position(Decoder(&value))
+                .ok_or_else(|| storage.corrupt(Table::Meta, "the position cannot be read"))?,
+            None => Position::default(),
+        };
+        if !log.holds(position)? {
+            return Ok(Found::Stale(format!("it covers {} events that the log does not hold", position.next_seq)));
+        }
+        let Some(batches) = Batches::load(&storage)? else {
+            return Ok(Found::Stale("a batch is missing in it".to_owned()));
+        };
+        // The engine asserts some of what it reads; see `Storage::open`.
+        let loaded = catch_unwind(AssertUnwindSafe(|| Popularity::load(&storage, &settings, position.next_seq)));
+        let popularity =
+            loaded.unwrap_or_else(|_| Err(storage.corrupt(Table::Meta, "the storage engine cannot read it")))?;
+        let store = Self::assemble(storage, settings, log.clone(), popularity, position, batches);
+        Ok(Found::Current(Box::new(store)))
+    }
+
+    fn assemble(
+        storage: Storage,
+        settings: Settings,
+        log: Arc<dyn EventLog>,
+        popularity: Popularity,
+        position: Position,
+        batches: Batches,
+    ) -> Self {
+        Self {
+            storage,
+            settings,
+            popularity: RwLock::new(popularity),
+            post_cache: PostCache::new(),
+            answers: Answers::default(),
+            log,
+            writer: Mutex::new(Writer { cache: WriterCache::new(), batches, stopped: false }),
+            position: Mutex::new(position),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Applies what the log holds and the state does not; answers where the state is then.
+    pub fn catch_up(&self) -> Result<Position, StateError> {
+        let mut waiting: Vec<Record> = Vec::new();
+        let mut reached = self.position();
+        let mut failed = None;
+        self.log.read_from(reached.next_seq, &mut |records, position| {
+            waiting.extend(records);
+            reached = position;
+            if waiting.len() >= CATCH_UP_EVENTS {
+                failed = self.apply(&waiting, reached).err();
+                waiting.clear();
+            }
+            failed.is_none()
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.apply(&waiting, reached)?;
+        Ok(self.position())
+    }
+
+    /// How far the state has come.
+    pub fn position(&self) -> Position {
+        *self.position.lock()
+    }
+
+    /// Waits until the state covers every event before `next_seq`, at most `timeout`; says whether it does.
+    pub fn wait_for(&self, next_seq: u64, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut position = self.position.lock();
+        while position.next_seq < next_seq {
+            if self.moved.wait_until(&mut position, deadline).timed_out() {
+                return position.next_seq >= next_seq;
+            }
+        }
+        true
+    }
+
+    /// Time of the newest event that is not the server's own record.
+    pub fn newest_event_at(&self) -> Option<TimeMs> {
+        self.popularity.read().newest_event_at()
+    }
+
+    /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the state
+    /// stops, and goes on from the log when it is opened again). Events that the state has already are skipped.
+    pub fn apply(&self, records: &[Record], position: Position) -> Result<(), StateError> {
+        self.apply_events(records.iter().map(|record| (record.seq, &record.event)), position)
+    }
+
+    pub(crate) fn apply_events<'e>(
+        &self,
+        events: impl Iterator<Item = (u64, &'e Event)>,
+        position: Position,
+    ) -> Result<(), StateError> {
+        let mut writer = self.writer.lock();
+        if writer.stopped {
+            return Err(StateError::Stopped { path: self.storage.path() });
+        }
+        let covered = self.position();
+        let mut events = events.skip_while(|(seq, _)| *seq < covered.next_seq).peekable();
+        let Some(&(first, _)) = events.peek() else { return Ok(()) };
+        if first != covered.next_seq {
+            return Err(StateError::Gap { path: self.storage.path(), expected: covered.next_seq, found: first });
+        }
+        let result = self.write_batch(&mut writer, events, first, position);
+        if result.is_err() {
+            writer.stopped = true;
+        }
+        let posts = result?;
+        self.post_cache.forget(&posts);
+        self.popularity.write().prune();
+        *self.position.lock() = position;
+        self.moved.notify_all();
+        Ok(())
+    }
+
+    /// Answers the posts that changed.
+    fn write_batch<'e>(
+        &self,
+        writer: &mut Writer,
+        mut events: impl Iterator<Item = (u64, &'e Event)>,
+        first: u64,
+        position: Position,
+    ) -> Result<Vec<PostId>, StateError> {
+        let Writer { cache, batches, .. } = writer;
+        let mut tx = Tx::new(&self.storage, cache);
+        loop {
+            let mut popularity = self.popularity.write();
+            let mut applier = Applier { tx: &mut tx, popularity: &mut popularity, settings: &self.settings };
+            let mut done = 0;
+            for (seq, event) in events.by_ref().take(EVENTS_PER_LOCK) {
+                applier.event(seq, event)?;
+                done += 1;
+            }
+            if done < EVENTS_PER_LOCK {
+                applier.write_counts_of_memory();
+                break;
+            }
+        }
+        tx.put(position_key(), |out| {
+            out.number(position.next_seq).number(position.check);
+        });
+        batches.add(&mut tx, first, position.next_seq);
+        let posts = tx.written(Table::Posts).filter_map(|key| number_at(key.as_bytes(), 1)).map(PostId).collect();
+        tx.commit()?;
+        Ok(posts)
+    }
+
+    /// Visits every key and value of every projection, in key order: what a rebuilt state must agree with byte for byte.
+    pub fn for_each(&self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        for pair in self.storage.all() {
+            let (key, value) = pair?;
+            // Where batches ended is no part of what was computed.
+            if key.first() != Some(&(Table::Batches as u8)) {
+                visit(&key, &value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A hash of everything [`Self::for_each`] visits.
+    pub fn dump_hash(&self) -> Result<u64, StateError> {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        self.for_each(&mut |key, value| {
+            for part in [key, value] {
+                hash.update(&(part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        })?;
+        Ok(hash.digest())
+    }
+}
+
+/// What lies in a folder.
+enum Found {
+    Current(Box<StateStore>),
+    /// Not usable, and why.
+    Stale(String),
+}
+
+/// The last batches, numbered, in a ring: the engine recovers a journal up to its first unreadable byte and then goes on with the
+/// next journal, so a damaged one can leave a hole before a later position. A number missing here tells.
+#[derive(Debug, Default)]
+struct Batches {
+    /// Number of the next batch.
+    next: u64,
+}
+
+impl Batches {
+    /// Batches remembered.
+    const KEPT: u64 = 4_096;
+
+    fn key(number: u64) -> Key {
+        Key::of(Table::Batches).number(number % Self::KEPT)
+    }
+
+    fn add(&mut self, tx: &mut Tx<'_>, first: u64, end: u64) {
+        tx.put(Self::key(self.next), |out| {
+            out.number(self.next).number(first).number(end);
+        });
+        self.next += 1;
+    }
+
+    /// `None`: a batch is missing.
+    fn load(storage: &Storage) -> Result<Option<Self>, StateError> {
+        let mut found = Vec::new();
+        for pair in storage.scan(&Key::of(Table::Batches)) {
+            let (_, value) = pair?;
+            let mut value = Decoder(&value);
+            let (Some(number), Some(first), Some(end)) = (value.number(), value.number(), value.number()) else {
+                return Err(storage.corrupt(Table::Batches, "an entry cannot be read"));
+            };
+            found.push((number, first, end));
+        }
+        found.sort_unstable();
+        let starts_whole = found.first().is_none_or(|&(number, first, _)| number > 0 || first == 0);
+        let next = found.last().map_or(0, |&(number, ..)| number + 1);
+        let is_chain = found.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0 && pair[0].2 == pair[1].1);
+        let is_all = found.len() as u64 == next.min(Self::KEPT);
+        Ok((starts_whole && is_chain && is_all).then_some(Self { next }))
+    }
+}
