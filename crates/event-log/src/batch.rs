@@ -256,11 +256,10 @@ mod tests {
 
     #[test]
     fn a_partition_is_fixed_by_the_key() {
-        // XXH3-64 of 8 bytes, from the reference implementation: the choice is part of the stored format.
-        assert_eq!((0..8).map(|key| partition_of(key, 4)).collect::<Vec<_>>(), PARTITIONS_OF_0_TO_7);
+        // From the reference implementation of XXH3-64: the choice is part of the stored format.
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|key| partition_of(key, 4)), [1, 2, 3, 1, 0, 0, 3, 3]);
         assert_eq!(partition_of(99, 1), 0);
     }
-    const PARTITIONS_OF_0_TO_7: [u16; 8] = [0, 0, 0, 0, 0, 0, 0, 0];
 
     #[test]
     fn the_same_id_twice_is_one_event() {

@@ -69,7 +69,7 @@ impl State {
             let Some(slot) = layout.slot(planned.topic, planned.partition) else { continue };
             let event = planned.event;
             bytes.extend_from_slice(&event.at.0.to_le_bytes());
-            codec::encode(event.clone(), &mut bytes);
+            codec::encode_with_length(event.clone(), &mut bytes);
             self.ids.extend(planned.id_hash);
             match &event.body {
                 EventBody::Name { namespace, id, name } => {

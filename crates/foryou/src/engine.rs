@@ -11,7 +11,7 @@ use foryou_types::{Clock, Profile, SplitMix64, UserId};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
 };
-use home_mixer::clients::{PopularityRanking, PopularityRetrieval};
+use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::app::{App, Follower};

@@ -58,20 +58,16 @@ impl ImpressionBloomFilterEntry {
         let ln_2 = std::f64::consts::LN_2;
         let bits = (capacity as f64 * -FALSE_POSITIVE_RATE.ln() / (ln_2 * ln_2)).ceil() as usize;
         let num_hashes = (-FALSE_POSITIVE_RATE.log2()).round() as u32;
-        Self {
-            bits: vec![0; bits.max(MIN_BITS).div_ceil(8)],
-            num_hashes,
-            seed,
-            count: 0,
-            created_at: created_at.0,
-        }
+        Self { bits: vec![0; bits.max(MIN_BITS).div_ceil(8)], num_hashes, seed, count: 0, created_at: created_at.0 }
     }
 
     /// A filter that holds `ids`, built as by [`Self::with_capacity`].
     #[must_use]
     pub fn from_ids(ids: &[PostId], seed: u64, created_at: TimeMs) -> Self {
         let mut filter = Self::with_capacity(ids.len(), seed, created_at);
-        ids.iter().for_each(|&id| filter.insert(id));
+        for &id in ids {
+            filter.insert(id);
+        }
         filter
     }
 

@@ -112,7 +112,10 @@ impl HomeMixer {
         let notes = Arc::new(RequestNotes::default());
         query.notes = Arc::clone(&notes);
         if !self.own_writes.settled(query.user_id).await {
-            notes.degrade(RecordServedSideEffect::NAME, "the viewer's last feed is not recorded yet: posts of it may come again");
+            notes.degrade(
+                RecordServedSideEffect::NAME,
+                "the viewer's last feed is not recorded yet: posts of it may come again",
+            );
         }
         query.own_write = options.record.then(|| Arc::new(self.own_writes.begin(query.user_id)));
 
@@ -192,7 +195,10 @@ fn check(query: &ScoredPostsQuery) -> Result<(), MixerError> {
         return wrong("video_only", "contradicts exclude_videos".to_owned());
     }
     if query.request_id.len() > MAX_REQUEST_ID {
-        return wrong("request_id", format!("must have at most {MAX_REQUEST_ID} bytes, not {}", query.request_id.len()));
+        return wrong(
+            "request_id",
+            format!("must have at most {MAX_REQUEST_ID} bytes, not {}", query.request_id.len()),
+        );
     }
     Ok(())
 }

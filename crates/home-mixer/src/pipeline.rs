@@ -19,9 +19,7 @@ use crate::filters::{
 use crate::home_mixer::Clients;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
-use crate::query_hydrators::{
-    ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator,
-};
+use crate::query_hydrators::{ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator};
 use crate::scorers::{AuthorDiversityScorer, OONScorer, OffsetScorer, PhoenixScorer, WeightedScorer};
 use crate::selectors::TopKScoreSelector;
 use crate::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect, RequestInfoCache};

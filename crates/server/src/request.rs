@@ -3,7 +3,7 @@
 use foryou_types::{Surface, TimeMs};
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 use home_mixer::query::ScoredPostsQuery;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -11,7 +11,8 @@ use crate::ids::IdText;
 use crate::problem::Problem;
 
 /// A moment as a caller gave it: Unix milliseconds or RFC 3339.
-#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(transparent)]
 #[schema(value_type = String, example = "2012-07-04T12:00:00Z")]
 pub struct TimeText(pub TimeMs);
 
@@ -24,7 +25,7 @@ impl<'de> Deserialize<'de> for TimeText {
 
 /// Everything a caller may say about a feed: the unhydrated fields of the documents' `ScoredPostsQuery` by their names, and
 /// ours.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedRequest {
     /// The viewer.

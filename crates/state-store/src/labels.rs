@@ -18,7 +18,7 @@ fn target_key(target: LabelTarget) -> Key {
 }
 
 /// End (`None` for never) and name.
-fn decode<'a>(mut value: Decoder<'a>) -> Option<(Option<TimeMs>, &'a str)> {
+fn decode(mut value: Decoder<'_>) -> Option<(Option<TimeMs>, &str)> {
     let until = match value.byte()? {
         0 => None,
         _ => Some(value.time()?),

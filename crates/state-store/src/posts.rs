@@ -247,7 +247,8 @@ fn encode(post: &PostEvent, created_at: TimeMs, deleted: bool, created: bool, ou
     {
         mask |= u64::from(present) << bit;
     }
-    out.byte(u8::from(deleted) * DELETED | u8::from(created) * CREATED).time(created_at).number(mask);
+    let flags = if deleted { DELETED } else { 0 } | if created { CREATED } else { 0 };
+    out.byte(flags).time(created_at).number(mask);
     for id in ids.into_iter().filter(|&id| id != 0) {
         out.number(id);
     }
@@ -347,7 +348,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn posts() -> impl Strategy<Value = PostEvent> {
-        let media = (0..3, of(any::<u32>())).prop_map(|(kind, duration_ms)| Media {
+        let media = (0usize..3, of(any::<u32>())).prop_map(|(kind, duration_ms)| Media {
             kind: [MediaKind::Photo, MediaKind::Video, MediaKind::Gif][kind],
             duration_ms,
         });

@@ -85,7 +85,12 @@ mod tests {
 
     #[test]
     fn a_permit_is_given_back_when_dropped_and_costs_no_token_when_refused() {
-        let config = ServiceConfig { max_concurrent_requests: 1, max_requests_per_second: 1, request_burst: 2, ..ServiceConfig::default() };
+        let config = ServiceConfig {
+            max_concurrent_requests: 1,
+            max_requests_per_second: 1,
+            request_burst: 2,
+            ..ServiceConfig::default()
+        };
         let now = Instant::now();
         let admission = Admission::new(&config, now);
         let held = admission.admit(now).unwrap();

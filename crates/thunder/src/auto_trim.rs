@@ -94,8 +94,12 @@ mod tests {
         let store = Arc::new(PostStore::new(StoreConfig::default()));
         let start = TimeMs::from_secs(1_000_000);
         for id in 1..=5_000u64 {
-            let post =
-                LightPost { post_id: PostId(id), author_id: UserId(id % 7 + 1), created_at: start, ..LightPost::default() };
+            let post = LightPost {
+                post_id: PostId(id),
+                author_id: UserId(id % 7 + 1),
+                created_at: start,
+                ..LightPost::default()
+            };
             store.insert(post, start);
         }
         let clock = Arc::new(ManualClock::new(start));

@@ -97,7 +97,10 @@ impl ThunderService {
             return Err(SeamError::Unavailable("thunder has not caught up with the log yet".to_owned()));
         }
         if !matches!(request.algorithm.as_str(), "" | "recent") {
-            return Err(SeamError::BadRequest(format!("algorithm {:?} is unknown; there is \"recent\"", request.algorithm)));
+            return Err(SeamError::BadRequest(format!(
+                "algorithm {:?} is unknown; there is \"recent\"",
+                request.algorithm
+            )));
         }
         let start = inner.monotonic.now();
         let permit = inner.admission.admit(start)?;

@@ -19,9 +19,9 @@ pub(super) struct Ranked<C> {
     pub(super) result_size: usize,
 }
 
-/// What is sorted: descending score, then ascending id, then the order in which the candidates came. Unique, so that an
-/// unstable sort is stable.
-type Key = (u64, u64, usize);
+/// What is sorted: [`descending`] in the upper half, the position the candidate came at in the lower. One number, so that
+/// comparing two takes no branch; unique, so that an unstable sort is stable.
+type Key = u128;
 
 impl<Q, C> Pipeline<Q, C>
 where
@@ -29,7 +29,7 @@ where
     C: Clone + Send + Sync + 'static,
 {
     /// Sorts and splits at K. A selector that panics on a candidate puts it at the end, among the non-finite scores; one that
-    /// panics over the size selects all.
+    /// panics over the size selects all, and one that panics over ids leaves ties in some order.
     pub(super) fn select(&self, query: &Q, mut pool: Pool<C>, report: &mut Report) -> Ranked<C> {
         let started = Instant::now();
         let meta = &self.selector.meta;
@@ -48,24 +48,30 @@ where
             caught_each(
                 pool.candidates.iter(),
                 |i, candidate| {
-                    let (score, id) = (selector.score(candidate), selector.id(candidate));
+                    let score = selector.score(candidate);
                     non_finite += usize::from(!score.is_finite());
-                    keys.push((descending(score), id, i));
+                    keys.push(key(score, i));
                 },
                 |i, error| panicked.push((i, error)),
             );
             non_finite += panicked.len();
             for (i, error) in panicked {
-                keys.push((descending(f64::NAN), u64::MAX, i));
+                keys.push(key(f64::NAN, i));
                 outcome.failed(error);
             }
             report.failed_on(meta, &outcome, total);
             keys.sort_unstable();
-            order.extend(keys.iter().map(|(.., i)| *i));
+            for tied in keys.chunk_by_mut(|a, b| a >> 64 == b >> 64).filter(|tied| tied.len() > 1) {
+                let sorted = caught(|| tied.sort_unstable_by_key(|&k| (selector.id(&pool.candidates[index(k)]), k)));
+                if let Err(error) = sorted {
+                    report.failed(meta, &error);
+                }
+            }
+            order.extend(keys.iter().map(|&key| index(key)));
         } else {
             order.extend(0..total);
         }
-        self.trace_order(&pool, &order, &keys, report);
+        self.trace_order(&pool, &order, report);
 
         // The selected go to the end of the list, so that taking them away moves them and not the many others.
         order.rotate_left(size);
@@ -75,18 +81,26 @@ where
         Ranked { selected, rest: pool, non_finite, result_size }
     }
 
-    fn trace_order(&self, pool: &Pool<C>, order: &[usize], keys: &[Key], report: &mut Report) {
+    fn trace_order(&self, pool: &Pool<C>, order: &[usize], report: &mut Report) {
         let selector = self.selector.component.as_ref();
         let Some(mut view) = pool.view(report.trace.as_mut()) else { return };
         for (position, &i) in order.iter().enumerate() {
             let entry = view.at(i);
             entry.position = Some(position);
             entry.score = Some(caught(|| selector.score(&pool.candidates[i])).unwrap_or(f64::NAN));
-            if let Some((_, id, _)) = keys.get(position) {
-                entry.id = *id;
+            if let Ok(id) = caught(|| selector.id(&pool.candidates[i])) {
+                entry.id = id;
             }
         }
     }
+}
+
+fn key(score: f64, index: usize) -> Key {
+    Key::from(descending(score)) << 64 | index as Key
+}
+
+fn index(key: Key) -> usize {
+    key as u64 as usize
 }
 
 /// A number that ascends as finite scores descend, and is greatest for those that are not finite. -0 equals 0.

@@ -128,3 +128,29 @@ async fn in_the_selector_costs_no_candidate() {
         assert_eq!(degraded(&answer), [("squeamish", "panicked: no size")]);
     }
 }
+
+struct Nameless;
+
+impl Selector<Query, Item> for Nameless {
+    fn name(&self) -> &'static str {
+        "nameless"
+    }
+    fn score(&self, item: &Item) -> f64 {
+        item.score
+    }
+    fn id(&self, _: &Item) -> u64 {
+        panic!("no id")
+    }
+    fn size(&self, _: &Query) -> usize {
+        2
+    }
+}
+
+#[tokio::test]
+async fn over_ids_costs_no_candidate_either() {
+    let items = vec![item(1, 1.0), item(2, 2.0), item(3, 1.0)];
+    let builder = Pipeline::builder("p").source(Give("items", Act::Give(items))).selector(Nameless);
+    let answer = explain(builder).await;
+    assert_eq!((answer.selected[0].id, answer.selected.len(), answer.non_selected.len()), (2, 2, 1));
+    assert_eq!(degraded(&answer), [("nameless", "panicked: no id")]);
+}

@@ -15,7 +15,7 @@ use foryou_types::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    ImportError, Importer, Run, RowForm, RowOrder, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     fields::{shown, signed_id, split, unix_seconds},
     ordered::{TimedMapper, WINDOW_ROWS, import_in_time_order},
     rows::Row,
@@ -83,7 +83,8 @@ impl Deskdrop {
         for (slot, (_, name, _)) in actions.iter_mut().zip(ACTIONS) {
             *slot = super::action_of(&profile, KIND, name)?;
         }
-        let files = [SetFile { role: "interactions", path: file, form: RowForm::Table(&COLUMNS), order: RowOrder::Time }];
+        let files =
+            [SetFile { role: "interactions", path: file, form: RowForm::Table(&COLUMNS), order: RowOrder::Time }];
         Ok(Self { profile, files, actions, window_rows: WINDOW_ROWS })
     }
 

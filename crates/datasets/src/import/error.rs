@@ -29,7 +29,9 @@ pub enum ImportError {
         problem: String,
     },
     /// The data folder was filled with another kind of data.
-    #[error("the data folder holds {folder:?} data and {path} is {set:?}: import it into a folder of its own (--data DIR)")]
+    #[error(
+        "the data folder holds {folder:?} data and {path} is {set:?}: import it into a folder of its own (--data DIR)"
+    )]
     OtherKind {
         /// The profile's name in the data folder.
         folder: String,
@@ -47,7 +49,9 @@ pub enum ImportError {
         source: ProfileError,
     },
     /// The folder's profile lacks an action that the set's rows are.
-    #[error("the data folder's profile has no action {action:?}, which rows of a {kind} set are: add it to its action set")]
+    #[error(
+        "the data folder's profile has no action {action:?}, which rows of a {kind} set are: add it to its action set"
+    )]
     NoAction {
         /// The kind of set.
         kind: &'static str,

@@ -5,12 +5,19 @@
 //! world must have; without either, by that of a live feed. String ids get their numbers here, in front of the events of the batch that
 //! uses them first. An event with an `id` that the log has is a duplicate, whatever its row.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use event_log::{EventDecoder, NameAllocator, Origin};
-use foryou_types::{Names, Profile};
+use event_log::EventDecoder;
+use foryou_types::{Names, Profile, TimeMs};
 
-use super::{ImportError, Importer, Run, RowForm, RowOrder, SetFile, rows::Row, run::{Mapped, RowMapper}};
+use super::{
+    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    rows::Row,
+    run::{Mapped, RowMapper},
+};
 
 /// The name of the kind that is one file of events.
 pub(super) const EVENTS: &str = "events";
@@ -50,7 +57,7 @@ impl Events {
 
     fn with(
         kind: &'static str,
-        path: std::path::PathBuf,
+        path: PathBuf,
         beside: Option<Profile>,
         folder: Option<&Profile>,
     ) -> Result<Self, ImportError> {
@@ -88,33 +95,39 @@ impl Importer for Events {
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let mut decoder = Decoder::new(&self.profile, run.names());
-        run.import_rows(&self.files[0], &mut decoder)
+        let mut rows = Rows::new(&self.profile, run.names());
+        run.import_rows(&self.files[0], &mut rows)
     }
 }
 
 /// Reads events, with the names that are new in the batch.
-struct Decoder<'a> {
+struct Rows<'a> {
     profile: &'a Profile,
     log: &'a dyn Names,
-    names: NameAllocator<'a>,
+    decoder: EventDecoder<'a>,
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> Rows<'a> {
     fn new(profile: &'a Profile, log: &'a dyn Names) -> Self {
-        Self { profile, log, names: NameAllocator::new(log) }
+        Self { profile, log, decoder: decoder(profile, log) }
     }
 }
 
-impl RowMapper for Decoder<'_> {
+/// A decoder for one batch. Rows of a file need their own time, so no present moment is wanted.
+fn decoder<'a>(profile: &'a Profile, log: &'a dyn Names) -> EventDecoder<'a> {
+    EventDecoder::for_import(profile, log, TimeMs::default())
+}
+
+impl RowMapper for Rows<'_> {
     fn map(&mut self, row: &Row<'_>, out: &mut Mapped) -> Result<(), String> {
         let text = row.text()?;
         if text.trim().is_empty() {
             out.skip("blank_lines");
             return Ok(());
         }
-        let event = EventDecoder::new(self.profile).decode(text, &mut self.names).map_err(|e| e.to_string())?;
-        for name in self.names.take_new(event.at, Origin::Import) {
+        let event = self.decoder.decode(text).map_err(|error| error.to_string())?;
+        for mut name in self.decoder.take_new_names() {
+            name.at = event.at;
             out.push_event(name);
         }
         out.push_event(event);
@@ -123,6 +136,6 @@ impl RowMapper for Decoder<'_> {
 
     fn submitted(&mut self) {
         // The log knows these names now: kept here, they would grow with the file.
-        self.names = NameAllocator::new(self.log);
+        self.decoder = decoder(self.profile, self.log);
     }
 }

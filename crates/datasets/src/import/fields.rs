@@ -6,10 +6,10 @@ use foryou_types::TimeMs;
 const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// Splits a row into exactly `N` columns.
-pub(super) fn split<const N: usize>(
+pub(super) fn split<'a, const N: usize>(
     row: &str,
-    mut columns: impl Iterator<Item = &'_ str>,
-) -> Result<[&'_ str; N], String> {
+    mut columns: impl Iterator<Item = &'a str>,
+) -> Result<[&'a str; N], String> {
     let mut out = [""; N];
     let wrong = |found: usize| format!("{found} columns instead of {N}: {}", shown(row));
     for (i, slot) in out.iter_mut().enumerate() {

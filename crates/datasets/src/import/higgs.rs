@@ -24,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    ImportError, Importer, Run, RowForm, RowOrder, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     fields::{shown, split, unix_seconds, unsigned_id},
     files::Meter,
     rows::{Row, for_each_row},

@@ -45,7 +45,7 @@ pub use error::ImportError;
 pub use events::Events;
 pub use files::{RowForm, RowOrder, SetFile};
 pub use higgs::Higgs;
-pub use report::{Imported, ImportReport, MAX_LISTED, Rejection};
+pub use report::{ImportReport, Imported, MAX_LISTED, Rejection};
 pub use run::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, Run};
 pub use sink::{ImportSink, LogSink, SinkError, SinkOutcome};
 
@@ -88,10 +88,10 @@ pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Box<dyn
 }
 
 /// Imports a set. First every file is held against the rows that the log has of it; only then anything is added.
-pub fn import(
+pub fn import<'a>(
     importer: &dyn Importer,
-    sink: &dyn ImportSink,
-    options: ImportOptions<'_>,
+    sink: &'a dyn ImportSink,
+    options: ImportOptions<'a>,
 ) -> Result<ImportReport, ImportError> {
     let mut run = Run::new(importer.kind(), sink, options);
     let result = importer.files().iter().try_for_each(|file| run.verify(file)).and_then(|()| importer.run(&mut run));
@@ -125,7 +125,11 @@ fn action_of(profile: &Profile, kind: &'static str, action: &'static str) -> Res
 /// The error for a set of which a file is missing; it says so where the path looks like a set of another kind.
 fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
     let problem = if path.exists() {
-        let wanted = format!("{} is missing (or {})", names[0], names[1..].join(", "));
+        let wanted = match names {
+            [only] => format!("{only} is missing"),
+            [first, others @ ..] => format!("{first} is missing (or {})", others.join(", ")),
+            [] => String::new(),
+        };
         let is = |names: &[&str]| SetFile::find(path, names).is_some();
         let other = if is(&deskdrop::FILES) {
             Some(deskdrop::KIND)

@@ -95,31 +95,31 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
         if planned.len() > finished { planned.len() } else { rows.min(finished.saturating_add(window_rows.max(1))) }
     };
     for_each_row(file, &meter, &mut |row| {
-            if row.number >= rows as u64 {
-                return Ok(ControlFlow::Break(()));
+        if row.number >= rows as u64 {
+            return Ok(ControlFlow::Break(()));
+        }
+        check(file, &planned, row)?;
+        let parsed = mapper.parse(row);
+        if row.number < finished as u64 {
+            if let Ok((_, row)) = parsed {
+                mapper.known(row);
             }
-            check(file, &planned, row)?;
-            let parsed = mapper.parse(row);
-            if row.number < finished as u64 {
-                if let Ok((_, row)) = parsed {
-                    mapper.known(row);
-                }
-                return Ok(ControlFlow::Continue(()));
-            }
-            let (at, parsed) = match parsed {
-                Ok((at, parsed)) => (at, Ok(parsed)),
-                Err(reason) => (TimeMs(i64::MIN), Err(reason.into_boxed_str())),
-            };
-            window.push(Slot { at, line: row.line, hash: row.hash, row: parsed });
-            if row.number + 1 == end_of_window(finished) as u64 {
-                let begun = planned.len() > finished;
-                import_window(run, file, mapper, &mut window, Marks { finished, submitted, begun }, meter.bytes())?;
-                finished += window.len();
-                submitted = finished;
-                window.clear();
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (at, parsed) = match parsed {
+            Ok((at, parsed)) => (at, Ok(parsed)),
+            Err(reason) => (TimeMs(i64::MIN), Err(reason.into_boxed_str())),
+        };
+        window.push(Slot { at, line: row.line, hash: row.hash, row: parsed });
+        if row.number + 1 == end_of_window(finished) as u64 {
+            let begun = planned.len() > finished;
+            import_window(run, file, mapper, &mut window, Marks { finished, submitted, begun }, meter.bytes())?;
+            finished += window.len();
+            submitted = finished;
+            window.clear();
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     fault.map_or(Ok(()), |fault| Err(broken(file, fault, finished as u64)))
 }
 

@@ -211,7 +211,8 @@ mod tests {
         assert_eq!(report.rejected_total, MAX_LISTED as u64 + 5);
         assert_eq!(report.rejected_reasons, BTreeMap::from([("bad …".to_owned(), MAX_LISTED as u64 + 5)]));
         for i in 0..300u32 {
-            let letters: String = format!("{i:x}").chars().map(|c| char::from(b'g' + c.to_digit(16).unwrap_or(0) as u8)).collect();
+            let letters: String =
+                format!("{i:x}").chars().map(|c| char::from(b'g' + c.to_digit(16).unwrap_or(0) as u8)).collect();
             report.reject("f", 1, letters);
         }
         assert_eq!(report.rejected_reasons.len(), MAX_REASONS + 1);

@@ -44,8 +44,6 @@ impl<'a> Row<'a> {
 
 /// Where a file cannot be read on.
 pub(super) struct FileFault {
-    /// Rows before it.
-    pub row: u64,
     /// The line of the first row that cannot be read.
     pub line: u64,
     /// What the reader met.
@@ -64,7 +62,7 @@ pub(super) fn for_each_row(
     })?;
     Ok(match read {
         Unpacked::Read(fault) => fault,
-        Unpacked::Broken(reason) => Some(FileFault { row: 0, line: 1, reason }),
+        Unpacked::Broken(reason) => Some(FileFault { line: 1, reason }),
     })
 }
 
@@ -77,7 +75,7 @@ fn each_line(
         match lines.next() {
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) => return Ok(Some(FileFault { row: number, line: number + 1, reason: error.to_string() })),
+            Err(error) => return Ok(Some(FileFault { line: number + 1, reason: error.to_string() })),
         }
         let mut bytes = lines.line.as_slice();
         if number == 0 {
@@ -165,7 +163,7 @@ fn each_record(
         Ok(true) => record.clone(),
         // A file of nothing: its caller says that it holds no rows.
         Ok(false) => return Ok(None),
-        Err(reason) => return Ok(Some(FileFault { row: 0, line: 1, reason })),
+        Err(reason) => return Ok(Some(FileFault { line: 1, reason })),
     };
     let places = places(&header, columns).map_err(|problem| ImportError::Header { file: file.name(), problem })?;
 
@@ -176,7 +174,7 @@ fn each_record(
         match read {
             Ok(true) => last_line = line,
             Ok(false) => break,
-            Err(reason) => return Ok(Some(FileFault { row: number, line: last_line + 1, reason })),
+            Err(reason) => return Ok(Some(FileFault { line: last_line + 1, reason })),
         }
         let sound = record.len() == header.len();
         bytes.clear();

@@ -54,11 +54,11 @@ impl Default for WorldConfig {
             seed: 1,
             end: TimeMs(1_785_542_400_000),
             held_out_hours: 24,
-            visits_per_day: 0.8,
+            visits_per_day: 0.65,
             slate: (12, 40),
             follows: 24.0,
-            spam_share: 0.04,
-            abuse_share: 0.03,
+            spam_share: 0.05,
+            abuse_share: 0.04,
         }
     }
 }
@@ -103,7 +103,11 @@ impl WorldConfig {
                 "must be positive and leave something to learn from",
             ),
             ("visits_per_day", in_range(self.visits_per_day, 0.0, 100.0), "must be between 0 and 100"),
-            ("slate", self.slate.0 >= 1 && self.slate.0 <= self.slate.1 && self.slate.1 <= 200, "must be 1 <= least <= most <= 200"),
+            (
+                "slate",
+                self.slate.0 >= 1 && self.slate.0 <= self.slate.1 && self.slate.1 <= 200,
+                "must be 1 <= least <= most <= 200",
+            ),
             ("follows", in_range(self.follows, 1.0, 1_000.0), "must be between 1 and 1,000"),
             ("spam_share", in_range(self.spam_share, 0.0, 0.5), "must be between 0 and 0.5"),
             ("abuse_share", in_range(self.abuse_share, 0.0, 0.5), "must be between 0 and 0.5"),

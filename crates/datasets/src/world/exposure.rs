@@ -55,7 +55,8 @@ impl Pools {
                 continue;
             }
             let n = |action: usize| post.counts.action(action as u8, now, state.half_life);
-            let engaged = n(head::FAVORITE) + 3.0 * (n(head::REPOST) + n(head::REPLY) + n(head::QUOTE)) + 0.2 * n(head::CLICK);
+            let engaged =
+                n(head::FAVORITE) + 3.0 * (n(head::REPOST) + n(head::REPLY) + n(head::QUOTE)) + 0.2 * n(head::CLICK);
             scored[post.language as usize].push((engaged, place as u32));
         }
         for (pool, mut scored) in self.popular.iter_mut().zip(scored) {
@@ -160,7 +161,8 @@ fn in_network(state: &State<'_>, viewer: u32, now: TimeMs, rng: &mut dyn Rng) ->
             if age > LIVE_MS {
                 break;
             }
-            let weight = (-(age as f64) / (10.0 * HOUR_MS as f64)).exp() * if post.kind == Kind::Reply { 0.5 } else { 1.0 };
+            let weight =
+                (-(age as f64) / (10.0 * HOUR_MS as f64)).exp() * if post.kind == Kind::Reply { 0.5 } else { 1.0 };
             race.push((-(1.0 - rng.uniform()).ln() / weight, post.shown));
         }
     }

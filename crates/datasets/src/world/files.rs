@@ -76,10 +76,7 @@ impl World {
     }
 }
 
-fn write_lines(
-    path: &Path,
-    lines: impl Iterator<Item = Result<Vec<u8>, serde_json::Error>>,
-) -> Result<(), WorldError> {
+fn write_lines(path: &Path, lines: impl Iterator<Item = Result<Vec<u8>, serde_json::Error>>) -> Result<(), WorldError> {
     let failed = |source: std::io::Error| WorldError::Io { path: path.to_owned(), source };
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
     for line in lines {
@@ -98,8 +95,11 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WorldError> {
 pub fn read_manifest(dir: &Path) -> Result<WorldManifest, WorldError> {
     let path = dir.join("world.json");
     let text = fs::read_to_string(&path).map_err(|source| WorldError::Io { path: path.clone(), source })?;
-    let manifest: WorldManifest = serde_json::from_str(&text)
-        .map_err(|e| WorldError::Line { path: path.clone(), line: e.line(), problem: e.to_string() })?;
+    let manifest: WorldManifest = serde_json::from_str(&text).map_err(|e| WorldError::Line {
+        path: path.clone(),
+        line: e.line(),
+        problem: e.to_string(),
+    })?;
     if manifest.version != WorldManifest::VERSION {
         let problem = format!("version {} is not the {} this program reads", manifest.version, WorldManifest::VERSION);
         return Err(WorldError::Line { path, line: 1, problem });

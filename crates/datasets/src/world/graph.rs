@@ -81,7 +81,7 @@ fn appeal(taste: &Mixture, language: usize, author: &Author) -> f64 {
     let likeness = similarity(taste, author.tastes.first());
     let alike = 0.02 + 0.98 * likeness * likeness;
     let speaks = if author.language as usize == language { 1.0 } else { 0.1 };
-    let decent = if author.role == Role::Regular { 1.0 } else { 0.15 };
+    let decent = if author.role == Role::Regular { 1.0 } else { 0.25 };
     alike * speaks * decent
 }
 

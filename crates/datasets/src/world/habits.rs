@@ -82,7 +82,12 @@ pub(crate) fn settle(simulation: &mut Simulation<'_>, follows: &[Follow]) {
     }
 }
 
-fn profiles(simulation: &Simulation<'_>, follows: &[Follow], before: TimeMs, rng: &mut SplitMix64) -> Vec<ProfileEvent> {
+fn profiles(
+    simulation: &Simulation<'_>,
+    follows: &[Follow],
+    before: TimeMs,
+    rng: &mut SplitMix64,
+) -> Vec<ProfileEvent> {
     let (viewers, authors) = (simulation.state.viewers, simulation.state.authors);
     let mut followers = vec![0u64; authors.len()];
     follows.iter().for_each(|f| followers[f.1 as usize] += 1);
@@ -114,7 +119,13 @@ fn profiles(simulation: &Simulation<'_>, follows: &[Follow], before: TimeMs, rng
 }
 
 /// The event of a change of mind, `None` where there is nothing to change.
-pub(crate) fn change(state: &State<'_>, at: TimeMs, viewer: u32, change: Change, rng: &mut dyn Rng) -> Option<EventBody> {
+pub(crate) fn change(
+    state: &State<'_>,
+    at: TimeMs,
+    viewer: u32,
+    change: Change,
+    rng: &mut dyn Rng,
+) -> Option<EventBody> {
     let v = viewer as usize;
     let person = &state.viewers[v];
     let mixture = person.tastes.mixture(state.day(at));

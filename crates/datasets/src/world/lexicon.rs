@@ -7,8 +7,22 @@ pub const LANGUAGES: usize = 5;
 
 /// The topics, by number.
 pub const TOPIC_NAMES: [&str; TOPICS] = [
-    "football", "cooking", "politics", "music", "film", "games", "programming", "science", "travel", "fitness", "finance",
-    "fashion", "photography", "cars", "books", "gardening",
+    "football",
+    "cooking",
+    "politics",
+    "music",
+    "film",
+    "games",
+    "programming",
+    "science",
+    "travel",
+    "fitness",
+    "finance",
+    "fashion",
+    "photography",
+    "cars",
+    "books",
+    "gardening",
 ];
 
 /// The languages as BCP 47 tags, by number.
@@ -200,7 +214,10 @@ pub(crate) const QUOTES: [[&str; 2]; LANGUAGES] = [
 
 /// Frames of spam.
 pub(crate) const SPAM: [[&str; 2]; LANGUAGES] = [
-    ["FREE {a} giveaway!!! Click the link in bio, earn money from home", "Double your cash in 24h, no risk. DM now {a}"],
+    [
+        "FREE {a} giveaway!!! Click the link in bio, earn money from home",
+        "Double your cash in 24h, no risk. DM now {a}",
+    ],
     ["¡¡¡Sorteo GRATIS de {a}!!! Enlace en la bio, gana dinero en casa", "Duplica tu dinero en 24h, sin riesgo. {a}"],
     ["Sorteio GRÁTIS de {a}!!! Link na bio, ganhe dinheiro em casa", "Dobre seu dinheiro em 24h, sem risco. {a}"],
     ["GRATIS {a} Gewinnspiel!!! Link in der Bio, Geld von zu Hause", "Verdopple dein Geld in 24h, ohne Risiko. {a}"],

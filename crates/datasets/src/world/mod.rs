@@ -140,8 +140,7 @@ impl World {
         let follows = graph::grow(config, &viewers, &authors);
         let posts = posts::plan(config, &authors);
         let visits = sessions::plan(config, &viewers);
-        let mut simulation =
-            simulation::Simulation::new(state::State::new(config, set, half_life, &viewers, &authors));
+        let mut simulation = simulation::Simulation::new(state::State::new(config, set, half_life, &viewers, &authors));
         habits::settle(&mut simulation, &follows);
         simulation.run(&posts, &visits);
         let simulation::Simulation { state, events, slates, tally, .. } = simulation;

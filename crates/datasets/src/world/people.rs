@@ -23,8 +23,8 @@ pub(crate) const COUNTRIES: [(&str, u8, i64, f64); 8] = [
 
 /// Weight of each local hour: asleep at night, at breakfast, at lunch and mostly in the evening here.
 const HOURS: [f64; 24] = [
-    0.5, 0.25, 0.12, 0.08, 0.08, 0.15, 0.4, 0.9, 1.2, 1.0, 0.8, 0.9, 1.3, 1.2, 0.9, 0.8, 0.9, 1.1, 1.4, 1.8, 2.1, 2.1, 1.7,
-    1.0,
+    0.5, 0.25, 0.12, 0.08, 0.08, 0.15, 0.4, 0.9, 1.2, 1.0, 0.8, 0.9, 1.3, 1.2, 0.9, 0.8, 0.9, 1.1, 1.4, 1.8, 2.1, 2.1,
+    1.7, 1.0,
 ];
 
 /// What an author is up to.
@@ -167,8 +167,8 @@ fn draw_country(rng: &mut dyn Rng) -> (&'static str, u8, i64) {
 
 fn screen_name(number: u32, rng: &mut dyn Rng) -> String {
     const SYLLABLES: [&str; 20] = [
-        "an", "ber", "ca", "do", "el", "fi", "gor", "ha", "is", "jo", "ka", "lu", "mi", "no", "or", "pe", "ra", "sol", "ta",
-        "vi",
+        "an", "ber", "ca", "do", "el", "fi", "gor", "ha", "is", "jo", "ka", "lu", "mi", "no", "or", "pe", "ra", "sol",
+        "ta", "vi",
     ];
     let mut name: String = (0..2 + rng.below(2)).map(|_| SYLLABLES[rng.below(SYLLABLES.len())]).collect();
     name.push_str(&format!("_{number}"));
@@ -205,8 +205,8 @@ mod tests {
     fn roles_are_as_many_as_asked_and_ids_do_not_meet() {
         let config = WorldConfig::demo();
         let (viewers, authors) = (draw_viewers(&config), draw_authors(&config));
-        assert_eq!(authors.iter().filter(|a| a.role == Role::Spam).count(), 8);
-        assert_eq!(authors.iter().filter(|a| a.role == Role::Abusive).count(), 6);
+        assert_eq!(authors.iter().filter(|a| a.role == Role::Spam).count(), 10);
+        assert_eq!(authors.iter().filter(|a| a.role == Role::Abusive).count(), 8);
         assert_eq!((viewers[0].id, viewers[999].id), (UserId(1), UserId(1_000)));
         assert_eq!((authors[0].id, authors[199].id), (UserId(1_001), UserId(1_200)));
     }

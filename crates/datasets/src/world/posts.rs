@@ -225,7 +225,8 @@ fn draw_target(state: &State<'_>, at: TimeMs, author: u32, rng: &mut dyn Rng) ->
         let shown = thread.filter(|_| rng.chance(0.5)).map_or(shown, |replies| replies[rng.below(replies.len())]);
         let post = &state.posts[shown as usize];
         let whose = &state.authors[post.author as usize];
-        let open = !post.deleted && !post.subscribers_only && !whose.protected && !state.suspended[post.author as usize];
+        let open =
+            !post.deleted && !post.subscribers_only && !whose.protected && !state.suspended[post.author as usize];
         if open && !whose.is_bad() && post.author != author && at.since(post.at) < 24 * HOUR_MS {
             return Some(shown);
         }

@@ -82,7 +82,13 @@ pub(crate) struct Tally {
 }
 
 impl WorldReport {
-    pub(crate) fn new(config: &super::WorldConfig, set: &ActionSet, events: &[Event], slates: &[Slate], tally: Tally) -> Self {
+    pub(crate) fn new(
+        config: &super::WorldConfig,
+        set: &ActionSet,
+        events: &[Event],
+        slates: &[Slate],
+        tally: Tally,
+    ) -> Self {
         let share = |n: u64| if tally.impressions == 0 { 0.0 } else { n as f64 / tally.impressions as f64 };
         let has_gain = |gain: fn(&super::SlatePost, &ActionSet) -> f64| {
             slates.iter().filter(|s| s.posts.iter().any(|p| gain(p, set) > 0.0)).count() as u64
@@ -123,7 +129,8 @@ impl WorldReport {
 
     /// Whether the world is worth learning: ceiling − popularity ≥ .10 and popularity − random ≥ .03.
     pub fn is_worth_learning(&self) -> bool {
-        self.to_learn().is_some_and(|d| d >= LEAST_TO_LEARN) && self.popularity_knows().is_some_and(|d| d >= LEAST_POPULARITY)
+        self.to_learn().is_some_and(|d| d >= LEAST_TO_LEARN)
+            && self.popularity_knows().is_some_and(|d| d >= LEAST_POPULARITY)
     }
 
     /// How far a model's NDCG@10 is on the way from popularity (0) to the informed ceiling (1).
@@ -213,7 +220,11 @@ fn count_events(events: &[Event]) -> Vec<Count> {
 
 impl fmt::Display for WorldReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "world: {} users, {} authors, seed {}, held out from {}", self.users, self.authors, self.seed, self.cut)?;
+        writeln!(
+            f,
+            "world: {} users, {} authors, seed {}, held out from {}",
+            self.users, self.authors, self.seed, self.cut
+        )?;
         writeln!(
             f,
             "impressions: {} ({:.0} % in network, {:.0} % of posts under 48 h, median {} per post)",
@@ -264,12 +275,23 @@ mod tests {
             post.dwell_seconds = 0.0;
         }
         // only post 4 has a true gain, only post 0 was liked; the scores rank post 4 first and post 0 second
-        let scores: Vec<f64> = (0..10).map(|i| f64::from(match i { 4 => 2, 0 => 1, _ => 0 })).collect();
+        let scores: Vec<f64> = (0..10)
+            .map(|i| {
+                f64::from(match i {
+                    4 => 2,
+                    0 => 1,
+                    _ => 0,
+                })
+            })
+            .collect();
         let (truth, taken) = score_slates(&set, &[slate.clone()], &[scores]).unwrap();
         assert_eq!(truth, 1.0);
         assert!((taken - 1.0 / 3f64.log2()).abs() < 1e-12);
         let report = score_rankers(&set, &[slate], 1);
-        assert_eq!(report.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["random", "popularity", "recency", "informed_ceiling", "oracle"]);
+        assert_eq!(
+            report.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(),
+            ["random", "popularity", "recency", "informed_ceiling", "oracle"]
+        );
         assert_eq!(report[4].ndcg_at_10, 1.0);
     }
 

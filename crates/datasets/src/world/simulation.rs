@@ -25,7 +25,7 @@ const LONGEST_LOOK: f64 = 300.0;
 /// Reports after which a bad post is labelled, and after which its author is labelled and suspended.
 const REPORTS_TO_LABEL_POST: u32 = 3;
 const REPORTS_TO_LABEL_AUTHOR: u32 = 10;
-const REPORTS_TO_SUSPEND: u32 = 60;
+const REPORTS_TO_SUSPEND: u32 = 100;
 
 /// Something that will happen.
 pub(crate) enum What {
@@ -124,15 +124,16 @@ impl<'a> Simulation<'a> {
             let post = posts.peek().map_or(TimeMs(i64::MAX), |p| p.0);
             let visit = visits.peek().map_or(TimeMs(i64::MAX), |v| v.at);
             let next = post.min(visit);
-            if self.due.peek().is_some_and(|Reverse(d)| d.at <= next) {
+            // Of one millisecond, a visit is first: a slate knows only what is strictly before it.
+            if self.due.peek().is_some_and(|Reverse(d)| d.at < next) {
                 if let Some(Reverse(due)) = self.due.pop() {
                     self.happen(due);
                 }
-            } else if post <= visit {
-                let Some((at, author)) = posts.next() else { break };
-                self.post(*at, *author);
-            } else if let Some(visit) = visits.next() {
+            } else if visit <= post {
+                let Some(visit) = visits.next() else { break };
                 self.visit(*visit);
+            } else if let Some((at, author)) = posts.next() {
+                self.post(*at, *author);
             }
         }
         let mut shown: Vec<u64> =
@@ -307,7 +308,15 @@ impl<'a> Simulation<'a> {
         let target_id = self.state.authors[author as usize].id;
         let action = |action: usize, dwell_ms, undo| {
             let action = action as u8;
-            What::Event(EventBody::Action(ActionEvent { user_id, post_id, action, dwell_ms, surface, client_app, undo }))
+            What::Event(EventBody::Action(ActionEvent {
+                user_id,
+                post_id,
+                action,
+                dwell_ms,
+                surface,
+                client_app,
+                undo,
+            }))
         };
         let edge = |kind, added| What::Event(EventBody::Edge(EdgeEvent { user_id, target_id, kind, added }));
         let nested = matches!(surface, Surface::Profile | Surface::Detail);

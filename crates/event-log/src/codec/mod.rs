@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::event::{Event, Origin};
 
-/// The version that [`encode`] writes.
+/// The version that is written.
 pub const VERSION: u8 = 1;
 
 /// A stored event that cannot be read.
@@ -25,15 +25,26 @@ pub enum CodecError {
     Payload(String),
 }
 
-/// Appends the length of the event's payload (as a varint) and the payload, in [`VERSION`].
-///
-/// Time and origin are the caller's to store.
-pub fn encode(event: Event, out: &mut Vec<u8>) {
-    v1::encode(event, out);
+/// The stored form of an event's id and body in [`VERSION`]: the version, then the payload. Time and origin stand beside it.
+pub fn to_bytes(event: Event) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    v1::encode(event, &mut out);
+    out
 }
 
-/// Reads a payload of a version, as it stands after its length.
-pub fn decode(version: u8, at: TimeMs, origin: Origin, payload: &[u8]) -> Result<Event, CodecError> {
+/// Reads what [`to_bytes`] wrote, in this version or an older one.
+pub fn from_bytes(at: TimeMs, origin: Origin, bytes: &[u8]) -> Result<Event, CodecError> {
+    let (&version, payload) = bytes.split_first().ok_or_else(|| CodecError::Payload("no bytes".to_owned()))?;
+    decode(version, at, origin, payload)
+}
+
+/// Appends the length of the event's payload (as a varint) and the payload.
+pub(crate) fn encode_with_length(event: Event, out: &mut Vec<u8>) {
+    v1::encode_with_length(event, out);
+}
+
+/// Reads a payload of a version.
+pub(crate) fn decode(version: u8, at: TimeMs, origin: Origin, payload: &[u8]) -> Result<Event, CodecError> {
     match version {
         1 => v1::decode(at, origin, payload),
         unknown => Err(CodecError::UnknownVersion(unknown)),

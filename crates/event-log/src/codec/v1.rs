@@ -232,6 +232,10 @@ struct Progress {
 }
 
 pub(super) fn encode(event: Event, out: &mut Vec<u8>) {
+    Stored { id: event.id, body: Some(store(event.body)) }.encode_raw(out);
+}
+
+pub(super) fn encode_with_length(event: Event, out: &mut Vec<u8>) {
     let stored = Stored { id: event.id, body: Some(store(event.body)) };
     super::varint::put(out, stored.encoded_len() as u64);
     stored.encode_raw(out);

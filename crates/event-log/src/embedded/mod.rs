@@ -23,7 +23,7 @@ use crate::batch::{Layout, plan};
 use crate::event::{Event, Topic};
 use crate::index::{Entries, Index};
 use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
-use crate::segment::chain::{Chain, Segment, Visit};
+use crate::segment::chain::{Chain, Visit};
 use crate::segment::reader::Cursor;
 use crate::segment::record::RecordHeader;
 pub use crate::segment::recover::Recovery;
@@ -383,5 +383,34 @@ impl Drop for EmbeddedLog {
         {
             tracing::warn!(%error, "the index was left behind; it catches up at the next open");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foryou_types::Namespace;
+
+    use super::*;
+    use crate::event::{EventBody, Origin};
+
+    #[test]
+    fn an_index_that_failed_is_opened_again_by_the_next_append() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
+        let name = |id: u64| Event {
+            at: TimeMs(1),
+            id: Some(format!("event {id}")),
+            origin: Origin::Live,
+            body: EventBody::Name { namespace: Namespace::Users, id, name: format!("user {id}") },
+        };
+        log.append(vec![name(1)]).unwrap();
+        log.index.fail();
+        assert_eq!(log.id_of(Namespace::Users, "user 1"), None);
+        assert!(log.import_progress("kind", "role").is_err());
+
+        let appended = log.append(vec![name(1), name(2)]).unwrap();
+        assert_eq!((appended.accepted, appended.duplicates), (1, vec![0]));
+        assert_eq!(log.id_of(Namespace::Users, "user 1"), Some(1));
+        assert_eq!(log.name_of(Namespace::Users, 2).as_deref(), Some("user 2"));
     }
 }

@@ -21,7 +21,8 @@ use crate::names::NameAllocator;
 ///
 /// ```
 /// use event_log::{EventBody, EventDecoder};
-/// use foryou_types::{NoNames, Profile, TimeMs, UserId};
+/// use foryou_types::ids::NoNames;
+/// use foryou_types::{Profile, TimeMs, UserId};
 ///
 /// let profile = Profile::live();
 /// let mut decoder = EventDecoder::new(&profile, &NoNames, TimeMs(1_700_000_000_000));

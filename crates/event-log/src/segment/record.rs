@@ -51,7 +51,7 @@ pub(crate) fn put(out: &mut Vec<u8>, event: Event, topic: Topic, partition: u16,
     varint::put(out, offset);
     varint::put(out, varint::zigzag(event.at.0.wrapping_sub(previous.0)));
     out.push(codec::VERSION);
-    codec::encode(event, out);
+    codec::encode_with_length(event, out);
 }
 
 /// The records of a payload, in order; ends after the first that cannot be read.

@@ -34,11 +34,6 @@ impl Tail {
         LogHead { position: self.position, newest_imported: self.newest_imported }
     }
 
-    /// The next offset of a partition; `None` if there is no such partition.
-    pub(crate) fn next_offset(&self, topic: Topic, partition: u16) -> Option<u64> {
-        self.layout.slot(topic, partition).map(|slot| self.ends[slot])
-    }
-
     /// Takes in one more record. What is wrong with it, if it cannot follow.
     pub(crate) fn observe(&mut self, record: &RecordHeader<'_>) -> Result<(), String> {
         let Some(slot) = self.layout.slot(record.topic, record.partition) else {

@@ -8,7 +8,7 @@ use crate::output::Output;
 pub(super) fn run(effective: &Effective, output: Output) -> anyhow::Result<()> {
     output.print(&effective.origins, || {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["setting", "value", "from"]);
+        table.load_style(presets::NOTHING).set_header(["setting", "value", "from"]);
         for (key, origin) in &effective.origins {
             table.add_row([key.clone(), origin.value.to_string(), origin.origin.clone()]);
         }

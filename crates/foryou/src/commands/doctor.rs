@@ -50,7 +50,7 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
     }];
 
     let recovery = parts.log.recovery();
-    checks.push(Check { name: "log", ok: recovery.is_clean(), detail: recovery.to_string() });
+    checks.push(Check { name: "log", ok: recovery.kept_as.is_none(), detail: opening(recovery) });
     let head = parts.log.head();
     let events = Topic::ALL
         .into_iter()
@@ -111,6 +111,19 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
     // A taken port is worth saying, not a fault of the folder.
     anyhow::ensure!(report.checks.iter().all(|c| c.ok || c.name == "port"), "the folder has faults, see above");
     Ok(())
+}
+
+/// What opening the log found. An unfinished batch was never acknowledged: cutting it is no fault.
+fn opening(recovery: &event_log::Recovery) -> String {
+    let mut text = match (recovery.cut_bytes, &recovery.kept_as) {
+        (0, _) => "opened as it was left".to_owned(),
+        (bytes, None) => format!("{bytes} bytes of an unfinished batch were cut off"),
+        (bytes, Some(path)) => format!("{bytes} damaged bytes were cut off and kept as {}", path.display()),
+    };
+    if let Some(why) = &recovery.index_rebuilt {
+        text.push_str(&format!("; the index was rebuilt: {why}"));
+    }
+    text
 }
 
 fn describe(report: &Report) -> String {

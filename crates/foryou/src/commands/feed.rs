@@ -71,7 +71,7 @@ async fn ask_service(address: &str, args: &FeedArgs, now: Option<TimeMs>) -> any
 /// A feed as text.
 pub(super) fn describe(answer: &FeedAnswer) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["#", "score", "net", "source", "author", "age", "post"]);
     for post in &answer.feed {
         let author = post.author.clone().or_else(|| post.author_id.clone()).unwrap_or_else(|| "-".to_owned());

@@ -13,12 +13,11 @@ use crate::exit::{WrongUse, wrong_use};
 use crate::output::Output;
 
 pub(super) fn run(config: &Config, args: &WorldArgs, output: Output) -> anyhow::Result<()> {
-    match std::fs::read_dir(&args.out) {
-        Ok(mut entries) if entries.next().is_some() => {
-            wrong_use!("--out {}: is not empty; name a folder that is missing or empty", args.out.display())
-        }
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => wrong_use!("--out {}: {e}", args.out.display()),
-        _ => {}
+    match std::fs::read_dir(&args.out).map(|mut entries| entries.next().is_some()) {
+        Ok(false) => {}
+        Ok(true) => wrong_use!("--out {}: is not empty; name a folder that is missing or empty", args.out.display()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => wrong_use!("--out {}: {e}", args.out.display()),
     }
     let manifest = make(args.users, config.seed, &args.out)?;
     output.print(&manifest, || format!("{}\nwritten to {}\n", manifest.report, args.out.display()))

@@ -40,9 +40,11 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for InNetworkCandidateHydrator {
         candidates: &[PostCandidate],
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
-        Ok(all_well(candidates.iter().map(|c| {
-            c.author_id.is_some() && (c.author_id == query.user_id || query.follows(c.author_id))
-        })))
+        Ok(all_well(
+            candidates
+                .iter()
+                .map(|c| c.author_id.is_some() && (c.author_id == query.user_id || query.follows(c.author_id))),
+        ))
     }
 
     fn update(&self, candidate: &mut PostCandidate, in_network: bool) {

@@ -49,8 +49,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for VFCandidateHydrator {
             .iter()
             .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
             .collect();
-        let verdicts =
-            self.visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
+        let verdicts = self.visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
         Ok(all_well(clients::one_each(verdicts, posts.len())?.into_iter()))
     }
 

@@ -63,12 +63,8 @@ mod tests {
     #[tokio::test]
     async fn a_swap_is_seen_by_the_next_call() {
         let swap: HotSwap<dyn Ranking> = HotSwap::new(Arc::new(Named("old")));
-        let request = || RankingRequest {
-            user_id: UserId(1),
-            history: Arc::default(),
-            candidates: Vec::new(),
-            now: TimeMs(0),
-        };
+        let request =
+            || RankingRequest { user_id: UserId(1), history: Arc::default(), candidates: Vec::new(), now: TimeMs(0) };
         assert_eq!(swap.rank(request()).await.unwrap().model.as_deref(), Some("old"));
         let begun_before = swap.current();
         swap.swap(Arc::new(Named("new")));

@@ -103,7 +103,10 @@ mod tests {
             quoting(12, BLOCKER),
         ];
         assert_eq!(kept(&AuthorSocialgraphFilter, &viewer(), &posts), [1, 5, 9]);
-        assert_eq!(reason(&AuthorSocialgraphFilter, &viewer(), by(2, BLOCKED)).unwrap(), "by 50, whom the viewer blocks");
+        assert_eq!(
+            reason(&AuthorSocialgraphFilter, &viewer(), by(2, BLOCKED)).unwrap(),
+            "by 50, whom the viewer blocks"
+        );
         assert_eq!(
             reason(&AuthorSocialgraphFilter, &viewer(), repost(8, 800, BLOCKER)).unwrap(),
             "reposts 52, who blocks the viewer"

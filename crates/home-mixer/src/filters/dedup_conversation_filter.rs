@@ -2,7 +2,7 @@
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
 use foryou_types::PostId;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
@@ -33,7 +33,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for DedupConversationFilter {
         keep: &mut KeepMask,
         _: &Budget,
     ) -> Result<(), StageError> {
-        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), Default::default());
+        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), FxBuildHasher);
         for (i, candidate) in candidates.iter().enumerate() {
             let conversation = conversation(candidate);
             if !met.insert(conversation) {

@@ -1,7 +1,7 @@
 //! Each post once, whatever number of sources gave it.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
@@ -24,7 +24,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for DropDuplicatesFilter {
         keep: &mut KeepMask,
         _: &Budget,
     ) -> Result<(), StageError> {
-        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), Default::default());
+        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), FxBuildHasher);
         for (i, candidate) in candidates.iter().enumerate() {
             if !met.insert(candidate.tweet_id) {
                 keep.remove_because(i, || "given before".to_owned());

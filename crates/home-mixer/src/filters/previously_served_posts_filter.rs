@@ -77,8 +77,7 @@ mod tests {
     #[test]
     fn the_request_and_the_record_both_count() {
         let record = ViewerRecord { served: [PostId(2)].into_iter().collect(), ..ViewerRecord::default() };
-        let query =
-            ScoredPostsQuery { served_ids: vec![PostId(1)], history: Some(Arc::new(record)), ..query() };
+        let query = ScoredPostsQuery { served_ids: vec![PostId(1)], history: Some(Arc::new(record)), ..query() };
         let posts = [post(1), post(2), post(3), repost(4, 1, 9), reply(5, 2), reply(6, 3)];
         assert_eq!(kept(&filter(), &query, &posts), [3, 6]);
     }
@@ -99,8 +98,10 @@ mod tests {
 
     #[test]
     fn the_january_rule_is_for_bottom_requests_only() {
-        let january =
-            PreviouslyServedPostsFilter::new(&MixerParams { january_previously_served: true, ..MixerParams::default() });
+        let january = PreviouslyServedPostsFilter::new(&MixerParams {
+            january_previously_served: true,
+            ..MixerParams::default()
+        });
         let bottom = ScoredPostsQuery { is_bottom_request: true, ..query() };
         assert_eq!([enabled(&january, &query()), enabled(&january, &bottom)], [false, true]);
         assert_eq!([enabled(&filter(), &query()), enabled(&filter(), &bottom)], [true, true]);

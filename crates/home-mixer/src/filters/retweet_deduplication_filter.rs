@@ -1,7 +1,7 @@
 //! One of a post and its reposts.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
@@ -22,7 +22,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for RetweetDeduplicationFilter {
         keep: &mut KeepMask,
         _: &Budget,
     ) -> Result<(), StageError> {
-        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), Default::default());
+        let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), FxBuildHasher);
         for (i, candidate) in candidates.iter().enumerate() {
             let original = candidate.original_id();
             if !met.insert(original) {

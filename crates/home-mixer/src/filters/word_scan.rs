@@ -99,8 +99,12 @@ fn fold(c: char, give: &mut impl FnMut(char)) {
     match c {
         // Soft hyphen, grapheme joiner, zero-width space and joiners, direction marks, word joiner, variation selectors, BOM:
         // nobody sees them, and who writes a word in spite of others puts them into it.
-        '\u{AD}' | '\u{34F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' => {}
-        '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {}
+        '\u{AD}'
+        | '\u{34F}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}' => {}
         '\u{2018}' | '\u{2019}' | '\u{2BC}' => give('\''),
         // Its full folding is i and a dot, which no Turkish keyword typed in small letters has.
         'İ' => give('i'),
@@ -127,9 +131,10 @@ mod tests {
 
     #[test]
     fn words_are_runs_of_letters_digits_marks_and_underscores() {
-        assert_eq!(words("Don't  panic:\tsee example.com/rust_lang, 3.14!"), [
-            "don", "t", "panic", "see", "example", "com", "rust_lang", "3", "14"
-        ]);
+        assert_eq!(
+            words("Don't  panic:\tsee example.com/rust_lang, 3.14!"),
+            ["don", "t", "panic", "see", "example", "com", "rust_lang", "3", "14"]
+        );
         assert_eq!(words("क्या हाल"), ["क्या", "हाल"]);
         assert_eq!(words(" ,!🔥 "), [""; 0]);
     }

@@ -62,12 +62,7 @@ mod tests {
     }
 
     fn rated(id: u64, author: u64, in_network: bool, heads: [f64; 2]) -> PostCandidate {
-        PostCandidate {
-            author_id: UserId(author),
-            in_network: Some(in_network),
-            heads: Some(heads.into()),
-            ..post(id)
-        }
+        PostCandidate { author_id: UserId(author), in_network: Some(in_network), heads: Some(heads.into()), ..post(id) }
     }
 
     fn close(got: &[f64], expected: &[f64]) {
@@ -124,7 +119,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_score_that_is_no_number_stays_one_for_the_selector_to_count() {
-        let scores = scores(&MixerParams::default(), vec![rated(1, 7, true, [f64::NAN, 0.0]), rated(2, 7, true, [0.5, 0.0])]).await;
+        let scores =
+            scores(&MixerParams::default(), vec![rated(1, 7, true, [f64::NAN, 0.0]), rated(2, 7, true, [0.5, 0.0])])
+                .await;
         assert!(scores[0].is_nan());
         close(&scores[1..], &[1.001]);
         let candidate = PostCandidate { score: Some(scores[0]), ..post(1) };

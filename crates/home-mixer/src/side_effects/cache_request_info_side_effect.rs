@@ -249,7 +249,11 @@ mod tests {
         remember(&cache, "c", 3).await;
         remember(&cache, "b", 4).await;
         remember(&cache, "d", 5).await;
-        assert_eq!(cache.get("b").map(|info| info.viewer), Some(UserId(4)), "asked again: the newer answer, and newer age");
+        assert_eq!(
+            cache.get("b").map(|info| info.viewer),
+            Some(UserId(4)),
+            "asked again: the newer answer, and newer age"
+        );
         assert!(cache.get("c").is_none() && cache.get("d").is_some());
         let inner = cache.inner.lock();
         assert_eq!((inner.by_id.len(), inner.order.len()), (2, 2));

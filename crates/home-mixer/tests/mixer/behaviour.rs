@@ -119,7 +119,9 @@ async fn in_network_only_means_it() {
     assert!(feed.posts.iter().all(|p| p.in_network == Some(true)));
     assert_eq!(feed.posts.len(), 4);
     let disabled = feed.explanation.unwrap().trace.disabled;
-    assert!(disabled.contains(&(Stage::Source, "PhoenixSource")) && disabled.contains(&(Stage::Source, "PopularSource")));
+    assert!(
+        disabled.contains(&(Stage::Source, "PhoenixSource")) && disabled.contains(&(Stage::Source, "PopularSource"))
+    );
     mixer.side_effects_idle().await;
     assert!(mixer.request_info("request").is_none(), "not cached, as in the documents");
 
@@ -203,8 +205,8 @@ async fn posts_without_authors_are_never_in_network_and_pass_the_author_filters(
 async fn the_trace_tells_kept_from_dropped() {
     let mut world = world();
     world.posts.insert(PostId(102), CoreData { created_at: NOW - 49 * HOUR, ..post(10, "too old") });
-    world.posts.insert(PostId(240), post(24, "no words about llamas"));
-    world.retrieved.push(PostId(240));
+    world.posts.insert(PostId(250), post(25, "no words about llamas"));
+    world.retrieved.push(PostId(250));
     world.preferences.muted_keywords = vec!["LLAMAS".to_owned()];
     world.verdicts.insert(PostId(100), FilteredReason::Deleted);
     let mocks = Mocks::new(world);
@@ -214,7 +216,7 @@ async fn the_trace_tells_kept_from_dropped() {
 
     let dropped = |id: u64| explanation.trace.of(id).next().unwrap().removed.clone().unwrap();
     assert_eq!((dropped(102).filter, dropped(102).stage), ("AgeFilter", Stage::Filter));
-    assert_eq!(dropped(240).filter, "MutedKeywordFilter");
+    assert_eq!(dropped(250).filter, "MutedKeywordFilter");
     assert_eq!((dropped(100).filter, dropped(100).stage), ("VFFilter", Stage::PostSelectionFilter));
     assert_eq!(dropped(100).reason.as_deref(), Some("deleted"));
 
@@ -228,7 +230,10 @@ async fn the_trace_tells_kept_from_dropped() {
 
     let removed: Vec<_> = explanation.removed.iter().filter(|r| r.count > 0).map(|r| (r.filter, r.count)).collect();
     assert_eq!(removed, [("AgeFilter", 1), ("MutedKeywordFilter", 1), ("VFFilter", 1)]);
-    assert_eq!(explanation.removed.iter().find(|r| r.filter == "AgeFilter").unwrap().candidates[0].tweet_id, PostId(102));
+    assert_eq!(
+        explanation.removed.iter().find(|r| r.filter == "AgeFilter").unwrap().candidates[0].tweet_id,
+        PostId(102)
+    );
     assert!(explanation.non_selected.iter().any(|c| c.tweet_id == PostId(101) && c.heads.is_some()));
 }
 
@@ -286,7 +291,10 @@ async fn a_request_can_be_looked_up_afterwards() {
     mixer.side_effects_idle().await;
     let info = mixer.request_info("request").unwrap();
     assert_eq!((info.viewer, info.now, info.query.limit, info.query.seen_ids), (VIEWER, NOW, 35, 1));
-    assert_eq!((info.query.country_code.as_str(), info.query.history_tokens, info.query.followed), ("DE", Some(1), Some(2)));
+    assert_eq!(
+        (info.query.country_code.as_str(), info.query.history_tokens, info.query.followed),
+        ("DE", Some(1), Some(2))
+    );
     let shown: Vec<_> = info.selected.iter().map(|p| (p.post_id, p.score)).collect();
     assert_eq!(shown, feed.posts.iter().map(|p| (p.tweet_id, p.score)).collect::<Vec<_>>());
     assert_eq!(info.outcome().unwrap().timings, feed.timings_ms);

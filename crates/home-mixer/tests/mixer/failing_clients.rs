@@ -15,7 +15,9 @@ const POPULAR: [u64; 2] = [300, 310];
 /// The hand-computed world with a quote, something popular, something seen and a record.
 fn world() -> World {
     let mut world = happy_path::world();
-    world.posts.insert(PostId(300), CoreData { quoted: Some((PostId(999), UserId(99))), ..post(30, "popular, quoting") });
+    world
+        .posts
+        .insert(PostId(300), CoreData { quoted: Some((PostId(999), UserId(99))), ..post(30, "popular, quoting") });
     world.posts.insert(PostId(310), post(31, "popular"));
     world.posts.insert(PostId(999), post(99, "quoted"));
     if let Some(quoting) = world.posts.get_mut(&PostId(200)) {
@@ -234,8 +236,7 @@ async fn without_the_recorder_the_feed_is_served_and_the_failure_is_known() {
         let mocks = Mocks::new(world());
         mocks.fail(Call::ServedRecorder, fault);
         let mixer = mocks.mixer();
-        let feed =
-            mixer.scored_posts(query(), FeedOptions { record: true, ..FeedOptions::default() }).await.unwrap();
+        let feed = mixer.scored_posts(query(), FeedOptions { record: true, ..FeedOptions::default() }).await.unwrap();
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
         mixer.side_effects_idle().await;
         let failures = mixer.side_effect_failures();

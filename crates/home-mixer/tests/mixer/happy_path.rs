@@ -8,7 +8,7 @@ use home_mixer::clients::{CoreData, UserProfile};
 use crate::mocks::{HOUR, Mocks, NOW, VIEWER, World, post, query, some_history};
 
 /// The viewer follows 10 and 11, who follows back; 20 to 24 are strangers.
-pub fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World { history: some_history(), ..World::default() };
     world.graph.followed = vec![UserId(10), UserId(11)];
     world.follow_back = vec![UserId(11)];
@@ -26,7 +26,9 @@ pub fn world() -> World {
     .map(|(id, post)| (PostId(id), post))
     .collect();
     world.retrieved = [200, 210, 220, 230].map(PostId).to_vec();
-    world.people.insert(UserId(10), UserProfile { screen_name: Some("ten".into()), followers: 7, ..UserProfile::default() });
+    world
+        .people
+        .insert(UserId(10), UserProfile { screen_name: Some("ten".into()), followers: 7, ..UserProfile::default() });
     world.heads = [
         (100, vec![("favorite", 0.3)]),
         (101, vec![("favorite", 0.16)]),

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use candidate_pipeline::SystemMonotonic;
 use event_log::ServedEvent;
 use foryou_types::seams::{
-    InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, Ranking, RankingRequest, RankingResponse, Retrieval,
-    RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
+    InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, Ranking, RankingRequest, RankingResponse,
+    Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
 };
 use foryou_types::{
     ActionMask, ActionSet, ActionToken, Clock, ManualClock, PostId, Profile, SplitMix64, Surface, TimeMs,
@@ -26,13 +26,13 @@ use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 
-pub const NOW: TimeMs = TimeMs(1_800_000_000_000);
-pub const VIEWER: UserId = UserId(1);
-pub const HOUR: i64 = 3_600_000;
+pub(crate) const NOW: TimeMs = TimeMs(1_800_000_000_000);
+pub(crate) const VIEWER: UserId = UserId(1);
+pub(crate) const HOUR: i64 = 3_600_000;
 
 /// A call that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub(crate) enum Call {
     Thunder,
     Retrieval,
     Popular,
@@ -53,7 +53,7 @@ pub enum Call {
 
 /// How it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     Error,
     Slow,
     WrongLength,
@@ -62,7 +62,7 @@ pub enum Fault {
 
 /// What the clients know.
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     pub posts: BTreeMap<PostId, CoreData>,
     pub people: HashMap<UserId, UserProfile>,
     pub graph: ViewerGraph,
@@ -82,7 +82,7 @@ pub struct World {
     pub thunder_partial: bool,
 }
 
-pub struct Mocks {
+pub(crate) struct Mocks {
     pub world: Mutex<World>,
     pub set: ActionSet,
     pub faults: Mutex<HashMap<Call, Fault>>,
@@ -94,7 +94,7 @@ pub struct Mocks {
 }
 
 impl Mocks {
-    pub fn new(world: World) -> Arc<Self> {
+    pub(crate) fn new(world: World) -> Arc<Self> {
         Arc::new(Self {
             world: Mutex::new(world),
             set: ActionSet::for_you(),
@@ -107,7 +107,7 @@ impl Mocks {
         })
     }
 
-    pub fn fail(&self, call: Call, fault: Fault) {
+    pub(crate) fn fail(&self, call: Call, fault: Fault) {
         self.faults.lock().insert(call, fault);
     }
 
@@ -141,7 +141,7 @@ impl Mocks {
         heads.into()
     }
 
-    pub fn clients(self: &Arc<Self>) -> Clients {
+    pub(crate) fn clients(self: &Arc<Self>) -> Clients {
         Clients {
             thunder: Arc::clone(self) as _,
             retrieval: Arc::new(Retriever(Arc::clone(self), Call::Retrieval)),
@@ -160,35 +160,30 @@ impl Mocks {
         }
     }
 
-    pub fn mixer(self: &Arc<Self>) -> HomeMixer {
+    pub(crate) fn mixer(self: &Arc<Self>) -> HomeMixer {
         self.mixer_with(MixerParams::default())
     }
 
-    pub fn mixer_with(self: &Arc<Self>, params: MixerParams) -> HomeMixer {
+    pub(crate) fn mixer_with(self: &Arc<Self>, params: MixerParams) -> HomeMixer {
         HomeMixer::build_with_clients(self.clients(), params).expect("the pipeline is sound")
     }
 }
 
-pub fn query() -> ScoredPostsQuery {
+pub(crate) fn query() -> ScoredPostsQuery {
     query_over(Profile::live())
 }
 
-pub fn query_over(profile: Profile) -> ScoredPostsQuery {
+pub(crate) fn query_over(profile: Profile) -> ScoredPostsQuery {
     ScoredPostsQuery::new(VIEWER, NOW, Arc::new(profile), "request".to_owned())
 }
 
 /// A post of an author, an hour old.
-pub fn post(author: u64, text: &str) -> CoreData {
-    CoreData {
-        author_id: UserId(author),
-        text: Some(text.into()),
-        created_at: NOW - HOUR,
-        ..CoreData::default()
-    }
+pub(crate) fn post(author: u64, text: &str) -> CoreData {
+    CoreData { author_id: UserId(author), text: Some(text.into()), created_at: NOW - HOUR, ..CoreData::default() }
 }
 
 /// A history of one like.
-pub fn some_history() -> UserActionSequence {
+pub(crate) fn some_history() -> UserActionSequence {
     let token = ActionToken {
         post_id: PostId(9_000),
         author_id: UserId(10),

@@ -27,8 +27,8 @@ pub struct Rejection {
 pub struct Outcome {
     /// Events appended and applied.
     pub accepted: usize,
-    /// Events whose id was in the log already.
-    pub duplicates: usize,
+    /// Places in the caller's list of the events whose id was in the log already.
+    pub duplicates: Vec<usize>,
     /// Events refused, by index.
     pub rejected: Vec<Rejection>,
     /// The end of the log after the batch. The state covers it.
@@ -87,16 +87,16 @@ impl Ingestor {
         Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
     }
 
-    /// Appends and applies; answers how many events were accepted and how many the log had.
+    /// Appends and applies; answers how many events were accepted and which ones the log had.
     fn append(
         &self,
         mut good: Vec<(usize, Event)>,
         rejected: &mut Vec<Rejection>,
-    ) -> Result<(usize, usize), IngestError> {
+    ) -> Result<(usize, Vec<usize>), IngestError> {
         while !good.is_empty() {
             match self.log.append(good.iter().map(|(_, event)| event.clone()).collect()) {
                 Ok(appended) => {
-                    let duplicates = appended.duplicates.len();
+                    let duplicates = appended.duplicates.iter().filter_map(|&place| Some(good.get(place)?.0)).collect();
                     self.follow(&good, &appended)?;
                     return Ok((appended.accepted, duplicates));
                 }
@@ -111,7 +111,7 @@ impl Ingestor {
                 Err(AppendError::Log(error)) => return Err(error.into()),
             }
         }
-        Ok((0, 0))
+        Ok((0, Vec::new()))
     }
 
     /// Applies what was just appended, without reading it back where nobody else appended in between.

@@ -76,7 +76,8 @@ fn post_to_proto(post: &LightPost) -> proto::LightPost {
 
 fn post_from_proto(post: &proto::LightPost) -> LightPost {
     // A server that knows only the documents' fields sends no milliseconds.
-    let created_at = if post.created_at_ms == 0 { TimeMs::from_secs(post.created_at) } else { TimeMs(post.created_at_ms) };
+    let created_at =
+        if post.created_at_ms == 0 { TimeMs::from_secs(post.created_at) } else { TimeMs(post.created_at_ms) };
     LightPost {
         post_id: PostId::from_i64(post.post_id),
         author_id: UserId(post.author_id),

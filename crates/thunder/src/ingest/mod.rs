@@ -48,7 +48,10 @@ pub fn bootstrap(
             .map(|index| {
                 let name = format!("thunder-ingest-{index}");
                 // Where no thread can be had, this one does the work.
-                thread::Builder::new().name(name).spawn_scoped(scope, move || context.catch_up(index)).map_err(|_| index)
+                thread::Builder::new()
+                    .name(name)
+                    .spawn_scoped(scope, move || context.catch_up(index))
+                    .map_err(|_| index)
             })
             .collect();
         let mut outcome = context.catch_up(0);

@@ -300,7 +300,7 @@ impl PostStore {
     /// Frees a post that no list holds any more. The caller holds its author's lock.
     fn free(&self, loc: Loc) {
         let post = self.posts[loc.shard()].0.write().remove(loc.slot());
-        if let Some(source) = post.plain_repost_of().filter(|_| !post.has_video()) {
+        if let Some(source) = post.plain_repost_of() {
             self.posts[shard_of(mix(source))].0.write().stop_waiting(source, post.id());
         }
     }

@@ -182,7 +182,8 @@ mod tests {
     use super::*;
 
     fn post(id: u64) -> PackedPost {
-        let light = LightPost { post_id: PostId(id), author_id: UserId(1), created_at: TimeMs(5), ..LightPost::default() };
+        let light =
+            LightPost { post_id: PostId(id), author_id: UserId(1), created_at: TimeMs(5), ..LightPost::default() };
         PackedPost::pack(&light).unwrap().0
     }
 

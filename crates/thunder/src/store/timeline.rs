@@ -102,7 +102,14 @@ impl Timeline {
     }
 
     /// Adds a stored post to a list; says whether it was not in it.
-    pub(super) fn add_to(&mut self, list: List, created_at: i64, id: u64, loc: Loc, id_of: impl Fn(Loc) -> u64) -> bool {
+    pub(super) fn add_to(
+        &mut self,
+        list: List,
+        created_at: i64,
+        id: u64,
+        loc: Loc,
+        id_of: impl Fn(Loc) -> u64,
+    ) -> bool {
         let place = self.place(created_at, id, id_of);
         let Some(entry) = self.entries.get_mut(place).filter(|e| e.loc == loc && e.lists() & list.bit() == 0) else {
             return false;

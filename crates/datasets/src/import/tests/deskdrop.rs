@@ -92,7 +92,11 @@ fn the_profile_has_the_five_heads_and_no_authors() {
 fn both_forms_of_the_file_are_the_same_rows() {
     let set = Set::new().with(ZIP, &zip_text(&ROWS)).with(SLIM, &slim_text(&ROWS));
     let importer = open("deskdrop", set.path(), None).unwrap();
-    assert_eq!(importer.files().iter().map(SetFile::name).collect::<Vec<_>>(), [ZIP], "one file per role, the published one");
+    assert_eq!(
+        importer.files().iter().map(SetFile::name).collect::<Vec<_>>(),
+        [ZIP],
+        "one file per role, the published one"
+    );
     let (from_zip, from_slim) = (MemoryLog::default(), MemoryLog::default());
     import_set("deskdrop", &set.file(ZIP), &from_zip).unwrap();
     import_set("deskdrop", &set.file(SLIM), &from_slim).unwrap();
@@ -149,7 +153,10 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
 fn a_file_without_its_columns_is_refused() {
     let set = Set::new().with(SLIM, "timestamp\teventType\tcontentId\tpersonId\n1\tVIEW\t1\t1\n");
     let error = import_set("deskdrop", set.path(), &MemoryLog::default()).unwrap_err();
-    assert!(error.to_string().starts_with("interactions_slim.tsv.zst:1: the first line names no column \"sessionId\""), "{error}");
+    assert!(
+        error.to_string().starts_with("interactions_slim.tsv.zst:1: the first line names no column \"sessionId\""),
+        "{error}"
+    );
 }
 
 fn any_rows() -> impl Strategy<Value = Vec<Line>> {

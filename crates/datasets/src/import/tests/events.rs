@@ -1,1 +1,200 @@
-//! Events in JSONL.
+//! Events in JSONL: every type, ids of every form, duplicates, bad rows, profiles.
+
+use foryou_types::{IdForm, Namespace, TimeMs, UserId};
+use proptest::prelude::*;
+
+use super::*;
+
+const ALL: &str = r#"{"type": "post", "at": 1000, "post_id": "18446744073709551615", "author_id": 5, "text": "a"}
+{"type": "follow", "at": "1970-01-01T00:00:02Z", "user_id": 7, "target_id": 5}
+{"type": "mute_keyword", "at": 3000, "user_id": 7, "keyword": "spoiler"}
+{"type": "profile", "at": 4000, "user_id": 5, "screen_name": "five"}
+
+{"type": "action", "at": 5000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "favorite"}
+{"type": "impression", "at": 6000, "user_id": 7, "post_ids": ["18446744073709551615"]}
+{"type": "label", "at": 7000, "user_id": 5, "label": "spam"}
+{"type": "action", "at": 8000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "reply"}
+{"type": "delete", "at": 9000, "post_id": "18446744073709551615"}
+"#;
+
+fn jsonl(text: &str) -> Set {
+    Set::new().with("events.jsonl", text)
+}
+
+#[test]
+fn every_event_is_counted_as_what_it_is() {
+    let log = MemoryLog::default();
+    let report = import_set("events", jsonl(ALL).path(), &log).unwrap();
+    let expected = Imported {
+        posts: 1,
+        deletes: 1,
+        edges: 1,
+        keywords: 1,
+        profiles: 1,
+        actions: 1,
+        impressions: 1,
+        labels: 1,
+        ..Imported::default()
+    };
+    assert_eq!(report.imported, expected);
+    assert_eq!((report.rows, report.duplicates, report.rejected_total), (10, 1, 0));
+    assert_eq!(report.skipped["blank_lines"], 1);
+    let events = events_of(&log);
+    assert_eq!(
+        events.iter().map(|e| e.at.0).collect::<Vec<_>>(),
+        [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 9_000]
+    );
+    assert_eq!(log.head().newest_imported, Some(TimeMs(9_000)));
+}
+
+#[test]
+fn bad_rows_name_their_line_and_do_not_stop_the_others() {
+    let text = concat!(
+        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1, \"target_id\": 2}\n",
+        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1\n",
+        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1, \"target_id\": 1}\n",
+        "{\"type\": \"action\", \"at\": 1, \"user_id\": 1, \"post_id\": 2, \"action\": \"yawn\"}\n",
+        "{\"type\": \"follow\", \"user_id\": 1, \"target_id\": 2}\n",
+        "{\"type\": \"follow\", \"at\": 1, \"user_id\": -1, \"target_id\": 2}\n",
+        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 3, \"target_id\": 2}",
+    );
+    let set = jsonl(text);
+    let mut bytes = fs::read(set.file("events.jsonl")).unwrap();
+    bytes.extend_from_slice(b"\n\"\xff\"\n");
+    fs::write(set.file("events.jsonl"), bytes).unwrap();
+    let report = import_set("events", set.path(), &MemoryLog::default()).unwrap();
+    assert_eq!((report.imported.edges, report.imported.total()), (2, 2));
+    let listed: Vec<_> = report.rejected.iter().map(|r| r.line).collect();
+    assert_eq!(listed, [2, 3, 4, 5, 6, 8]);
+    let reason = |line| report.rejected.iter().find(|r| r.line == line).unwrap().reason.as_str();
+    assert!(reason(3).starts_with("target_id"), "{}", reason(3));
+    assert!(reason(4).contains("\"yawn\" is not in this folder's action set"), "{}", reason(4));
+    assert!(reason(5).starts_with("at"), "{}", reason(5));
+    assert_eq!(reason(8), "the row is not UTF-8 text");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["imported"]["edges"], 2);
+    assert_eq!(json["rejected"][1]["line"], 3);
+    assert!(json["rejected"][1]["reason"].is_string() && json["seconds"].is_number());
+}
+
+fn dictionary() -> Profile {
+    let mut profile = Profile { name: "portal".to_owned(), ..Profile::live() };
+    profile.ids.users = IdForm::Dictionary;
+    profile.ids.posts = IdForm::Dictionary;
+    profile
+}
+
+#[test]
+fn string_ids_get_their_names_in_front_of_their_first_use() {
+    let mut text = String::new();
+    for i in 0..10 {
+        text += &format!(
+            "{{\"type\": \"action\", \"at\": {i}, \"user_id\": \"u{}\", \"post_id\": \"p/é\", \"action\": \"click\"}}\n",
+            i % 4
+        );
+    }
+    let set = jsonl(&text).with("profile.toml", &dictionary().to_toml());
+    let log = MemoryLog::default();
+    let report = import_set("events", set.path(), &log).unwrap();
+    assert_eq!((report.imported.actions, report.imported.total(), report.rejected_total), (10, 10, 0));
+    let mut known = std::collections::BTreeSet::new();
+    let mut names = 0;
+    for event in events_of(&log) {
+        match event.body {
+            EventBody::Name { namespace, id, .. } => {
+                names += 1;
+                known.insert((namespace == Namespace::Posts, id));
+            }
+            EventBody::Action(action) => {
+                assert!(known.contains(&(false, action.user_id.0)) && known.contains(&(true, action.post_id.0)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(names, 5);
+    let u2 = log.id_of(Namespace::Users, "u2").unwrap();
+    assert_eq!(log.name_of(Namespace::Users, u2).as_deref(), Some("u2"));
+    let with_u2 =
+        events_of(&log).iter().filter(|e| matches!(&e.body, EventBody::Action(a) if a.user_id == UserId(u2))).count();
+    assert_eq!(with_u2, 2);
+}
+
+#[test]
+fn the_profile_is_the_folders_then_the_one_beside_then_the_live_one() {
+    let plain = jsonl(ALL);
+    assert_eq!(open("events", plain.path(), None).unwrap().profile(), &Profile::live());
+    assert_eq!(open("events", plain.path(), Some(&dictionary())).unwrap().profile(), &dictionary());
+    let own = jsonl(ALL).with("profile.toml", &dictionary().to_toml());
+    assert_eq!(open("events", own.path(), None).unwrap().profile(), &dictionary());
+    // The folder's copy may have been tuned; a folder of another name is another folder.
+    let tuned = Profile { oon_factor: 0.5, ..dictionary() };
+    assert_eq!(open("events", own.path(), Some(&tuned)).unwrap().profile(), &tuned);
+    let error = open("events", own.path(), Some(&Profile::live())).err().unwrap();
+    assert!(error.is_usage() && error.to_string().contains("holds \"live\" data"), "{error}");
+    own.write("profile.toml", "name = 3\n");
+    let error = open("events", own.path(), None).err().unwrap();
+    assert!(matches!(&error, ImportError::Profile { path, .. } if path.ends_with("profile.toml")), "{error}");
+}
+
+#[test]
+fn a_world_is_a_folder_of_events_and_a_profile() {
+    let world = Profile { name: "world".to_owned(), ..Profile::live() };
+    let set = jsonl(ALL).with("profile.toml", &world.to_toml());
+    let log = MemoryLog::default();
+    let report = import_set("world", set.path(), &log).unwrap();
+    assert_eq!((report.kind.as_str(), report.rows), ("world", 10));
+    assert_eq!(open("world", set.path(), None).unwrap().profile(), &world);
+    let bare = jsonl(ALL);
+    let error = import_set("world", bare.path(), &log).unwrap_err();
+    assert!(error.to_string().contains("profile.toml is missing; it looks like a set of kind events"), "{error}");
+}
+
+#[test]
+fn one_file_of_any_name_can_be_imported_packed_or_not() {
+    for name in ["day.jsonl", "day.jsonl.gz", "day.jsonl.zst", "day.jsonl.zip"] {
+        let set = Set::new().with(name, ALL);
+        let log = MemoryLog::default();
+        assert_eq!(import_set("events", &set.file(name), &log).unwrap().imported.total(), 8, "{name}");
+        assert_eq!(import_set("events", &set.file(name), &log).unwrap().rows, 0);
+    }
+}
+
+#[test]
+fn an_appended_tail_is_added_and_a_changed_row_is_refused() {
+    let set = jsonl(ALL);
+    let log = MemoryLog::default();
+    import_set("events", set.path(), &log).unwrap();
+    set.write(
+        "events.jsonl",
+        &format!("{ALL}{{\"type\": \"unfollow\", \"at\": 9500, \"user_id\": 7, \"target_id\": 5}}\n"),
+    );
+    let report = import_set("events", set.path(), &log).unwrap();
+    assert_eq!((report.rows, report.rows_already_there, report.imported.edges), (1, 10, 1));
+    set.write("events.jsonl", &ALL.replace("spoiler", "spoilers"));
+    let error = import_set("events", set.path(), &log).unwrap_err();
+    assert!(error.to_string().starts_with("events.jsonl:3: row 3 differs"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn an_interrupted_import_ends_as_an_undisturbed_one(
+        rows in prop::collection::vec((0u8..4, 0u8..6, 0u8..6), 1..30), batch_rows in 1usize..8,
+    ) {
+        let text: String = rows
+            .iter()
+            .enumerate()
+            .map(|(i, (what, a, b))| match what {
+                0 => format!("{{\"type\": \"post\", \"at\": {i}, \"post_id\": \"p{a}\", \"author_id\": \"u{b}\"}}\n"),
+                1 => format!("{{\"type\": \"follow\", \"at\": {i}, \"user_id\": \"u{a}\", \"target_id\": \"u{b}\"}}\n"),
+                2 => format!("{{\"type\": \"delete\", \"at\": {i}, \"id\": \"e{a}\", \"post_id\": \"p{b}\"}}\n"),
+                _ => "nonsense\n".to_owned(),
+            })
+            .collect();
+        // Without any sound row, an interruption would leave no event that could be compared.
+        let text = format!("{{\"type\": \"post\", \"at\": 0, \"post_id\": \"p\", \"author_id\": \"u\"}}\n{text}");
+        let set = jsonl(&text).with("profile.toml", &dictionary().to_toml());
+        interrupt_everywhere(open("events", set.path(), None).unwrap().as_ref(), batch_rows);
+    }
+}

@@ -7,13 +7,21 @@ const ACTIVITY: &str = "higgs-activity_time.txt.gz";
 const NETWORK: &str = "higgs-retweet_network.edgelist.gz";
 
 fn activity(rows: usize) -> String {
-    (0..rows).map(|i| format!("{} {} {} RT\n", 1_000 + i * 7_919 % 1_009, 3_000 + i * 104_729 % 1_013, T + i as i64)).collect()
+    (0..rows)
+        .map(|i| format!("{} {} {} RT\n", 1_000 + i * 7_919 % 1_009, 3_000 + i * 104_729 % 1_013, T + i as i64))
+        .collect()
 }
 
 fn slim(rows: usize) -> String {
     let mut text = "timestamp\teventType\tcontentId\tpersonId\tsessionId\n".to_owned();
     for i in 0..rows {
-        text += &format!("{}\tVIEW\t{}\t{}\t{}\n", (i * 7_919) % 100_000, 1 + i % 97, 1 + i * 31 % 53, i * 104_729 % 1_000_003);
+        text += &format!(
+            "{}\tVIEW\t{}\t{}\t{}\n",
+            (i * 7_919) % 100_000,
+            1 + i % 97,
+            1 + i * 31 % 53,
+            i * 104_729 % 1_000_003
+        );
     }
     text
 }
@@ -29,7 +37,9 @@ fn a_changed_row_is_refused_by_file_and_line_before_anything_is_added() {
     set.write(NETWORK, "1 2 1\n3 4 2\n");
     let error = import_set("higgs", set.path(), &log).unwrap_err();
     assert!(
-        error.to_string().starts_with("higgs-retweet_network.edgelist.gz:2: row 2 differs from the one that was imported"),
+        error
+            .to_string()
+            .starts_with("higgs-retweet_network.edgelist.gz:2: row 2 differs from the one that was imported"),
         "{error}"
     );
     assert_eq!(events_of(&log), before);

@@ -48,7 +48,10 @@ fn rows_become_the_events_of_the_rules() {
     let report = import_set("higgs", set().path(), &log).unwrap();
     assert_eq!((report.imported.posts, report.imported.actions, report.imported.edges), (8, 4, 3));
     assert_eq!((report.rows, report.rejected_total, report.duplicates), (10, 0, 0));
-    assert_eq!(report.skipped.into_iter().collect::<Vec<_>>(), [("self_actions".to_owned(), 1), ("self_edges".to_owned(), 1)]);
+    assert_eq!(
+        report.skipped.into_iter().collect::<Vec<_>>(),
+        [("self_actions".to_owned(), 1), ("self_edges".to_owned(), 1)]
+    );
 
     let events = events_of(&log);
     let posts = posts_of(&events);
@@ -56,7 +59,8 @@ fn rows_become_the_events_of_the_rules() {
     let ids: Vec<PostId> = posts.iter().map(|(_, post)| post.post_id).collect();
     let [source_2, repost, reply, source_2_later, mention, source_max, repost_1, repost_2] = ids[..] else { panic!() };
     let own = |post_id, author| PostEvent { post_id, author_id: UserId(author), ..PostEvent::default() };
-    let of_max = |post_id| PostEvent { source_post_id: source_max, source_user_id: UserId(u64::MAX), ..own(post_id, 2) };
+    let of_max =
+        |post_id| PostEvent { source_post_id: source_max, source_user_id: UserId(u64::MAX), ..own(post_id, 2) };
     assert_eq!(
         posts,
         [
@@ -87,7 +91,9 @@ fn rows_become_the_events_of_the_rules() {
     let actions: Vec<_> = events
         .iter()
         .filter_map(|e| match &e.body {
-            EventBody::Action(ActionEvent { user_id, post_id, action, .. }) => Some((e.at, user_id.0, *post_id, *action)),
+            EventBody::Action(ActionEvent { user_id, post_id, action, .. }) => {
+                Some((e.at, user_id.0, *post_id, *action))
+            }
             _ => None,
         })
         .collect();
@@ -155,7 +161,8 @@ fn rows_appended_later_belong_to_the_posts_of_before() {
 
 #[test]
 fn bad_rows_are_counted_and_listed_with_their_line() {
-    let text = format!("1 2 {T} RT\n1 2 {T}\n1 x {T} RT\n0 2 {T} RT\n1 2 soon RT\n1 2 {T} FAV\n1 2 {T} RT RT\n\n3 2 {T} RT\n");
+    let text =
+        format!("1 2 {T} RT\n1 2 {T}\n1 x {T} RT\n0 2 {T} RT\n1 2 soon RT\n1 2 {T} FAV\n1 2 {T} RT RT\n\n3 2 {T} RT\n");
     let set = Set::new().with(ACTIVITY, &text).with(NETWORK, "1 2 1\n1 2 many\n-1 2 1\n");
     let log = MemoryLog::default();
     let report = import_set("higgs", set.path(), &log).unwrap();

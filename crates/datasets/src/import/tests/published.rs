@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use foryou_types::NoNames;
+use foryou_types::ids::NoNames;
 
 use super::*;
 

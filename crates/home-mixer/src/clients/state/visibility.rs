@@ -30,7 +30,8 @@ impl VisibilityFiltering for StateVisibility {
         followed: &(dyn Fn(UserId) -> bool + Send + Sync),
         now: TimeMs,
     ) -> Result<Vec<Visibility>, SeamError> {
-        let mut judge = Judge { store: &self.0, viewer, followed, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
+        let mut judge =
+            Judge { store: &self.0, viewer, followed, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
         posts.iter().map(|post| judge.verdict(post)).collect()
     }
 }

@@ -1,0 +1,124 @@
+//! Opening, catching up, waiting: how the state follows its log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_log::{EventLog, MemoryLog, Position};
+use foryou_types::{PostId, Profile, UserId};
+use state_store::{StateError, StateStore};
+
+use crate::support::{Folder, act, follow, post, reading};
+
+#[test]
+fn what_a_crash_left_in_the_log_only_is_applied_at_the_next_start() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
+    folder.log.append(vec![act(2, 1, 1, 0), follow(3, 1, 9)]).unwrap(); // and then the process died
+    assert_eq!(folder.state.position().next_seq, 1);
+    let folder = folder.reopen();
+    assert_eq!(folder.state.position(), folder.log.head().position);
+    assert_eq!(folder.state.action_sequence(UserId(1)).unwrap().total, 1);
+}
+
+#[test]
+fn a_state_ahead_of_its_log_or_of_another_log_is_rebuilt() {
+    let Folder { dir, state, log, profile } = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
+    drop(log);
+    drop(state);
+    // The log lost its tail and went on with another event.
+    let other = Arc::new(MemoryLog::default());
+    other.append(vec![post(1, 2, 9)]).unwrap();
+    for log in [other.clone(), Arc::new(MemoryLog::default()), other] {
+        let state = StateStore::open(dir.path(), log.clone(), &profile).unwrap();
+        assert_eq!(state.position(), log.head().position);
+        assert!(state.post(PostId(1)).unwrap().is_none());
+        assert_eq!(state.post(PostId(2)).unwrap().is_some(), log.head().position.next_seq == 1);
+    }
+}
+
+#[test]
+fn a_state_computed_with_other_settings_is_rebuilt() {
+    let folder = Folder::with(reading(), vec![post(0, 1, 9), act(0, 1, 1, 0), act(100_000, 2, 1, 0)]);
+    assert_eq!(folder.state.engagement(PostId(1)).unwrap().unwrap().actions[0], 1.5);
+    let profile = Profile { prior_half_life_seconds: 50, ..reading() };
+    let folder = Folder { profile, ..folder }.reopen();
+    assert_eq!(folder.state.engagement(PostId(1)).unwrap().unwrap().actions[0], 1.25);
+}
+
+#[test]
+fn applying_again_changes_nothing_and_a_gap_is_refused() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 1, 9), act(2, 1, 1, 0)]);
+    let before = folder.state.dump_hash().unwrap();
+    let mut all = Vec::new();
+    let mut end = Position::default();
+    folder
+        .log
+        .read_from(0, &mut |records, position| {
+            all.extend(records);
+            end = position;
+            true
+        })
+        .unwrap();
+    folder.state.apply(&all, end).unwrap();
+    folder.state.apply(&[], Position::default()).unwrap();
+    assert_eq!(folder.state.dump_hash().unwrap(), before);
+
+    let other = Folder::new(Profile::live());
+    let error = other.state.apply(&all[1..], end).unwrap_err();
+    assert!(matches!(error, StateError::Gap { expected: 0, found: 1, .. }), "{error}");
+    other.state.apply(&all[..1], Position { next_seq: 1, check: 0 }).unwrap();
+    other.state.apply(&all, end).unwrap(); // the first one is skipped
+    assert_eq!(other.state.dump_hash().unwrap(), before);
+}
+
+#[test]
+fn a_reader_can_wait_for_its_own_write() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
+    assert!(folder.state.wait_for(1, Duration::ZERO));
+    assert!(!folder.state.wait_for(2, Duration::from_millis(20)));
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| folder.state.wait_for(2, Duration::from_secs(20)));
+        folder.put(vec![act(2, 1, 1, 0)]);
+        assert!(waiter.join().unwrap());
+    });
+}
+
+#[test]
+fn a_folder_in_use_is_named_and_left_alone() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
+    for result in [
+        StateStore::open(folder.dir.path(), folder.log.clone(), &folder.profile),
+        StateStore::rebuild(folder.dir.path(), folder.log.clone(), &folder.profile),
+    ] {
+        let error = result.err().unwrap();
+        assert!(matches!(error, StateError::InUse { .. }), "{error}");
+        assert!(error.to_string().contains(&folder.dir.path().display().to_string()));
+    }
+    folder.put(vec![post(2, 2, 9)]);
+    assert!(folder.state.post(PostId(2)).unwrap().is_some());
+}
+
+#[test]
+fn readers_beside_a_writer_see_whole_values() {
+    let folder = Folder::new(Profile::live());
+    std::thread::scope(|scope| {
+        let state = &folder.state;
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(move || {
+                    while state.position().next_seq < 4_000 {
+                        let sequence = state.action_sequence(UserId(1)).unwrap();
+                        assert_eq!(sequence.tokens.len() as u64, sequence.total.min(1_024));
+                        assert!(sequence.tokens.windows(2).all(|pair| pair[0].at < pair[1].at));
+                        state.most_popular(foryou_types::TimeMs(9), foryou_types::TimeMs(0), 5, &|_, _| false).unwrap();
+                    }
+                })
+            })
+            .collect();
+        for n in 0..40 {
+            folder.put((0..100).map(|m| act(n * 100 + m, 1, 1 + (m as u64 & 1), 0)).collect());
+        }
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}

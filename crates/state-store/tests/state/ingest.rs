@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use event_log::{
+    EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent, ServedEvent,
+};
+use foryou_types::{Clock, IdForm, ManualClock, Namespace, PostId, Profile, TimeMs, UserId, profile::IdForms};
+use state_store::{Ingestor, LogClock, Outcome, folder_clock};
+
+use crate::support::{Folder, HOUR, act, delete, edge, event, follow, post, reading, shown};
+
+const NOW: i64 = 1_000 * HOUR;
+
+fn ingestor(folder: &Folder) -> Ingestor {
+    let clock = Arc::new(ManualClock::new(TimeMs(NOW)));
+    Ingestor::new(folder.log.clone(), folder.state.clone(), Arc::new(folder.profile.clone()), clock)
+}
+
+fn live(event: Event) -> Event {
+    Event { origin: Origin::Live, ..event }
+}
+
+fn reasons(outcome: &Outcome) -> Vec<(usize, &str)> {
+    outcome.rejected.iter().map(|rejection| (rejection.index, rejection.reason.as_str())).collect()
+}
+
+#[test]
+fn each_bad_event_is_named_and_the_good_ones_are_kept() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 5, 9), delete(2, 5)]);
+    let self_reply = PostEvent { post_id: PostId(3), in_reply_to_post_id: PostId(3), ..PostEvent::default() };
+    let label =
+        |target, label: &str| event(1, EventBody::Label(LabelEvent { target, label: label.to_owned(), until: None }));
+    let served = ServedEvent { user_id: UserId(1), ..ServedEvent::default() };
+    let keyword = |keyword: &str| {
+        event(1, EventBody::MuteKeyword { user_id: UserId(1), keyword: keyword.to_owned(), muted: true })
+    };
+    let cases = [
+        (act(3, 1, 5, 0), "post 5 is deleted"),
+        (act(3, 0, 1, 0), "user_id: 0 is no user"),
+        (act(3, 1, 0, 0), "post_id: 0 is no post"),
+        (act(3, 1, 1, 19), "action: 19 is not in this folder's set (0 to 18)"),
+        (follow(3, 1, 1), "target_id: user 1 is the user_id itself"),
+        (edge(3, EdgeKind::Block, 0, 1, true), "user_id: 0 is no user"),
+        (edge(3, EdgeKind::Mute, 1, 0, true), "target_id: 0 is no user"),
+        (shown(3, 1, &[]), "post_ids: must not be empty"),
+        (shown(3, 1, &[4, 0]), "post_ids: 0 is no post"),
+        (shown(3, 0, &[4]), "user_id: 0 is no user"),
+        (event(3, EventBody::Served(served)), "posts: must not be empty"),
+        (post(3, 0, 9), "post_id: 0 is no post"),
+        (event(3, EventBody::Post(Box::new(self_reply))), "in_reply_to_post_id: post 3 is the post itself"),
+        (delete(3, 0), "post_id: 0 is no post"),
+        (label(LabelTarget::Post(PostId(0)), "spam"), "post_id: 0 is no post"),
+        (label(LabelTarget::User(UserId(0)), "spam"), "user_id: 0 is no user"),
+        (label(LabelTarget::User(UserId(1)), ""), "label: must not be empty"),
+        (keyword("  "), "keyword: must not be empty"),
+        (keyword(&"x".repeat(501)), "keyword: 501 bytes, at most 500 are taken"),
+        (event(3, EventBody::Name { namespace: Namespace::Users, id: 0, name: "x".to_owned() }), "id: 0 is no id"),
+        (
+            live(act(NOW + HOUR * 23 / 10, 1, 1, 0)),
+            "at: 1970-02-11T18:18:00Z is 2.3 h ahead of this folder's clock (1970-02-11T16:00:00Z)",
+        ),
+    ];
+    let ingestor = ingestor(&folder);
+    let before = folder.log.head().position.next_seq;
+    let mut events = vec![follow(3, 1, 2)];
+    events.extend(cases.iter().map(|(event, _)| event.clone()));
+    events.push(act(3, 1, 77, 0)); // on a post nobody heard of: fine
+    let outcome = ingestor.submit(events).unwrap();
+    let want: Vec<_> = (1..).zip(cases.iter().map(|(_, reason)| *reason)).collect();
+    assert_eq!(reasons(&outcome), want);
+    assert_eq!((outcome.accepted, outcome.duplicates), (2, Vec::new()));
+    assert_eq!(outcome.position.next_seq, before + 2);
+    // The very next read sees it.
+    assert_eq!(folder.state.position(), outcome.position);
+    assert!(folder.state.has_edge(EdgeKind::Follow, UserId(1), UserId(2)).unwrap());
+    assert_eq!(folder.state.action_sequence(UserId(1)).unwrap().total, 1);
+}
+
+#[test]
+fn times_ahead_of_the_clock_are_refused_from_senders_only() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    let ahead = post(NOW + HOUR + 1, 1, 9);
+    let outcome = ingestor
+        .submit(vec![
+            live(ahead.clone()),
+            live(post(NOW + HOUR, 2, 9)), // exactly one hour is taken
+            ahead.clone(),
+            Event { origin: Origin::Server, ..ahead },
+        ])
+        .unwrap();
+    assert_eq!(outcome.rejected.len(), 1);
+    assert_eq!((outcome.rejected[0].index, outcome.accepted), (0, 3));
+}
+
+#[test]
+fn a_delete_counts_for_the_rest_of_its_batch() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    let outcome =
+        ingestor.submit(vec![post(1, 5, 9), act(2, 1, 5, 0), delete(3, 5), act(4, 2, 5, 0), post(5, 5, 9)]).unwrap();
+    assert_eq!(reasons(&outcome), [(3, "post 5 is deleted")]);
+    assert_eq!(outcome.accepted, 4);
+    assert!(folder.state.is_deleted(PostId(5)).unwrap());
+}
+
+#[test]
+fn the_same_id_twice_is_one_event() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    let named = |id: &str, event: Event| Event { id: Some(id.to_owned()), ..event };
+    let first =
+        ingestor.submit(vec![named("a", follow(1, 1, 2)), named("a", follow(1, 1, 3)), follow(1, 1, 4)]).unwrap();
+    assert_eq!((first.accepted, first.duplicates), (2, vec![1]));
+    let again =
+        ingestor.submit(vec![follow(1, 1, 1), named("a", follow(1, 1, 5)), named("b", follow(1, 1, 6))]).unwrap();
+    assert_eq!((again.accepted, again.duplicates), (1, vec![1]));
+    assert_eq!(again.rejected[0].index, 0);
+    assert_eq!(crate::support::users(&folder.state.targets(EdgeKind::Follow, UserId(1)).unwrap()), [6, 4, 2]);
+    let none = ingestor.submit(vec![named("a", follow(1, 1, 5))]).unwrap();
+    assert_eq!((none.accepted, none.duplicates, none.position), (0, vec![0], again.position));
+    assert_eq!(ingestor.submit(Vec::new()).unwrap().position, again.position);
+    let whole = crate::support::dump(&folder.state);
+    assert_eq!(crate::support::dump(&folder.reopen().state), whole);
+}
+
+#[test]
+fn events_that_others_appended_are_seen_first() {
+    let folder = Folder::new(Profile::live());
+    folder.log.append(vec![post(1, 5, 9), delete(2, 5)]).unwrap(); // by someone else, not applied yet
+    let outcome = ingestor(&folder).submit(vec![act(3, 1, 5, 0), act(3, 1, 6, 0)]).unwrap();
+    assert_eq!(reasons(&outcome), [(0, "post 5 is deleted")]);
+    assert_eq!(folder.state.position(), folder.log.head().position);
+}
+
+#[test]
+fn ids_are_printed_as_the_folder_prints_them() {
+    let signed = Profile { ids: IdForms { users: IdForm::Signed, posts: IdForm::Dictionary }, ..Profile::live() };
+    let name = EventBody::Name { namespace: Namespace::Posts, id: 5, name: "five".to_owned() };
+    let progress = ImportProgress { kind: "k".to_owned(), role: "r".to_owned(), first_row: 0, row_hashes: vec![1, 2] };
+    let folder = Folder::new(signed);
+    let outcome = ingestor(&folder)
+        .submit(vec![
+            event(0, name),
+            delete(1, 5),
+            act(2, 1, 5, 0),
+            follow(3, u64::MAX, u64::MAX),
+            event(0, EventBody::ImportProgress(progress)),
+        ])
+        .unwrap();
+    assert_eq!(reasons(&outcome), [(2, "post five is deleted"), (3, "target_id: user -1 is the user_id itself")]);
+    assert_eq!(outcome.accepted, 3);
+    assert_eq!(folder.log.import_progress("k", "r").unwrap(), [1, 2]);
+}
+
+#[test]
+fn many_senders_at_once_lose_nothing() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    std::thread::scope(|scope| {
+        for user in 1..=4 {
+            let ingestor = &ingestor;
+            scope.spawn(move || {
+                for n in 0..50 {
+                    assert_eq!(ingestor.submit(vec![act(n, user, 1 + n as u64 % 3, 0)]).unwrap().accepted, 1);
+                }
+            });
+        }
+    });
+    assert_eq!(folder.state.position(), folder.log.head().position);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap()[0], 17 * 4);
+}
+
+#[test]
+fn a_log_clock_stands_at_the_newest_imported_event() {
+    let folder = Folder::new(reading());
+    let wall = Arc::new(ManualClock::new(TimeMs(77)));
+    let clock = LogClock::new(folder.log.clone(), wall);
+    assert_eq!(clock.now(), TimeMs(77)); // nothing imported yet
+    folder.put(vec![post(500, 1, 9), live(post(900, 2, 9)), post(400, 3, 9)]);
+    assert_eq!(clock.now(), TimeMs(500));
+    assert_eq!(folder_clock(&folder.profile, folder.log.clone()).now(), TimeMs(500));
+    let wall = folder_clock(&Profile::live(), folder.log.clone()).now();
+    assert!(wall > TimeMs(1_700_000_000_000));
+}

@@ -1,0 +1,148 @@
+use foryou_types::{PostId, Profile, TimeMs, UserId};
+
+use crate::support::{Folder, HOUR, SECOND, act, delete, dwell, ids, post, reading, repost, shown, undo};
+
+const VIEW: u8 = 0;
+const LIKE: u8 = 1;
+
+fn close(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+}
+
+/// Post 1 viewed (now) and liked through its repost 3 (now), post 2 viewed one half-life ago, post 4 left alone.
+fn folder() -> Folder {
+    Folder::with(
+        reading(),
+        vec![
+            post(0, 1, 91),
+            post(10 * SECOND, 2, 92),
+            repost(20 * SECOND, 3, 93, 1),
+            post(30 * SECOND, 4, 94),
+            act(0, 1, 2, VIEW),
+            act(100 * SECOND, 1, 1, VIEW),
+            act(100 * SECOND, 2, 3, LIKE),
+        ],
+    )
+}
+
+#[test]
+fn the_prior_by_hand() {
+    for folder in [folder(), folder().reopen()] {
+        let now = TimeMs(100 * SECOND);
+        let prior = folder.state.popularity_prior(now);
+        assert_eq!(prior.viewers, Some(2.0));
+        // views 1 + 1/2, likes 1, over 2 posts with engagement and 2 viewers
+        close(prior.rates[0], 1.5 / 4.0);
+        close(prior.rates[1], 1.0 / 4.0);
+        let top = folder.state.most_popular(now, TimeMs(0), 10, &|_, _| false).unwrap();
+        assert_eq!(
+            top.iter().map(|post| (post.post_id.0, post.author_id.0)).collect::<Vec<_>>(),
+            [(1, 91), (2, 92), (4, 94)]
+        );
+        close(top[0].score, (1.0 + 7.5) / 22.0 + 3.0 * (1.0 + 5.0) / 22.0);
+        close(top[1].score, (0.5 + 7.5) / 22.0 + 3.0 * 5.0 / 22.0);
+        close(top[2].score, 7.5 / 22.0 + 3.0 * 5.0 / 22.0);
+        assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 1]);
+        assert_eq!(folder.state.raw_counts(PostId(3)).unwrap(), [0, 0]);
+        assert_eq!(folder.state.engagements(&[PostId(3), PostId(4)]).unwrap(), [None, None]);
+        // One half-life and a millisecond later nobody was active within it.
+        assert_eq!(folder.state.popularity_prior(now + 100 * SECOND).viewers, Some(2.0));
+        assert_eq!(folder.state.popularity_prior(now + (100 * SECOND + 1)).viewers, Some(0.0));
+    }
+}
+
+#[test]
+fn taking_back_takes_what_is_left_of_it_once() {
+    let folder = folder();
+    let at = 200 * SECOND;
+    folder.put(vec![undo(at, 2, 3, LIKE), undo(at, 2, 3, LIKE), undo(at, 1, 1, LIKE), undo(at, 7, 1, VIEW)]);
+    let counts = folder.state.engagement(PostId(1)).unwrap().unwrap();
+    assert_eq!((counts.at, counts.actions.as_slice()), (TimeMs(at), [0.5, 0.0].as_slice()));
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 0]);
+}
+
+#[test]
+fn the_list_honours_age_exclusion_limit_and_deletes() {
+    let folder = folder();
+    let now = TimeMs(100 * SECOND);
+    let top = |not_before, limit, exclude: &dyn Fn(PostId, UserId) -> bool| {
+        let top = folder.state.most_popular(now, TimeMs(not_before), limit, exclude).unwrap();
+        ids(&top.iter().map(|post| post.post_id).collect::<Vec<_>>())
+    };
+    assert_eq!(top(0, 2, &|_, _| false), [1, 2]);
+    assert_eq!(top(1, 10, &|_, _| false), [2, 4]);
+    assert_eq!(top(10 * SECOND, 10, &|_, _| false), [2, 4]);
+    assert_eq!(top(0, 10, &|_, author| author == UserId(91)), [2, 4]);
+    assert_eq!(top(0, 0, &|_, _| false), [0; 0]);
+    // Posts that come later than the moment asked about are not there yet.
+    let early = folder.state.most_popular(TimeMs(9_999), TimeMs(0), 10, &|_, _| false).unwrap();
+    assert_eq!(early.iter().map(|post| post.post_id.0).collect::<Vec<_>>(), [1]);
+    folder.put(vec![delete(100 * SECOND, 1)]);
+    assert_eq!(top(0, 10, &|_, _| false), [2, 4]);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 1]); // what happened, happened
+}
+
+#[test]
+fn with_impressions_each_post_has_its_own_and_dwell_is_clipped() {
+    let folder = Folder::with(
+        Profile::live(),
+        vec![
+            post(0, 1, 91),
+            post(0, 2, 92),
+            shown(0, 1, &[1, 2]),
+            shown(0, 2, &[1]),
+            act(0, 1, 1, 0),
+            dwell(0, 1, 1, 18, 45_000),
+            dwell(0, 2, 1, 10, 1_500),
+        ],
+    );
+    let prior = folder.state.popularity_prior(TimeMs(0));
+    assert_eq!(prior.viewers, None);
+    close(prior.rates[0], 1.0 / 3.0);
+    close(prior.rates[18], 31.5 / 3.0);
+    let counts = folder.state.engagement(PostId(1)).unwrap().unwrap();
+    close(counts.impressions, 2.0);
+    close(counts.actions[18], 31.5);
+    close(prior.heads(Some(&counts))[0], (1.0 + 20.0 / 3.0) / 22.0);
+    assert_eq!(folder.state.raw_impressions(PostId(1)).unwrap(), 2);
+    let raw = folder.state.raw_counts(PostId(1)).unwrap();
+    assert_eq!((raw[0], raw[10], raw[18], raw.len()), (1, 1, 1, 19));
+}
+
+#[test]
+fn actions_before_their_post_are_counted_with_it() {
+    let folder = Folder::with(reading(), vec![act(0, 1, 1, LIKE)]);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [0, 1]);
+    folder.put(vec![post(1, 1, 9), act(2, 2, 1, LIKE)]);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [0, 2]);
+    assert_eq!(folder.reopen().state.raw_counts(PostId(1)).unwrap(), [0, 2]);
+}
+
+#[test]
+fn old_posts_leave_memory_but_not_the_answers() {
+    let day = 24 * HOUR;
+    let mut profile = reading();
+    profile.prior_half_life_seconds = 86_400;
+    let folder = Folder::with(
+        profile,
+        vec![
+            post(0, 1, 9),
+            act(0, 1, 1, LIKE),
+            post(10 * day, 2, 9),
+            act(10 * day, 1, 2, VIEW),
+            act(10 * day, 2, 1, LIKE), // on the old post
+        ],
+    );
+    let folder = folder.reopen();
+    assert_eq!(folder.state.newest_event_at(), Some(TimeMs(10 * day)));
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [0, 2]);
+    let top = |not_before| {
+        let top = folder.state.most_popular(TimeMs(10 * day), TimeMs(not_before), 9, &|_, _| false).unwrap();
+        ids(&top.iter().map(|post| post.post_id).collect::<Vec<_>>())
+    };
+    assert_eq!(top(9 * day), [2]);
+    assert_eq!(top(0), [1, 2]); // beyond memory
+    folder.put(vec![delete(10 * day, 1), act(10 * day, 3, 1, VIEW)]);
+    assert_eq!(top(0), [2]);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 2]);
+}

@@ -1,0 +1,341 @@
+//! From the log to the store: all orders, all thread counts, broken records, broken logs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use event_log::{
+    AppendError, Appended, EdgeEvent, EdgeKind, Event, EventBody, EventLog, LogError, LogHead, MemoryLog, Origin,
+    Position, PostEvent, Record, Topic,
+};
+use foryou_types::{Clock, ManualClock, Names, Namespace, PostId, TimeMs, UserId};
+use parking_lot::Mutex;
+use thunder::ingest::{Ingest, IngestStats, bootstrap};
+use thunder::{IngestConfig, PostStore, StoreConfig};
+
+use crate::support::{NOW, feed, videos};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn event(at: TimeMs, body: EventBody) -> Event {
+    Event { at, id: None, origin: Origin::Import, body }
+}
+
+fn post(id: u64, author: u64, age_ms: i64) -> Event {
+    let post = PostEvent { post_id: PostId(id), author_id: UserId(author), ..PostEvent::default() };
+    event(NOW - age_ms, EventBody::Post(Box::new(post)))
+}
+
+fn delete(id: u64) -> Event {
+    event(NOW, EventBody::Delete { post_id: PostId(id) })
+}
+
+fn follow() -> Event {
+    let edge = EdgeEvent { user_id: UserId(1), target_id: UserId(2), kind: EdgeKind::Follow, added: true };
+    event(NOW, EventBody::Edge(edge))
+}
+
+fn threads(consumer_threads: usize) -> IngestConfig {
+    IngestConfig { consumer_threads, poll_interval_ms: 20, ..IngestConfig::default() }
+}
+
+fn new_store() -> Arc<PostStore> {
+    Arc::new(PostStore::new(StoreConfig::default()))
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(NOW))
+}
+
+/// A log that misbehaves as it is told.
+struct Faulty {
+    log: MemoryLog,
+    /// (partition, offset) of records that cannot be read.
+    corrupt: BTreeSet<(u16, u64)>,
+    /// (partition, offset) of a record whose reading panics.
+    panics: Option<(u16, u64)>,
+    /// Reads that fail before one succeeds.
+    failures: AtomicUsize,
+    /// Waiting never says that there is news.
+    deaf: AtomicBool,
+    asked_from: Mutex<Vec<TimeMs>>,
+}
+
+impl Faulty {
+    fn new(log: MemoryLog) -> Self {
+        Self {
+            log,
+            corrupt: BTreeSet::new(),
+            panics: None,
+            failures: AtomicUsize::new(0),
+            deaf: AtomicBool::new(false),
+            asked_from: Mutex::new(Vec::new()),
+        }
+    }
+}
+
+impl Names for Faulty {
+    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
+        self.log.id_of(namespace, name)
+    }
+    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
+        self.log.name_of(namespace, id)
+    }
+}
+
+impl EventLog for Faulty {
+    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
+        self.log.append(events)
+    }
+    fn head(&self) -> LogHead {
+        self.log.head()
+    }
+    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
+        if self.deaf.load(Ordering::SeqCst) {
+            std::thread::sleep(timeout);
+            return false;
+        }
+        self.log.wait_past(next_seq, timeout)
+    }
+    fn holds(&self, position: Position) -> Result<bool, LogError> {
+        self.log.holds(position)
+    }
+    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+        self.log.read_from(from, apply)
+    }
+    fn read_partition(
+        &self,
+        topic: Topic,
+        partition: u16,
+        offset: u64,
+        apply: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), LogError> {
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            let source = std::io::Error::other("gone");
+            return Err(LogError::Io { what: "reading", path: "disk".to_owned(), source });
+        }
+        let mut outcome = Ok(());
+        self.log.read_partition(topic, partition, offset, &mut |record| {
+            assert_ne!(self.panics, Some((partition, record.offset)), "a reader's bug");
+            if self.corrupt.contains(&(partition, record.offset)) {
+                outcome = Err(LogError::Corrupt { path: "segment".to_owned(), problem: "checksum".to_owned() });
+                return false;
+            }
+            apply(record)
+        })?;
+        outcome
+    }
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.log.partitions(topic)
+    }
+    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
+        self.log.end_offset(topic, partition)
+    }
+    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
+        self.asked_from.lock().push(at);
+        self.log.offset_for_time(topic, partition, at)
+    }
+    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
+        self.log.import_progress(kind, role)
+    }
+}
+
+/// Posts 1..=40 of author 10, of which every fourth is deleted; some deletes come before their posts.
+fn history() -> Vec<Event> {
+    let mut events = vec![delete(4), delete(8)];
+    events.extend((1..=40).map(|id| post(id, 10, 1_000 - id as i64)));
+    events.extend((12..=40).step_by(4).map(delete));
+    events.push(follow());
+    events
+}
+
+fn expected() -> Vec<u64> {
+    (1..=40).rev().filter(|id| id % 4 != 0).collect()
+}
+
+fn log_of(partitions: u16, events: Vec<Event>) -> MemoryLog {
+    let log = MemoryLog::new(partitions);
+    log.append(events).unwrap();
+    log
+}
+
+#[test]
+fn every_number_of_threads_reads_every_partition() {
+    for partitions in [1, 3, 8] {
+        for consumer_threads in [1, 2, 3, 8, 50] {
+            let log: Arc<dyn EventLog> = Arc::new(log_of(partitions, history()));
+            let store = new_store();
+            let ingest =
+                Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(consumer_threads)).unwrap();
+            assert!(ingest.wait_ready(LONG), "{partitions} partitions, {consumer_threads} threads");
+            assert_eq!(feed(&store, &[10]), expected());
+            assert!(ingest.wait_applied(log.head().position.next_seq, LONG));
+            ingest.shutdown();
+
+            let store = new_store();
+            let stats = bootstrap(&*log, &store, &*clock(), &threads(consumer_threads)).unwrap();
+            assert_eq!(feed(&store, &[10]), expected());
+            assert_eq!(stats.position, log.head().position.next_seq);
+            assert_eq!((stats.records, stats.posts, stats.deletes, stats.stored, stats.lag), (50, 40, 10, 38, 0));
+            assert_eq!(stats.freshness_ms, Some(0));
+        }
+    }
+}
+
+#[test]
+fn an_empty_log_is_ready_at_once() {
+    let ingest = Ingest::start(Arc::new(MemoryLog::new(4)), new_store(), clock(), &threads(4)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    assert_eq!(ingest.position(), 0);
+    assert!(ingest.wait_applied(0, Duration::ZERO));
+    assert!(!ingest.wait_applied(1, Duration::from_millis(30)));
+}
+
+#[test]
+fn what_is_appended_later_is_followed_and_its_position_known() {
+    let log: Arc<dyn EventLog> = Arc::new(log_of(4, history()));
+    let store = new_store();
+    let ingest = Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(3)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    for id in 100..150 {
+        let appended = log.append(vec![post(id, 11, 0)]).unwrap();
+        assert!(ingest.wait_applied(appended.position.next_seq, LONG));
+        assert_eq!(feed(&store, &[11])[0], id, "a writer reads its own post");
+    }
+    // An event of another topic moves the position too, though no partition of posts has seen it.
+    let appended = log.append(vec![follow()]).unwrap();
+    assert!(ingest.wait_applied(appended.position.next_seq, LONG));
+    log.append(vec![delete(100)]).unwrap();
+    let end = log.head().position.next_seq;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(ingest.applied(end));
+    assert!(!feed(&store, &[11]).contains(&100));
+    let IngestStats { lag, unreadable, panics, .. } = ingest.stats();
+    assert_eq!((lag, unreadable, panics), (0, 0, 0));
+}
+
+#[test]
+fn a_wake_up_that_is_lost_delays_but_never_stops() {
+    let faulty = Faulty::new(log_of(2, history()));
+    faulty.deaf.store(true, Ordering::SeqCst);
+    let log: Arc<dyn EventLog> = Arc::new(faulty);
+    let store = new_store();
+    let ingest = Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(2)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    let end = log.append(vec![post(100, 11, 0)]).unwrap().position.next_seq;
+    assert!(ingest.wait_applied(end, LONG));
+    assert_eq!(feed(&store, &[11]), [100]);
+}
+
+#[test]
+fn records_that_cannot_be_read_are_counted_and_skipped() {
+    let posts: Vec<_> = (1..=30).map(|id| post(id, 10, 1_000 - id as i64)).collect();
+    let mut faulty = Faulty::new(log_of(1, posts));
+    // The first, two in a row, and the last.
+    faulty.corrupt = [0, 10, 11, 29].map(|offset| (0, offset)).into();
+    faulty.panics = Some((0, 20));
+    let log = Arc::new(faulty);
+    let store = new_store();
+    let ingest = Ingest::start(log, Arc::clone(&store), clock(), &threads(2)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    let skipped = [1, 11, 12, 21, 30];
+    assert_eq!(feed(&store, &[10]), (1..=30).rev().filter(|id| !skipped.contains(id)).collect::<Vec<_>>());
+    let stats = ingest.stats();
+    assert_eq!((stats.unreadable, stats.panics, stats.posts), (5, 1, 25));
+}
+
+/// A clock that panics at one of its looks.
+struct Trap(AtomicI64);
+
+impl Clock for Trap {
+    fn now(&self) -> TimeMs {
+        assert_ne!(self.0.fetch_sub(1, Ordering::SeqCst), 0, "a bug in the processing");
+        NOW
+    }
+}
+
+#[test]
+fn a_panic_while_processing_costs_one_record_and_no_thread() {
+    let log: Arc<dyn EventLog> = Arc::new(log_of(1, (1..=10).map(|id| post(id, 10, 1_000 - id as i64)).collect()));
+    let store = new_store();
+    // The clock is looked at once to find the offsets, then once per post: the fourth post is lost.
+    let ingest =
+        Ingest::start(Arc::clone(&log), Arc::clone(&store), Arc::new(Trap(AtomicI64::new(4))), &threads(1)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    assert_eq!(feed(&store, &[10]), [10, 9, 8, 7, 6, 5, 3, 2, 1]);
+    assert_eq!(ingest.stats().panics, 1);
+    let end = log.append(vec![post(11, 10, 0)]).unwrap().position.next_seq;
+    assert!(ingest.wait_applied(end, LONG), "the thread lives");
+    assert_eq!(feed(&store, &[10])[0], 11);
+}
+
+#[test]
+fn a_panic_outside_processing_is_survived_too() {
+    let log: Arc<dyn EventLog> = Arc::new(log_of(1, history()));
+    let store = new_store();
+    let ingest = Ingest::start(log, Arc::clone(&store), Arc::new(Trap(AtomicI64::new(0))), &threads(1)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    assert_eq!(feed(&store, &[10]), expected());
+}
+
+#[test]
+fn a_log_that_cannot_be_reached_is_asked_again() {
+    let faulty = Faulty::new(log_of(2, history()));
+    faulty.failures.store(3, Ordering::SeqCst);
+    let log = Arc::new(faulty);
+    let store = new_store();
+    let ingest = Ingest::start(log.clone(), Arc::clone(&store), clock(), &threads(2)).unwrap();
+    assert!(ingest.wait_ready(LONG));
+    assert_eq!(feed(&store, &[10]), expected());
+    let stats = ingest.stats();
+    assert_eq!((stats.read_errors, stats.unreadable), (3, 0));
+    // The one-shot form says so instead of trying for ever.
+    log.failures.store(1, Ordering::SeqCst);
+    assert!(matches!(bootstrap(&*log, &new_store(), &*clock(), &threads(1)), Err(LogError::Io { .. })));
+}
+
+#[test]
+fn reading_starts_where_the_retention_does_by_the_clock_passed_in() {
+    let log = Faulty::new(log_of(2, vec![post(1, 10, 172_800_001), post(2, 10, 172_800_000), post(3, 10, 0)]));
+    let store = new_store();
+    let stats = bootstrap(&log, &store, &*clock(), &threads(1)).unwrap();
+    assert_eq!(feed(&store, &[10]), [3, 2]);
+    assert_eq!(stats.stored, 2);
+    assert!(log.asked_from.lock().iter().all(|at| *at == NOW - 172_800_000));
+    // By a later clock nothing is left, by the log's own everything recent is.
+    let store = new_store();
+    bootstrap(&log, &store, &ManualClock::new(NOW + 172_800_001), &threads(1)).unwrap();
+    assert_eq!(store.stats().posts, 0);
+}
+
+#[test]
+fn a_post_without_an_author_is_read_and_not_kept() {
+    let store = new_store();
+    let stats = bootstrap(&log_of(2, vec![post(1, 0, 0)]), &store, &*clock(), &threads(1)).unwrap();
+    assert_eq!((stats.posts, stats.stored, store.stats().posts), (1, 0, 0));
+}
+
+#[test]
+fn reposts_of_videos_are_found_across_partitions() {
+    let video = event_log::Media { kind: event_log::MediaKind::Video, duration_ms: Some(9_000) };
+    let mut events = Vec::new();
+    for id in 1..=50 {
+        let repost = PostEvent {
+            post_id: PostId(1_000 + id),
+            author_id: UserId(11),
+            source_post_id: PostId(id),
+            source_user_id: UserId(10),
+            ..PostEvent::default()
+        };
+        let source =
+            PostEvent { post_id: PostId(id), author_id: UserId(10), media: vec![video], ..PostEvent::default() };
+        events.push(event(NOW, EventBody::Post(Box::new(repost))));
+        events.push(event(NOW - 5, EventBody::Post(Box::new(source))));
+    }
+    for consumer_threads in [1, 4] {
+        let store = new_store();
+        bootstrap(&log_of(4, events.clone()), &store, &*clock(), &threads(consumer_threads)).unwrap();
+        assert_eq!(videos(&store, &[11]), (1_001..=1_050).rev().collect::<Vec<_>>());
+    }
+}

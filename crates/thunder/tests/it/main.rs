@@ -1,0 +1,11 @@
+//! Thunder from the outside: lookup rules, the store against a naive one, the service, ingestion and gRPC.
+
+mod concurrency;
+mod descriptor;
+mod grpc;
+mod ingest;
+mod lookup;
+mod reference;
+mod retention;
+mod service;
+mod support;
