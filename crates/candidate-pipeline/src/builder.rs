@@ -16,6 +16,11 @@ use crate::waves::{self, Node};
 /// process has, low enough that a store that hangs cannot fill the memory with copies of responses.
 const SIDE_EFFECTS_IN_FLIGHT: usize = 1_024;
 
+type Named<T> = (&'static str, Box<T>);
+
+/// Shared, since it goes on after its request.
+type NamedEffect<Q, C> = (&'static str, Arc<dyn SideEffect<Q, C>>);
+
 struct NamedHydrator<Q, C> {
     node: Node,
     component: Box<dyn ErasedHydrator<Q, C>>,
@@ -25,15 +30,15 @@ struct NamedHydrator<Q, C> {
 #[must_use = "a pipeline exists only once it is built"]
 pub struct PipelineBuilder<Q, C> {
     name: &'static str,
-    query_hydrators: Vec<(&'static str, Box<dyn ErasedQueryHydrator<Q>>)>,
-    sources: Vec<(&'static str, Box<dyn Source<Q, C>>)>,
+    query_hydrators: Vec<Named<dyn ErasedQueryHydrator<Q>>>,
+    sources: Vec<Named<dyn Source<Q, C>>>,
     hydrators: Vec<NamedHydrator<Q, C>>,
-    filters: Vec<(&'static str, Box<dyn Filter<Q, C>>)>,
-    scorers: Vec<(&'static str, Box<dyn ErasedScorer<Q, C>>)>,
-    selectors: Vec<(&'static str, Box<dyn Selector<Q, C>>)>,
+    filters: Vec<Named<dyn Filter<Q, C>>>,
+    scorers: Vec<Named<dyn ErasedScorer<Q, C>>>,
+    selectors: Vec<Named<dyn Selector<Q, C>>>,
     post_hydrators: Vec<NamedHydrator<Q, C>>,
-    post_filters: Vec<(&'static str, Box<dyn Filter<Q, C>>)>,
-    side_effects: Vec<(&'static str, Arc<dyn SideEffect<Q, C>>)>,
+    post_filters: Vec<Named<dyn Filter<Q, C>>>,
+    side_effects: Vec<NamedEffect<Q, C>>,
     budgets: Budgets,
     side_effects_in_flight: usize,
 }
@@ -203,11 +208,7 @@ fn meta(pipeline: &'static str, budgets: &Budgets, stage: Stage, name: &'static 
     Meta { name, stage, cap, metrics: ComponentMetrics::new(pipeline, stage, name) }
 }
 
-fn slots<T: ?Sized>(
-    list: Vec<(&'static str, Box<T>)>,
-    stage: Stage,
-    meta: impl Fn(Stage, &'static str) -> Meta,
-) -> Vec<Slot<T>> {
+fn slots<T: ?Sized>(list: Vec<Named<T>>, stage: Stage, meta: impl Fn(Stage, &'static str) -> Meta) -> Vec<Slot<T>> {
     list.into_iter().map(|(name, component)| Slot { meta: meta(stage, name), component }).collect()
 }
 

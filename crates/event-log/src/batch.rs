@@ -93,16 +93,16 @@ pub(crate) struct Plan {
 ///
 /// A [`EventBody::Name`] that says what the dictionary says is a duplicate; one that contradicts it refuses the batch.
 pub(crate) fn plan(events: Vec<Event>, layout: Layout, known: &dyn Known) -> Result<Plan, AppendError> {
+    if let Some((index, reason)) = events.iter().enumerate().find_map(|(i, event)| Some((i, problem(event)?))) {
+        return Err(AppendError::Event { index, reason });
+    }
     let mut plan = Plan { accepted: Vec::with_capacity(events.len()), duplicates: Vec::new() };
-    let mut ids = FxHashSet::default();
+    let mut taken = known_ids(&events, known)?;
     let mut names = NewNames::default();
     for (index, event) in events.into_iter().enumerate() {
-        if let Some(reason) = problem(&event) {
-            return Err(AppendError::Event { index, reason });
-        }
         let id_hash = event.id.as_deref().map(id_hash);
         if let Some(hash) = id_hash
-            && (!ids.insert(hash) || known.has_event(hash)?)
+            && !taken.insert(hash)
         {
             plan.duplicates.push(index);
             continue;
@@ -121,6 +121,21 @@ pub(crate) fn plan(events: Vec<Event>, layout: Layout, known: &dyn Known) -> Res
         plan.accepted.push(Planned { event, topic, partition, id_hash });
     }
     Ok(plan)
+}
+
+/// Which ids of a batch the log has. Looked up in order, which an index answers about twice as fast as at random.
+fn known_ids(events: &[Event], known: &dyn Known) -> Result<FxHashSet<u128>, LogError> {
+    let mut hashes: Vec<_> = events.iter().filter_map(|event| event.id.as_deref().map(id_hash)).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    let mut found = FxHashSet::default();
+    found.reserve(hashes.len());
+    for hash in hashes {
+        if known.has_event(hash)? {
+            found.insert(hash);
+        }
+    }
+    Ok(found)
 }
 
 /// Why an event cannot be stored, if it cannot.

@@ -188,8 +188,14 @@ impl Index {
     /// Writes entries and the position they bring the index to, together.
     pub(crate) fn commit(&self, entries: Entries, covered: Position) -> Result<(), LogError> {
         let mut batch = self.database.batch();
-        for (key, value) in entries.0 {
-            batch.insert(&self.keyspace, key, value);
+        let mut entries = entries.0;
+        // In order, which the tree takes faster. A batch has one sequence number: of equal keys only the last may go in.
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut entries = entries.into_iter().peekable();
+        while let Some((key, value)) = entries.next() {
+            if entries.peek().is_none_or(|(next, _)| *next != key) {
+                batch.insert(&self.keyspace, key, value);
+            }
         }
         let mut value = covered.next_seq.to_le_bytes().to_vec();
         value.extend_from_slice(&covered.check.to_le_bytes());

@@ -6,7 +6,7 @@
 //! whatever stands behind the clients. The baseline scores and sorts the same posts in a plain loop, without filters, deadlines,
 //! hydration or explanation: what lies between the two is what the pipeline costs.
 //!
-//! Mean time per stage over 200 requests is printed before the benchmark.
+//! The median time per stage and component over 200 requests is printed before the benchmark.
 #![expect(clippy::print_stderr, reason = "a benchmark prints its stages")]
 
 #[expect(dead_code, reason = "shared with the tests, which use the rest")]
@@ -23,7 +23,7 @@ use foryou_types::{
     ActionSet, EngagementCounts, HalfLife, PopularityPrior, PostId, TimeMs, UserActionSequence, UserId,
 };
 use home_mixer::clients::CoreData;
-use home_mixer::{FeedOptions, HomeMixer, MixerParams, Timings};
+use home_mixer::{FeedOptions, FeedResult, HomeMixer, MixerParams, Timings};
 use mocks::{HOUR, Mocks, NOW, World, query, some_history};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Runtime;
@@ -31,6 +31,8 @@ use tokio::runtime::Runtime;
 const FOLLOWED: u64 = 60;
 const POSTS_EACH: u64 = 20;
 const RETRIEVED: u64 = 1_000;
+/// Requests behind the printed medians.
+const RUNS: usize = 200;
 const HALF_LIFE: HalfLife = HalfLife::seconds(6 * 3_600);
 
 /// The popularity prior over counts in memory.
@@ -95,10 +97,44 @@ fn world() -> World {
     world
 }
 
-async fn one_feed(mixer: &HomeMixer) -> (Timings, usize) {
+async fn one_feed(mixer: &HomeMixer) -> FeedResult {
     let feed = mixer.scored_posts(query(), FeedOptions::default()).await.expect("a sound request");
     assert!(feed.degraded.is_empty() && feed.posts.len() == 35, "{:?}", feed.degraded);
-    (feed.timings_ms, feed.sizes.scorers)
+    feed
+}
+
+/// Reads one stage's milliseconds.
+type Read = fn(&Timings) -> f64;
+
+/// Prints the median milliseconds per stage, and per component that takes its share of the time.
+fn print_stages(runtime: &Runtime, mixer: &HomeMixer) {
+    let feeds: Vec<FeedResult> = (0..RUNS).map(|_| runtime.block_on(one_feed(mixer))).collect();
+    let median = |ms: &dyn Fn(&FeedResult) -> f64| {
+        let mut all: Vec<f64> = feeds.iter().map(ms).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let stages: [(&str, Read); 8] = [
+        ("query_hydrators", |t| t.query_hydrators),
+        ("sources", |t| t.sources),
+        ("hydrators", |t| t.hydrators),
+        ("filters", |t| t.filters),
+        ("scorers", |t| t.scorers),
+        ("selector", |t| t.selector),
+        ("post_selection", |t| t.post_selection),
+        ("total", |t| t.total),
+    ];
+    eprintln!("{} candidates reached the scorers; median milliseconds per stage:", feeds[0].sizes.scorers);
+    for (name, ms) in stages {
+        eprintln!("  {name:<32} {:>8.3}", median(&|feed| ms(&feed.timings_ms)));
+    }
+    eprintln!("components of 0.1 ms and more:");
+    for (i, component) in feeds[0].components_ms.iter().enumerate() {
+        let ms = median(&|feed| feed.components_ms[i].ms);
+        if ms >= 0.1 {
+            eprintln!("  {:<32} {ms:>8.3}", component.component);
+        }
+    }
 }
 
 /// The same posts scored and sorted in a plain loop.
@@ -127,23 +163,7 @@ fn feed(c: &mut Criterion) {
     clients.prior = Arc::clone(&prior) as _;
     let mixer = HomeMixer::build_with_clients(clients, MixerParams::default()).expect("a sound pipeline");
 
-    let runs = 200;
-    let mut sum = [0.0; 8];
-    let mut ranked = 0;
-    for _ in 0..runs {
-        let (t, scored) = runtime.block_on(one_feed(&mixer));
-        ranked = scored;
-        let stages =
-            [t.query_hydrators, t.sources, t.hydrators, t.filters, t.scorers, t.selector, t.post_selection, t.total];
-        sum.iter_mut().zip(stages).for_each(|(sum, ms)| *sum += ms);
-    }
-    eprintln!("{ranked} candidates reached the scorers; mean milliseconds per stage:");
-    let names =
-        ["query_hydrators", "sources", "hydrators", "filters", "scorers", "selector", "post_selection", "total"];
-    for (name, sum) in names.iter().zip(sum) {
-        eprintln!("  {name:<16} {:>8.3}", sum / f64::from(runs));
-    }
-
+    print_stages(&runtime, &mixer);
     let mut group = c.benchmark_group("feed, 2200 candidates");
     group.bench_function("pipeline", |b| b.iter(|| runtime.block_on(one_feed(&mixer))));
     group.bench_function("plain loop", |b| b.iter(|| black_box(plain(&prior, &posts))));

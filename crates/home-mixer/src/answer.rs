@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use candidate_pipeline::{Removed, StageSizes, StageTimings, Trace};
+use candidate_pipeline::{ComponentTiming, Removed, StageSizes, StageTimings, Trace};
 use foryou_types::{TimeMs, UserId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -92,6 +92,8 @@ pub struct FeedResult {
     pub degraded: Vec<Degraded>,
     /// Where the time went.
     pub timings_ms: Timings,
+    /// Time of each component that ran, in pipeline order; those of one parallel stage overlap.
+    pub components_ms: Vec<ComponentTiming>,
     /// How many candidates each stage left.
     pub sizes: StageSizes,
     /// Every decision, where [`FeedOptions::explain`] asked for it.

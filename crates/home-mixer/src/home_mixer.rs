@@ -144,6 +144,7 @@ impl HomeMixer {
             model,
             degraded,
             timings_ms,
+            components_ms: execution.timings.components,
             sizes: execution.sizes,
             explanation: execution.trace.map(|trace| Explanation {
                 trace,

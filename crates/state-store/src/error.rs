@@ -78,12 +78,12 @@ impl StateError {
 /// the state.
 fn engine_damage(error: &fjall::Error) -> bool {
     use std::io::ErrorKind::{
-        NotFound, OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof,
-        WriteZero,
+        AlreadyExists, InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, OutOfMemory, PermissionDenied,
+        QuotaExceeded, ReadOnlyFilesystem, StorageFull, UnexpectedEof, WriteZero,
     };
     let io = |e: &std::io::Error| match e.kind() {
         PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded | OutOfMemory | WriteZero => false,
-        NotFound | UnexpectedEof => true,
+        AlreadyExists | InvalidData | InvalidInput | IsADirectory | NotADirectory | NotFound | UnexpectedEof => true,
         // EMFILE and its like have no kind of their own; what does not come from the system comes from a decoder.
         _ => e.raw_os_error().is_none(),
     };

@@ -128,7 +128,8 @@ impl Applier<'_, '_> {
         if self.popularity.keeps(at) {
             // Actions may have come before the post they are on.
             let counts = self.read_counts(id)?;
-            self.popularity.insert(id, Recent { created_at: at, author, source, counts: counts.map(Box::new) });
+            let recent = Recent::new(at, PostRef { author, source }, counts.map(Box::new), self.settings);
+            self.popularity.insert(id, recent);
         }
         Ok(())
     }

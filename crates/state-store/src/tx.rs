@@ -88,6 +88,9 @@ impl<'a> Tx<'a> {
                 self.cache.0.insert(*key, value.clone());
             }
         }
-        self.storage.write(self.writes.into_iter())
+        // In key order: neighbours find their place in the engine's tree at half the cost.
+        let mut writes: Vec<_> = self.writes.into_iter().collect();
+        writes.sort_unstable_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+        self.storage.write(writes.into_iter())
     }
 }

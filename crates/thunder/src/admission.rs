@@ -77,7 +77,7 @@ mod tests {
         let later = start + Duration::from_millis(100);
         assert_eq!([0; 2].map(|_: i32| bucket.take(later)), [true, false]);
         // An hour brings no more than the burst.
-        let much_later = start + Duration::from_secs(3_600);
+        let much_later = start + Duration::from_hours(1);
         assert_eq!([0; 3].map(|_: i32| bucket.take(much_later)), [true, true, false]);
         // Time that seems to go back brings nothing and breaks nothing.
         assert!(!bucket.take(start));

@@ -20,7 +20,7 @@ fn recorded() -> (Fill, Asked) {
     (inner, asked)
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn by_id(item: &Item) -> Option<u64> {
     (item.id != 99).then_some(item.id)
@@ -59,7 +59,7 @@ async fn an_entry_lives_for_its_time_to_the_nanosecond() {
     let clock = Arc::new(ManualClock::default());
     let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::clone(&clock) as Arc<dyn MonotonicClock>);
     hydrate(&cached, &[1]).await;
-    clock.advance(MINUTE - Duration::from_nanos(1));
+    clock.advance(Duration::new(59, 999_999_999));
     hydrate(&cached, &[1]).await;
     assert_eq!(asked.lock().expect("unpoisoned").len(), 1);
     clock.advance(Duration::from_nanos(1));

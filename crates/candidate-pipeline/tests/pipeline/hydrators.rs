@@ -2,7 +2,9 @@
 
 use candidate_pipeline::{ExecuteOptions, StageError};
 
-use crate::fixtures::{Act, boom, degraded, explain, fill, fill_all, ids, item, ranked, run, score, top, with_items};
+use crate::fixtures::{
+    Act, Query, boom, degraded, explain, fill, fill_all, ids, item, ranked, run, score, top, with_items,
+};
 
 #[tokio::test]
 async fn a_wrong_length_changes_nothing() {
@@ -50,7 +52,7 @@ async fn a_hydrator_sees_what_it_needs_and_not_what_runs_beside_it() {
         .build()
         .expect("valid");
     assert_eq!(pipeline.hydrator_waves(), [vec!["core", "mark"], vec!["author"], vec!["quote"]]);
-    let answer = pipeline.execute(Default::default(), ExecuteOptions::default()).await;
+    let answer = pipeline.execute(Query::default(), ExecuteOptions::default()).await;
     assert_eq!(answer.selected[0].fields, [("core", 0), ("mark", 0), ("author", 2), ("quote", 3)]);
 }
 

@@ -77,7 +77,7 @@ async fn a_filter_that_fails_in_a_refill_does_not_unseat_those_who_passed() {
         Ok(())
     });
     let answer =
-        run(with_items(ranked([1, 2, 3, 4]), top(2)).post_selection_filter(flaky.closed()), Default::default());
+        run(with_items(ranked([1, 2, 3, 4]), top(2)).post_selection_filter(flaky.closed()), ExecuteOptions::default());
     let answer = answer.await;
     assert_eq!(ids(&answer.selected), [1]);
     assert_eq!(answer.removed_by("flaky"), 3);

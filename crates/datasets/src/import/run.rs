@@ -155,14 +155,13 @@ impl<'a> Run<'a> {
         })?;
         match fault {
             Some(fault) if rows < known.len() => Err(broken(file, fault, known.len() as u64)),
-            Some(_) => Ok(()),
             None if rows == 0 && known.is_empty() => Err(ImportError::NoRows { file: file.name() }),
             None if rows < known.len() => Err(ImportError::Changed {
                 file: file.name(),
                 line: last_line + 1,
                 problem: format!("the file ends after {rows} rows, and {} were imported", known.len()),
             }),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -7,57 +7,78 @@ use super::lexicon::LANGUAGES;
 use super::people::{Author, Role, Viewer};
 use super::tastes::{Mixture, similarity};
 
-/// Chances to find someone alike before whoever was drawn last is followed.
-const TRIES: usize = 24;
+/// Draws from the urn before the most appealing of them is followed.
+const TRIES: usize = 32;
+/// Share of the authors that are there when the first follow happens; the others join at a steady pace until [`ALL_JOINED`].
+const THERE_AT_FIRST: f64 = 0.05;
+/// Share of the follows after which every author has joined.
+const ALL_JOINED: f64 = 0.8;
 
 /// A follow before the world starts: the account (viewers first, then authors) and the author's number.
 pub(crate) type Follow = (u32, u32);
 
-/// Grows the graph, one follow after another in an order that mixes all accounts.
+/// Grows the graph, one follow after another in an order that mixes all accounts, while authors join.
 ///
-/// A candidate is drawn from an urn that holds every author once and once more per follower, so a followed author is followed
-/// more. The candidate is taken with a probability that grows with the square of the likeness of tastes, is a tenth across
-/// languages, and is small for spam and abuse.
+/// A candidate is drawn from an urn that holds every author who has joined once and once more per follower, so the followed are followed
+/// more, and who came early has most: growth and preference together make the heavy tail. The candidate is taken with
+/// a probability that grows with the square of the likeness of tastes, is a tenth across languages, and is small for spam and abuse.
 pub(crate) fn grow(config: &WorldConfig, viewers: &[Viewer], authors: &[Author]) -> Vec<Follow> {
     let mut rng = SplitMix64::fork(config.seed, "graph");
     let accounts = viewers.len() + authors.len();
-    let most = (authors.len() / 3).clamp(1, 400) as f64;
+    let mut speakers = [0usize; LANGUAGES];
+    for author in authors {
+        speakers[author.language as usize] += 1;
+    }
     let mut stubs: Vec<u32> = Vec::new();
     for account in 0..accounts {
-        // Authors follow half as many as viewers do.
-        let median = if account < viewers.len() { config.follows } else { config.follows / 2.0 };
-        let degree = (median * (0.7 * rng.normal()).exp()).clamp(4.0_f64.min(most), most) as usize;
-        stubs.extend(std::iter::repeat_n(account as u32, degree));
+        // Nobody follows everyone: in a small world the few authors of a language set the pace. Authors follow half as many.
+        let (_, language) = person(account as u32, viewers, authors);
+        let median = config.follows.min(0.25 * speakers[language] as f64 + 2.0);
+        let median = if account < viewers.len() { median } else { median / 2.0 };
+        let degree = (median * (0.7 * rng.normal()).exp()).clamp(3.0, 400.0);
+        stubs.extend(std::iter::repeat_n(account as u32, (degree as usize).min(authors.len() / 2)));
     }
-    for i in (1..stubs.len()).rev() {
-        stubs.swap(i, rng.below(i + 1));
-    }
+    shuffle(&mut stubs, &mut rng);
 
-    let mut all: Vec<u32> = (0..authors.len() as u32).collect();
-    let mut by_language: Vec<Vec<u32>> = (0..LANGUAGES)
-        .map(|l| all.iter().copied().filter(|a| authors[*a as usize].language as usize == l).collect())
-        .collect();
+    // The first author of every language is there from the start (see `draw_authors`).
+    let mut joining: Vec<u32> = (0..authors.len() as u32).collect();
+    let first = LANGUAGES.min(authors.len());
+    shuffle(&mut joining[first..], &mut rng);
+    let pace = (1.0 - THERE_AT_FIRST) * authors.len() as f64 / (ALL_JOINED * stubs.len() as f64).max(1.0);
+    let mut joined = 0;
+    let mut all: Vec<u32> = Vec::new();
+    let mut by_language: Vec<Vec<u32>> = vec![Vec::new(); LANGUAGES];
     let mut following: Vec<Vec<u32>> = vec![Vec::new(); accounts];
     let mut follows = Vec::with_capacity(stubs.len());
-    for account in stubs {
+    for (step, account) in stubs.into_iter().enumerate() {
+        let there = (THERE_AT_FIRST * authors.len() as f64 + pace * step as f64) as usize;
+        while joined < there.max(first).min(authors.len()) {
+            let author = joining[joined];
+            all.push(author);
+            by_language[authors[author as usize].language as usize].push(author);
+            joined += 1;
+        }
         let (taste, language) = person(account, viewers, authors);
         let own = !by_language[language].is_empty() && !rng.chance(0.15);
         let urn = if own { &by_language[language] } else { &all };
         let already = &mut following[account as usize];
-        let mut found = None;
+        let mut best: Option<(f64, u32)> = None;
         for _ in 0..TRIES {
             let candidate = urn[rng.below(urn.len())];
-            let author = &authors[candidate as usize];
             let oneself = account as usize == viewers.len() + candidate as usize;
             if oneself || already.contains(&candidate) {
                 continue;
             }
-            found = Some(candidate);
-            if rng.chance(appeal(taste, language, author)) {
+            let appeal = appeal(taste, language, &authors[candidate as usize]);
+            if rng.chance(appeal) {
+                best = Some((appeal, candidate));
                 break;
             }
+            if best.is_none_or(|(most, _)| appeal > most) {
+                best = Some((appeal, candidate));
+            }
         }
-        if let Some(author) = found {
+        if let Some((_, author)) = best {
             already.push(author);
             all.push(author);
             by_language[authors[author as usize].language as usize].push(author);
@@ -67,14 +88,18 @@ pub(crate) fn grow(config: &WorldConfig, viewers: &[Viewer], authors: &[Author])
     follows
 }
 
-fn person<'a>(account: u32, viewers: &'a [Viewer], authors: &'a [Author]) -> (&'a Mixture, usize) {
-    match viewers.get(account as usize) {
-        Some(viewer) => (viewer.tastes.first(), viewer.language as usize),
-        None => {
-            let author = &authors[account as usize - viewers.len()];
-            (author.tastes.first(), author.language as usize)
-        }
+fn shuffle(list: &mut [u32], rng: &mut SplitMix64) {
+    for i in (1..list.len()).rev() {
+        list.swap(i, rng.below(i + 1));
     }
+}
+
+fn person<'a>(account: u32, viewers: &'a [Viewer], authors: &'a [Author]) -> (&'a Mixture, usize) {
+    if let Some(viewer) = viewers.get(account as usize) {
+        return (viewer.tastes.first(), viewer.language as usize);
+    }
+    let author = &authors[account as usize - viewers.len()];
+    (author.tastes.first(), author.language as usize)
 }
 
 fn appeal(taste: &Mixture, language: usize, author: &Author) -> f64 {
@@ -91,7 +116,7 @@ mod tests {
     use crate::world::people::{draw_authors, draw_viewers};
 
     fn demo() -> (Vec<Viewer>, Vec<Author>, Vec<Follow>) {
-        let config = WorldConfig::scaled(2_000);
+        let config = WorldConfig::scaled(4_000);
         let (viewers, authors) = (draw_viewers(&config), draw_authors(&config));
         let follows = grow(&config, &viewers, &authors);
         (viewers, authors, follows)
@@ -101,7 +126,9 @@ mod tests {
     fn few_authors_have_most_followers() {
         let (_, authors, follows) = demo();
         let mut followers = vec![0u32; authors.len()];
-        follows.iter().for_each(|f| followers[f.1 as usize] += 1);
+        for follow in &follows {
+            followers[follow.1 as usize] += 1;
+        }
         followers.sort_unstable_by(|a, b| b.cmp(a));
         let top: u32 = followers[..authors.len() / 10].iter().sum();
         let share = f64::from(top) / follows.len() as f64;
@@ -122,7 +149,7 @@ mod tests {
             same_language += f64::from(u8::from(viewer.language == authors[*author as usize].language));
             n += 1.0;
         }
-        assert!(followed / n > random / n + 0.2, "{} against {}", followed / n, random / n);
+        assert!(followed > 1.8 * random, "{} against {}", followed / n, random / n);
         assert!(same_language / n > 0.8, "{}", same_language / n);
     }
 

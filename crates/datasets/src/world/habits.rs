@@ -90,7 +90,9 @@ fn profiles(
 ) -> Vec<ProfileEvent> {
     let (viewers, authors) = (simulation.state.viewers, simulation.state.authors);
     let mut followers = vec![0u64; authors.len()];
-    follows.iter().for_each(|f| followers[f.1 as usize] += 1);
+    for follow in follows {
+        followers[follow.1 as usize] += 1;
+    }
     let mut created_at = || Some(before - (rng.uniform() * 3_000.0 * DAY_MS as f64) as i64);
     let of_viewer = viewers.iter().map(|v| (v.id, format!("viewer_{}", v.id.0), v.country, v.language));
     let mut profiles: Vec<ProfileEvent> = of_viewer

@@ -170,9 +170,8 @@ fn screen_name(number: u32, rng: &mut dyn Rng) -> String {
         "an", "ber", "ca", "do", "el", "fi", "gor", "ha", "is", "jo", "ka", "lu", "mi", "no", "or", "pe", "ra", "sol",
         "ta", "vi",
     ];
-    let mut name: String = (0..2 + rng.below(2)).map(|_| SYLLABLES[rng.below(SYLLABLES.len())]).collect();
-    name.push_str(&format!("_{number}"));
-    name
+    let name: String = (0..2 + rng.below(2)).map(|_| SYLLABLES[rng.below(SYLLABLES.len())]).collect();
+    format!("{name}_{number}")
 }
 
 /// A moment of the day that starts at `midnight` (UTC), at an hour at which a person is likely awake.

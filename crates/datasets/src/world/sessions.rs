@@ -29,7 +29,7 @@ pub(crate) fn plan(config: &WorldConfig, viewers: &[Viewer]) -> Vec<Visit> {
             for _ in 0..poisson(person.visits_per_day, &mut rng) {
                 let mut at = draw_moment(midnight, person.clock_hours, &mut rng);
                 let client_app = if rng.chance(0.85) { person.client_app } else { 1 };
-                for page in 0..1 + u8::from(rng.chance(0.3)) {
+                for page in 0..=u8::from(rng.chance(0.3)) {
                     if at >= config.start() + WARM_UP_MS && at < config.end - WIND_DOWN_MS {
                         visits.push(Visit { at, viewer: viewer as u32, page, client_app });
                     }
@@ -93,7 +93,9 @@ mod tests {
         assert!(visits.is_sorted());
         assert!(visits.iter().all(|v| v.at >= config.start() && v.at < config.end));
         let mut per_viewer = vec![0u32; viewers.len()];
-        visits.iter().for_each(|v| per_viewer[v.viewer as usize] += 1);
+        for visit in &visits {
+            per_viewer[visit.viewer as usize] += 1;
+        }
         per_viewer.sort_unstable();
         assert!(per_viewer[990] >= 4 * per_viewer[500].max(1), "{} {}", per_viewer[990], per_viewer[500]);
     }

@@ -1,5 +1,7 @@
 //! Schema version 1: protobuf. Tags are never reused; a field that is added is optional.
 
+#![expect(clippy::struct_field_names, reason = "the names are those of the events' fields")]
+
 use foryou_types::{Namespace, PostId, Surface, TimeMs, UserId};
 use prost::Message;
 

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
@@ -14,23 +15,30 @@ use crate::segment::tail::Tail;
 /// Entries are committed in portions of about this many.
 const PORTION: usize = 20_000;
 
-/// The index, or none after it failed: the next append opens it again.
+/// The index, or none after a write to it failed: the next append opens it again.
 #[derive(Debug)]
 pub(super) struct IndexSlot {
     path: PathBuf,
     index: RwLock<Option<Index>>,
+    /// It could not be read: the next append builds it anew.
+    unreadable: AtomicBool,
 }
 
 impl IndexSlot {
     /// Opens the index in a folder and brings it up to the log's end. Also says why it had to be built anew, if it had to.
     pub(super) fn open(path: PathBuf, chain: &Chain, tail: &Tail) -> Result<(Self, Option<String>), LogError> {
         let (index, rebuilt) = open(&path, chain, tail)?;
-        Ok((Self { path, index: RwLock::new(Some(index)) }, rebuilt))
+        Ok((Self { path, index: RwLock::new(Some(index)), unreadable: AtomicBool::new(false) }, rebuilt))
     }
 
-    /// The index, opened again if it failed.
+    /// The index, opened again if it failed and built anew if it could not be read.
     pub(super) fn healthy(&self, chain: &Chain, tail: &Tail) -> Result<MappedRwLockReadGuard<'_, Index>, LogError> {
-        if self.index.read().is_none() {
+        if self.unreadable.load(Ordering::Acquire) {
+            let mut slot = self.index.write();
+            *slot = None;
+            *slot = Some(rebuild(&self.path, "it cannot be read", chain, tail)?);
+            self.unreadable.store(false, Ordering::Release);
+        } else if self.index.read().is_none() {
             let mut slot = self.index.write();
             *slot = Some(open(&self.path, chain, tail)?.0);
         }
@@ -42,11 +50,15 @@ impl IndexSlot {
         *self.index.write() = None;
     }
 
+    /// Reading the index failed.
+    pub(super) fn distrust(&self) {
+        self.unreadable.store(true, Ordering::Release);
+    }
+
     pub(super) fn read<T>(&self, look: impl FnOnce(&Index) -> Result<T, LogError>) -> Result<T, LogError> {
-        match self.index.read().as_ref() {
-            Some(index) => look(index),
-            None => Err(self.closed()),
-        }
+        let index = self.index.read();
+        let index = index.as_ref().ok_or_else(|| self.closed())?;
+        look(index).inspect_err(|_| self.distrust())
     }
 
     /// As [`Self::read`], where the caller cannot be given an error.
@@ -64,22 +76,28 @@ impl IndexSlot {
 }
 
 fn open(path: &Path, chain: &Chain, tail: &Tail) -> Result<(Index, Option<String>), LogError> {
-    let (index, rebuilt) = match fitting(path, chain, tail) {
-        Ok(index) => (index, None),
+    let index = match fitting(path, chain, tail) {
+        Ok(index) => index,
         Err(Misfit::Log(error)) => return Err(error),
         Err(Misfit::Index(reason)) => {
-            // A log without events has nothing to index, and a folder that was never indexed is no surprise.
-            let worth_saying = tail.position.next_seq > 0;
-            if worth_saying {
-                tracing::warn!(path = %path.display(), reason, "the index is built anew from the log");
-            }
-            let index = Index::begin_anew(path)?;
-            catch_up(&index, Position::default(), chain, tail)?;
-            (index, worth_saying.then_some(reason))
+            let index = rebuild(path, &reason, chain, tail)?;
+            // A new log has no index, which is no news.
+            return Ok((index, (tail.position.next_seq > 0).then_some(reason)));
         }
     };
     note_segments(&index, chain)?;
-    Ok((index, rebuilt))
+    Ok((index, None))
+}
+
+/// Builds the index from the segments.
+fn rebuild(path: &Path, reason: &str, chain: &Chain, tail: &Tail) -> Result<Index, LogError> {
+    if tail.position.next_seq > 0 {
+        tracing::warn!(path = %path.display(), reason, "the index is built anew from the log");
+    }
+    let index = Index::begin_anew(path)?;
+    catch_up(&index, Position::default(), chain, tail)?;
+    note_segments(&index, chain)?;
+    Ok(index)
 }
 
 /// Why the index on disk is not used.
@@ -142,18 +160,16 @@ fn catch_up(index: &Index, covered: Position, chain: &Chain, tail: &Tail) -> Res
 fn note_segments(index: &Index, chain: &Chain) -> Result<(), LogError> {
     let Some((_, complete)) = chain.0.split_last() else { return Ok(()) };
     for segment in complete {
-        if segment.newest_at.get().is_some() {
+        let base = segment.header.base.next_seq;
+        if let Some(newest_at) = index.segment(base, segment.header.layout.slots())? {
+            segment.seal(newest_at);
             continue;
         }
-        let base = segment.header.base.next_seq;
-        let newest_at = match index.segment(base, segment.header.layout.slots())? {
-            Some(newest_at) => newest_at,
-            None => {
-                let newest_at = segment.scan()?.newest_at;
-                index.note_segment(base, &newest_at)?;
-                newest_at
-            }
+        let newest_at = match segment.newest_at.get() {
+            Some(newest_at) => newest_at.clone(),
+            None => segment.scan()?.newest_at,
         };
+        index.note_segment(base, &newest_at)?;
         segment.seal(newest_at);
     }
     Ok(())

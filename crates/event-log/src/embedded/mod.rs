@@ -221,7 +221,11 @@ impl EventLog for EmbeddedLog {
         let writer = &mut *guard;
         self.refuse_after_failed_sync(writer)?;
         let index = self.index.healthy(&self.chain(), &writer.tail)?;
-        let plan = plan(events, self.layout, &*index)?;
+        let plan = plan(events, self.layout, &*index).inspect_err(|error| {
+            if matches!(error, AppendError::Log(_)) {
+                self.index.distrust();
+            }
+        })?;
         let (accepted, duplicates) = (plan.accepted.len(), plan.duplicates);
         if accepted == 0 {
             return Ok(Appended { accepted, duplicates, position: writer.tail.position });
@@ -297,6 +301,9 @@ impl EventLog for EmbeddedLog {
     }
 
     fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+        if from >= self.head().position.next_seq {
+            return Ok(());
+        }
         self.chain().visit_from(from, &mut |visit| {
             let mut records = Vec::with_capacity(visit.frame.header.count as usize);
             for record in visit.records() {
@@ -412,5 +419,9 @@ mod tests {
         assert_eq!((appended.accepted, appended.duplicates), (1, vec![0]));
         assert_eq!(log.id_of(Namespace::Users, "user 1"), Some(1));
         assert_eq!(log.name_of(Namespace::Users, 2).as_deref(), Some("user 2"));
+
+        log.index.distrust();
+        assert_eq!(log.append(vec![name(2), name(3)]).unwrap().duplicates, [0]);
+        assert_eq!(log.name_of(Namespace::Users, 1).as_deref(), Some("user 1"), "built anew");
     }
 }

@@ -111,13 +111,11 @@ impl Fields {
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Result<Option<T>, DecodeError> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let found = value.as_str().and_then(|name| choices.iter().find(|(n, _)| *n == name));
-        match found {
-            Some((_, choice)) => Ok(Some(*choice)),
-            None => {
-                let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-                Err(self.error(key, format!("{} is none of {}", describe(&value), names.join(", "))))
-            }
+        if let Some((_, choice)) = found {
+            return Ok(Some(*choice));
         }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        Err(self.error(key, format!("{} is none of {}", describe(&value), names.join(", "))))
     }
 
     /// Refuses what was not taken.

@@ -115,7 +115,7 @@ pub(crate) fn damaged(path: &Path, offset: u64, problem: &str) -> LogError {
     corrupt(path, format!("damaged at byte {offset}: {problem}"))
 }
 
-/// What a scan visits: a frame, its place, and the cursor behind it.
+/// What a scan visits: a frame and where it stands.
 pub(crate) struct Visit<'a> {
     pub(crate) segment: &'a Segment,
     /// Byte at which the frame begins.

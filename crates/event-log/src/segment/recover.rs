@@ -202,7 +202,7 @@ fn is_unfinished(file: &mut File, end: u64, fault: &FrameFault) -> io::Result<bo
 /// `FILE.damaged-N` with the first N that is free.
 fn free_name(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("segment");
-    (0u32..)
+    (0..1_000_000)
         .map(|n| path.with_file_name(format!("{name}.damaged-{n}")))
         .find(|candidate| !candidate.exists())
         .unwrap_or_else(|| path.with_file_name(format!("{name}.damaged")))

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use event_log::*;
 use proptest::prelude::*;
 
-use crate::samples::{all, copy_folder, events, every_kind};
+use crate::samples::{all, copy_folder, events, every_kind, scratch};
 use crate::strategies::any_event;
 
 fn fixtures() -> PathBuf {
@@ -94,9 +94,15 @@ proptest! {
         let _ = codec::from_bytes(foryou_types::TimeMs(0), Origin::Live, &bytes);
     }
 
+}
+
+proptest! {
+    // Each case opens three logs on disk.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn any_batches_survive_the_log(batches in proptest::collection::vec(proptest::collection::vec(any_event(), 0..12), 1..6)) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let options = LogOptions { segment_bytes: 700, fsync: FsyncPolicy::Never, ..LogOptions::default() };
         let memory = MemoryLog::new(4);
         let log = EmbeddedLog::open(dir.path(), options).unwrap();

@@ -109,7 +109,7 @@ fn a_copy_made_while_the_log_grows_opens_to_whole_batches() {
             std::fs::create_dir(&segments).unwrap();
             let mut names: Vec<_> =
                 std::fs::read_dir(dir.path().join("segments")).unwrap().map(|e| e.unwrap().file_name()).collect();
-            names.retain(|name| name.to_str().unwrap().ends_with(".log"));
+            names.retain(|name| std::path::Path::new(name).extension().is_some_and(|e| e == "log"));
             names.sort();
             for name in names {
                 std::fs::copy(dir.path().join("segments").join(&name), segments.join(&name)).unwrap();

@@ -252,7 +252,7 @@ fn an_event_of_an_unknown_schema_version_is_named() {
     drop(log);
     let path = newest_segment(dir.path());
     let mut bytes = fs::read(&path).unwrap();
-    let frame = 256;
+    let frame = 264;
     assert_eq!(&bytes[frame + 8..frame + 11], b"fyB");
     let version = frame + 32 + 4;
     assert_eq!(bytes[version], 1);

@@ -204,15 +204,23 @@ pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
             continue;
         }
         let bytes = std::fs::read(entry.path()).unwrap();
+        let zeros = vec![0; 64 * 1024];
         let mut file = std::fs::File::create(target).unwrap();
         file.set_len(bytes.len() as u64).unwrap();
         for (i, block) in bytes.chunks(64 * 1024).enumerate() {
-            if block.iter().any(|&b| b != 0) {
+            if *block != zeros[..block.len()] {
                 file.seek(SeekFrom::Start(i as u64 * 64 * 1024)).unwrap();
                 file.write_all(block).unwrap();
             }
         }
     }
+}
+
+/// A temporary folder, in memory where the system has such: for tests that open hundreds of logs and would wait for the disk.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let in_memory = if memory.is_dir() { tempfile::tempdir_in(memory).ok() } else { None };
+    in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
 /// The newest segment file of a log folder.

@@ -1,5 +1,6 @@
 //! The binary as its users run it: every test here starts `foryou` as a process.
 
+mod architecture;
 mod bad_input;
 mod common;
 mod demo;

@@ -14,7 +14,7 @@ use crate::query::ScoredPostsQuery;
 
 /// How long counts are cached: they are shown, not ranked by, and the popular posts that everyone's feed shares are asked
 /// about once a minute.
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 /// Posts whose counts are cached: with 19 actions about 200 bytes each.
 const CAPACITY: usize = 100_000;
 

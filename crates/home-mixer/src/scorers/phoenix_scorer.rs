@@ -101,13 +101,12 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
         } else {
             None
         };
-        let answer = match ranked {
-            Some(answer) => answer,
-            None => {
-                let answer = self.prior.rank(request).await.map_err(clients::failed)?;
-                check(&answer, asked, heads).map_err(StageError::Failed)?;
-                RankingResponse { model: None, ..answer }
-            }
+        let answer = if let Some(answer) = ranked {
+            answer
+        } else {
+            let answer = self.prior.rank(request).await.map_err(clients::failed)?;
+            check(&answer, asked, heads).map_err(StageError::Failed)?;
+            RankingResponse { model: None, ..answer }
         };
         query.notes.set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
 

@@ -20,7 +20,7 @@ fn ids(feed: &FeedResult) -> Vec<u64> {
 }
 
 async fn feed(mocks: &Arc<Mocks>, query: ScoredPostsQuery) -> FeedResult {
-    mocks.mixer().scored_posts(query, FeedOptions::default()).await.unwrap()
+    mocks.mixer().scored_posts(query, FeedOptions::default()).await.expect("a sound request")
 }
 
 /// `n` strangers' posts, the first liked most.

@@ -99,7 +99,7 @@ async fn full_run(mark: FullRun) -> FeedResult {
     }
     let mocks = Mocks::new(world);
     let options = FeedOptions { explain: true, ..FeedOptions::default() };
-    mocks.mixer().scored_posts(full_query(), options).await.unwrap()
+    mocks.mixer().scored_posts(full_query(), options).await.expect("a sound request")
 }
 
 #[derive(PartialEq)]

@@ -1,7 +1,7 @@
 //! Each client fails in turn, by an error, by not answering, and by an answer of the wrong length. The expected outcomes are the
 //! table of `home_mixer::home_mixer`.
 
-use foryou_types::{PostId, UserId};
+use foryou_types::{PostId, UserActionSequence, UserId};
 use home_mixer::clients::CoreData;
 use home_mixer::{FeedOptions, FeedResult};
 
@@ -44,7 +44,7 @@ fn sorted<const N: usize>(parts: [&[u64]; N]) -> Vec<u64> {
 async fn feed_with(world: World, call: Call, fault: Fault, component: &str) -> FeedResult {
     let mocks = Mocks::new(world);
     mocks.fail(call, fault);
-    let feed = mocks.mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
+    let feed = mocks.mixer().scored_posts(query(), FeedOptions::default()).await.expect("a sound request");
     let blamed = feed.degraded.iter().find(|d| d.component == component);
     let blamed = blamed.unwrap_or_else(|| panic!("{call:?} {fault:?}: {component} is not in {:?}", feed.degraded));
     let reason = match fault {
@@ -98,7 +98,7 @@ async fn without_retrieval_the_feed_is_in_network() {
 async fn without_popular_posts_a_new_viewer_has_the_network() {
     for fault in NO_ANSWER {
         let mut world = world();
-        world.history = Default::default();
+        world.history = UserActionSequence::default();
         let feed = feed_with(world, Call::Popular, fault, "PopularSource").await;
         assert_eq!(ids(&feed), IN_NETWORK);
     }
@@ -118,7 +118,7 @@ async fn without_the_ranker_the_prior_ranks() {
 async fn without_the_prior_a_new_viewers_posts_have_no_probabilities() {
     for fault in [Fault::Error, Fault::Slow, Fault::WrongLength, Fault::NotANumber] {
         let mut world = world();
-        world.history = Default::default();
+        world.history = UserActionSequence::default();
         let feed = feed_with(world, Call::Prior, fault, "PhoenixScorer").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &POPULAR]));
         assert!(feed.posts.iter().all(|p| p.heads.is_none() && p.weighted_score == Some(0.0)));
@@ -268,5 +268,5 @@ async fn when_everything_fails_there_is_an_answer() {
     let feed = mocks.mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
     assert!(feed.posts.is_empty());
     assert!(feed.degraded.len() >= 4, "{:?}", feed.degraded);
-    assert!(start.elapsed() <= std::time::Duration::from_millis(1_000), "{:?}", start.elapsed());
+    assert!(start.elapsed() <= std::time::Duration::from_secs(1), "{:?}", start.elapsed());
 }

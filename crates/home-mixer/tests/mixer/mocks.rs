@@ -1,6 +1,6 @@
 //! Every client in memory, each of which can be made to fail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl Mocks {
         match fault {
             Some(Fault::Error) => Err(SeamError::Unavailable(format!("{call:?} is down"))),
             Some(Fault::Slow) => {
-                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                tokio::time::sleep(Duration::from_hours(1)).await;
                 Err(SeamError::DeadlineExceeded)
             }
             other => Ok(other),
@@ -201,12 +201,13 @@ impl InNetworkPosts for Mocks {
         self.thunder_asked.lock().push(request.clone());
         self.answer(Call::Thunder).await?;
         let world = self.world.lock();
+        let excluded: HashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
         let mut posts: Vec<LightPost> = world
             .posts
             .iter()
             .filter(|(id, post)| {
                 request.following_user_ids.contains(&post.author_id)
-                    && !request.exclude_post_ids.contains(id)
+                    && !excluded.contains(id)
                     && !(request.is_video_request && post.video_duration_ms.is_none())
             })
             .map(|(&post_id, post)| LightPost {

@@ -1,8 +1,8 @@
 //! What makes an event one that is not taken.
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent};
-use foryou_types::{Namespace, PostId, Profile, TimeMs, UserId};
-use rustc_hash::FxHashSet;
+use foryou_types::{IdForm, Namespace, PostId, Profile, TimeMs, UserId};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::StateError;
 use crate::store::StateStore;
@@ -20,11 +20,13 @@ pub(crate) struct Checker<'a> {
     now: TimeMs,
     /// Posts that earlier events of the batch delete.
     deleted: FxHashSet<PostId>,
+    /// Names that earlier events of the batch give: the log does not have them yet.
+    named: FxHashMap<(Namespace, u64), String>,
 }
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(state: &'a StateStore, profile: &'a Profile, log: &'a dyn EventLog, now: TimeMs) -> Self {
-        Self { state, profile, log, now, deleted: FxHashSet::default() }
+        Self { state, profile, log, now, deleted: FxHashSet::default(), named: FxHashMap::default() }
     }
 
     /// Why the event is not taken; `None`: it is.
@@ -36,8 +38,14 @@ impl<'a> Checker<'a> {
             return self.check_action(action);
         }
         let reason = self.check_body(&event.body);
-        if let (None, EventBody::Delete { post_id }) = (&reason, &event.body) {
-            self.deleted.insert(*post_id);
+        match (&reason, &event.body) {
+            (None, EventBody::Delete { post_id }) => {
+                self.deleted.insert(*post_id);
+            }
+            (None, EventBody::Name { namespace, id, name }) => {
+                self.named.insert((*namespace, *id), name.clone());
+            }
+            _ => {}
         }
         Ok(reason)
     }
@@ -111,11 +119,19 @@ impl<'a> Checker<'a> {
     }
 
     fn print_post(&self, id: PostId) -> String {
-        self.profile.id_form(Namespace::Posts).print(Namespace::Posts, id.0, self.log)
+        self.print(Namespace::Posts, id.0)
     }
 
     fn print_user(&self, id: UserId) -> String {
-        self.profile.id_form(Namespace::Users).print(Namespace::Users, id.0, self.log)
+        self.print(Namespace::Users, id.0)
+    }
+
+    fn print(&self, namespace: Namespace, id: u64) -> String {
+        let form = self.profile.id_form(namespace);
+        match self.named.get(&(namespace, id)) {
+            Some(name) if form == IdForm::Dictionary => name.clone(),
+            _ => form.print(namespace, id, self.log),
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use foryou_types::{ActionKind, ActionSet, EngagementCounts, PostId, TimeMs, User
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::counts::{self, PostCounts};
+use super::score::Weight;
 use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, number_at, time_at};
-use crate::posts::{by_time_key, decode_by_time};
+use crate::posts::{PostRef, by_time_key, decode_by_time};
 use crate::settings::Settings;
 use crate::storage::Storage;
 
@@ -21,7 +22,32 @@ pub(crate) struct Recent {
     pub(crate) created_at: TimeMs,
     pub(crate) author: UserId,
     pub(crate) source: PostId,
-    pub(crate) counts: Option<Box<PostCounts>>,
+    /// What of the counts its score depends on.
+    pub(crate) weight: Weight,
+    counts: Option<Box<PostCounts>>,
+}
+
+impl Recent {
+    pub(crate) fn new(
+        created_at: TimeMs,
+        found: PostRef,
+        counts: Option<Box<PostCounts>>,
+        settings: &Settings,
+    ) -> Self {
+        let mut recent =
+            Self { created_at, author: found.author, source: found.source, weight: Weight::default(), counts: None };
+        recent.set_counts(counts, settings);
+        recent
+    }
+
+    pub(crate) fn counts(&self) -> Option<&PostCounts> {
+        self.counts.as_deref()
+    }
+
+    fn set_counts(&mut self, counts: Option<Box<PostCounts>>, settings: &Settings) {
+        self.weight = counts.as_ref().map_or_else(Weight::default, |counts| Weight::of(&counts.faded, settings));
+        self.counts = counts;
+    }
 }
 
 /// The counts in memory.
@@ -91,10 +117,10 @@ impl Popularity {
             dirty_viewers: FxHashSet::default(),
             retention_ms: settings.retention_ms,
         };
-        for (id, created_at, author, source) in posts_by_time(storage, floor, TimeMs(i64::MAX))? {
-            popularity.recent.insert(id, Recent { created_at, author, source, counts: None });
+        for (id, created_at, found) in posts_by_time(storage, floor, TimeMs(i64::MAX))? {
+            popularity.recent.insert(id, Recent::new(created_at, found, None, settings));
         }
-        popularity.load_counts(storage)?;
+        popularity.load_counts(storage, settings)?;
         for pair in storage.scan(&Key::of(Table::Viewers)) {
             let (key, value) = pair?;
             let mut value = Decoder(&value);
@@ -106,7 +132,7 @@ impl Popularity {
         Ok(popularity)
     }
 
-    fn load_counts(&mut self, storage: &Storage) -> Result<(), StateError> {
+    fn load_counts(&mut self, storage: &Storage, settings: &Settings) -> Result<(), StateError> {
         let unreadable = || storage.corrupt(Table::Counts, "counts cannot be read");
         // One pass over the table is some ten times cheaper per post than asking for each.
         if self.totals.engaged_posts <= 10 * self.recent.len() as u64 {
@@ -114,13 +140,15 @@ impl Popularity {
                 let (key, value) = pair?;
                 let id = number_at(&key, 1).ok_or_else(unreadable)?;
                 if let Some(recent) = self.recent.get_mut(&PostId(id)) {
-                    recent.counts = Some(Box::new(counts::decode(Decoder(&value)).ok_or_else(unreadable)?));
+                    let counts = counts::decode(Decoder(&value)).ok_or_else(unreadable)?;
+                    recent.set_counts(Some(Box::new(counts)), settings);
                 }
             }
         } else {
             for (&id, recent) in &mut self.recent {
                 if let Some(value) = storage.get(&counts::key(id))? {
-                    recent.counts = Some(Box::new(counts::decode(Decoder(&value)).ok_or_else(unreadable)?));
+                    let counts = counts::decode(Decoder(&value)).ok_or_else(unreadable)?;
+                    recent.set_counts(Some(Box::new(counts)), settings);
                 }
             }
         }
@@ -188,12 +216,12 @@ impl Popularity {
     }
 }
 
-/// Posts that are not deleted with `from <= created_at < to`: id, time, author, source.
+/// Posts that are not deleted with `from <= created_at < to`: id, time, author and source.
 pub(crate) fn posts_by_time(
     storage: &Storage,
     from: TimeMs,
     to: TimeMs,
-) -> Result<Vec<(PostId, TimeMs, UserId, PostId)>, StateError> {
+) -> Result<Vec<(PostId, TimeMs, PostRef)>, StateError> {
     let (from, to) = (by_time_key(from, PostId::NONE), by_time_key(to, PostId::NONE));
     let mut posts = Vec::new();
     for pair in storage.range(&from, &to) {
@@ -202,7 +230,7 @@ pub(crate) fn posts_by_time(
         let (Some(at), Some(id), Some(found)) = entry else {
             return Err(storage.corrupt(Table::PostsByTime, "an entry cannot be read"));
         };
-        posts.push((PostId(id), at, found.author, found.source));
+        posts.push((PostId(id), at, found));
     }
     Ok(posts)
 }
@@ -311,7 +339,9 @@ impl Applier<'_, '_> {
         change: impl FnOnce(&mut PostCounts),
     ) -> Result<(), StateError> {
         if let Some(recent) = self.popularity.recent.get_mut(&post) {
-            change(recent.counts.get_or_insert_with(|| Box::new(PostCounts::starting(at))));
+            let counts = recent.counts.get_or_insert_with(|| Box::new(PostCounts::starting(at)));
+            change(counts);
+            recent.weight = Weight::of(&counts.faded, self.settings);
             self.popularity.dirty_posts.insert(post);
         } else {
             let mut counts = self.read_counts(post)?.unwrap_or_else(|| PostCounts::starting(at));

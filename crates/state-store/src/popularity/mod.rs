@@ -5,6 +5,7 @@
 mod counts;
 mod memory;
 mod ranked;
+mod score;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use counts::PostCounts;
 pub(crate) use memory::{Popularity, Recent};
 pub use ranked::PopularPost;
 use ranked::Ranked;
+use score::{Scorer, Weight};
 
 /// The last answers that took long to find.
 #[derive(Default)]
@@ -92,7 +94,7 @@ impl StateStore {
         {
             let popularity = self.popularity.read();
             if let Some(recent) = popularity.recent(post) {
-                return Ok(read(recent.counts.as_deref()));
+                return Ok(read(recent.counts()));
             }
         }
         let Some(value) = self.storage.get(&counts::key(post))? else { return Ok(read(None)) };
@@ -133,12 +135,7 @@ impl StateStore {
             return Ok(ranked.clone());
         }
         let prior = self.prior_of(&popularity, now);
-        let mut heads = vec![0.0; self.settings.actions.len()];
-        let mut score = |counts: Option<&PostCounts>| {
-            prior.heads_into(counts.map(|counts| &counts.faded), &mut heads);
-            self.settings.actions.iter().zip(&heads).map(|((_, action), p)| action.weight * p).sum::<f64>()
-        };
-        let average = score(None);
+        let scorer = Scorer::new(&prior, &self.settings);
         let wanted = not_before..=now;
         let mut posts: Vec<_> = popularity
             .recents()
@@ -147,24 +144,23 @@ impl StateStore {
                 post_id,
                 author_id: recent.author,
                 created_at: recent.created_at,
-                score: recent.counts.as_deref().map_or(average, |counts| score(Some(counts))),
+                score: scorer.score(recent.weight),
             })
             .collect();
         // A question about the past (`--now`, a replay) reaches beyond what is in memory.
         if not_before < popularity.floor() {
             let end = popularity.floor().min(now + 1);
-            for (post_id, created_at, author_id, source) in memory::posts_by_time(&self.storage, not_before, end)? {
-                if source.is_some() {
+            for (post_id, created_at, found) in memory::posts_by_time(&self.storage, not_before, end)? {
+                if found.source.is_some() {
                     continue;
                 }
-                let value = self.storage.get(&counts::key(post_id))?;
-                let counts = match value.as_deref().map(|value| counts::decode(Decoder(value))) {
-                    None => None,
-                    Some(Some(counts)) => Some(counts),
+                let weight = match self.storage.get(&counts::key(post_id))?.map(|v| counts::decode(Decoder(&v))) {
+                    None => Weight::default(),
+                    Some(Some(counts)) => Weight::of(&counts.faded, &self.settings),
                     Some(None) => return Err(self.storage.corrupt(Table::Counts, "counts cannot be read")),
                 };
-                let score = counts.as_ref().map_or(average, |counts| score(Some(counts)));
-                posts.push(PopularPost { post_id, author_id, created_at, score });
+                let score = scorer.score(weight);
+                posts.push(PopularPost { post_id, author_id: found.author, created_at, score });
             }
         }
         let ranked = Arc::new(Mutex::new(Ranked::new(posts)));

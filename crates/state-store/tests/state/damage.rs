@@ -37,9 +37,9 @@ fn big_log() -> Arc<MemoryLog> {
     let log = Arc::new(MemoryLog::default());
     let mut rng = SplitMix64::new(3);
     for batch in 0..10u64 {
-        let posts = (0..400).map(|n| {
+        let posts = (0..300).map(|n| {
             let text = (0..6_400).map(|_| char::from(b' ' + rng.below(90) as u8)).collect();
-            let id = 1 + batch * 400 + n;
+            let id = 1 + batch * 300 + n;
             let post =
                 PostEvent { post_id: PostId(id), author_id: UserId(9), text: Some(text), ..PostEvent::default() };
             event(id as i64, EventBody::Post(Box::new(post)))
@@ -52,7 +52,7 @@ fn big_log() -> Arc<MemoryLog> {
 
 fn touch_everything(state: &StateStore) -> Result<(), state_store::StateError> {
     state.dump_hash()?;
-    for id in (1..4_000).step_by(97) {
+    for id in (1..3_000).step_by(97) {
         state.post(PostId(id))?;
         state.engagement(PostId(id))?;
     }
@@ -73,7 +73,7 @@ fn any_damage_ends_in_the_undamaged_state() {
     assert!(tables > 0, "the test needs tables: {:?}", files(original.path()));
 
     let mut rng = SplitMix64::new(11);
-    for trial in 0..24 {
+    for trial in 0..18 {
         let damaged = tempfile::tempdir().unwrap();
         copy(original.path(), damaged.path());
         let files = files(damaged.path());

@@ -119,6 +119,7 @@ fn the_same_id_twice_is_one_event() {
     let none = ingestor.submit(vec![named("a", follow(1, 1, 5))]).unwrap();
     assert_eq!((none.accepted, none.duplicates, none.position), (0, vec![0], again.position));
     assert_eq!(ingestor.submit(Vec::new()).unwrap().position, again.position);
+    drop(ingestor);
     let whole = crate::support::dump(&folder.state);
     assert_eq!(crate::support::dump(&folder.reopen().state), whole);
 }

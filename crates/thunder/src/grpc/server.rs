@@ -38,7 +38,7 @@ impl InNetworkPostsService for ThunderGrpc {
 
 /// The part of the caller's time in which to look up: a partial answer still has to get back before the transport gives up.
 fn working_time(timeout: Duration) -> Duration {
-    timeout - (timeout / 4).min(Duration::from_millis(10))
+    timeout.saturating_sub((timeout / 4).min(Duration::from_millis(10)))
 }
 
 /// The `grpc-timeout` of a call: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
@@ -71,8 +71,8 @@ mod tests {
             metadata.insert("grpc-timeout", text.parse().unwrap());
             caller_timeout(&metadata)
         };
-        assert_eq!(read("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(read("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(read("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(read("3M"), Some(Duration::from_mins(3)));
         assert_eq!(read("4S"), Some(Duration::from_secs(4)));
         assert_eq!(read("50m"), Some(Duration::from_millis(50)));
         assert_eq!(read("60u"), Some(Duration::from_micros(60)));

@@ -202,7 +202,7 @@ impl Context<'_> {
         let unreadable = self.shared.progress.unreadable.fetch_add(1, Relaxed);
         metrics::counter!("thunder_ingest_unreadable_total").increment(1);
         // A damaged file can hold a million of them.
-        if unreadable < 10 || unreadable % 1_000 == 0 {
+        if unreadable < 10 || unreadable.is_multiple_of(1_000) {
             let (partition, offset) = (reader.partition, reader.next);
             tracing::warn!(partition, offset, why, unreadable = unreadable + 1, "thunder skips a record");
         }
@@ -269,6 +269,7 @@ impl Context<'_> {
         }
         metrics::counter!("thunder_ingest_records_total").absolute(stats.records);
         metrics::counter!("thunder_ingest_posts_total").absolute(stats.posts);
+        metrics::counter!("thunder_ingest_stored_total").absolute(stats.stored);
         metrics::counter!("thunder_ingest_deletes_total").absolute(stats.deletes);
     }
 }

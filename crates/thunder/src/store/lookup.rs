@@ -2,7 +2,7 @@
 
 use foryou_types::seams::{InNetworkRequest, InNetworkResponse, LightPost};
 use foryou_types::{PostId, TimeMs, UserId};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::PostStore;
 use super::hash::{Loc, mix, shard_of};
@@ -159,9 +159,57 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// A moment such that nothing before it can be in the answer; `None` if there may be room for everything.
+    ///
+    /// Fetching a post costs a cache miss or two, walking entries next to none. So this walks the entries that are certain to
+    /// pass the rules, the originals within the list's quota, whose only way out is to be excluded: the time of the last of
+    /// `max_results` and as many more as are excluded is the bound.
+    fn floor(&self, quota: Quota) -> Option<i64> {
+        let enough = self.query.max_results.saturating_add(self.exclude.len());
+        let Quota { list, keep, .. } = quota;
+        let keep = keep.min(self.store.config.max_scanned_per_timeline);
+        if self.following.len().saturating_mul(keep) < enough {
+            return None;
+        }
+        let mut newest = Newest::new(enough);
+        for author in &self.following {
+            let hash = mix(author.0);
+            let shard = self.store.authors[shard_of(hash)].0.read();
+            let Some(timeline) = shard.get(author.0, hash) else { continue };
+            let mut left = keep;
+            for entry in timeline.newest_first().skip_while(|entry| entry.created_at() > self.latest()) {
+                if entry.created_at() < self.earliest() || newest.is_too_old(entry.created_at()) {
+                    break;
+                }
+                if entry.lists() & list.bit() == 0 {
+                    continue;
+                }
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
+                if entry.lists() & List::Originals.bit() != 0 {
+                    newest.push((entry.created_at(), 0), ());
+                }
+            }
+        }
+        newest.last_time()
+    }
+
+    /// The time of the oldest post that lives at the request's now.
+    fn earliest(&self) -> i64 {
+        (self.query.now - self.store.config.retention_ms()).0
+    }
+
+    /// The time of the latest post that lives at the request's now.
+    fn latest(&self) -> i64 {
+        (self.query.now + self.store.config.skew_ms()).0
+    }
+
     fn run<const N: usize>(mut self, quotas: [Quota; N]) -> Timelines {
+        self.newest = Newest::new(self.query.max_results).from(quotas.first().and_then(|quota| self.floor(*quota)));
         let mut partial = false;
-        let mut seen = FxHashSet::with_capacity_and_hasher(self.following.len(), Default::default());
+        let mut seen = FxHashSet::with_capacity_and_hasher(self.following.len(), FxBuildHasher);
         for (n, &author) in self.query.authors.iter().enumerate() {
             let look = n % AUTHORS_PER_CLOCK_LOOK == 0;
             if look && self.query.deadline.is_some_and(|deadline| deadline.is_over()) {
@@ -185,12 +233,9 @@ impl<'a> Scan<'a> {
     /// Takes what one author's lists have to give. The author's lock is held, so every entry's post is there.
     fn scan<const N: usize>(&mut self, timeline: &Timeline, mut quotas: [Quota; N]) {
         let config = &self.store.config;
-        let (oldest, newest) = (self.query.now - config.retention_ms(), self.query.now + config.skew_ms());
-        for entry in timeline.newest_first() {
-            if entry.created_at() > newest.0 {
-                continue;
-            }
-            if entry.created_at() < oldest.0 || self.newest.is_too_old(entry.created_at()) {
+        let (earliest, latest) = (self.earliest(), self.latest());
+        for entry in timeline.newest_first().skip_while(|entry| entry.created_at() > latest) {
+            if entry.created_at() < earliest || self.newest.is_too_old(entry.created_at()) {
                 return;
             }
             let Some(quota) = quotas.iter_mut().find(|q| entry.lists() & q.list.bit() != 0) else { continue };

@@ -21,6 +21,21 @@ impl<T> Newest<T> {
         Self { limit, kept: Vec::new(), bound: None }
     }
 
+    /// Refuses everything before a moment from the start.
+    pub(super) fn from(mut self, time: Option<i64>) -> Self {
+        self.bound = time.map(|time| (time, 0));
+        self
+    }
+
+    /// The time of the last of the newest, if there are as many as asked for.
+    pub(super) fn last_time(mut self) -> Option<i64> {
+        if self.limit == 0 || self.kept.len() < self.limit {
+            return None;
+        }
+        self.drop_older();
+        self.bound.map(|bound| bound.0)
+    }
+
     /// Whether nothing from this time can be among the newest any more.
     pub(super) fn is_too_old(&self, time: i64) -> bool {
         self.limit == 0 || self.bound.is_some_and(|bound| time < bound.0)
@@ -66,9 +81,15 @@ mod tests {
                     newest.push(key, key);
                 }
             }
-            let mut expected = items;
+            let mut expected = items.clone();
             expected.sort_unstable_by(|a, b| b.cmp(a));
             expected.truncate(limit);
+            let last = items.len().checked_sub(limit).and(expected.last()).map(|key| key.0);
+            let mut times = Newest::new(limit);
+            for &key in &items {
+                times.push(key, ());
+            }
+            prop_assert_eq!(times.last_time(), last);
             prop_assert_eq!(newest.into_sorted().collect::<Vec<_>>(), expected);
         }
     }

@@ -141,10 +141,10 @@ impl PackedPost {
         if self.has(RELATED_IS_SOURCE) { 0 } else { self.related_post }
     }
 
-    /// The post it reposts, where it reposts one and answers none: the reposts whose videos count.
+    /// The post it reposts, where it reposts another and answers none: the reposts whose videos count.
     pub(super) const fn plain_repost_of(&self) -> Option<u64> {
-        let plain = self.has(RETWEET) && !self.has(REPLY) && self.has(RELATED_IS_SOURCE) && self.related_post != 0;
-        if plain { Some(self.related_post) } else { None }
+        let plain = self.has(RETWEET) && !self.has(REPLY) && self.has(RELATED_IS_SOURCE);
+        if plain && self.related_post != 0 && self.related_post != self.id { Some(self.related_post) } else { None }
     }
 
     const fn has(&self, flag: u64) -> bool {

@@ -40,7 +40,7 @@ impl PostStore {
         let mut left = budget;
         while left > 0 && !report.round_finished {
             let work = if cursor.shard < SHARDS {
-                self.trim_authors(&mut cursor, oldest, left.min(WORK_PER_LOCK), &mut report)
+                self.trim_authors(&mut cursor, oldest, left.clamp(2, WORK_PER_LOCK), &mut report)
             } else {
                 report.deletes += self.posts[cursor.shard - SHARDS].0.write().forget_deletes(oldest);
                 cursor.shard += 1;
@@ -61,7 +61,8 @@ impl PostStore {
         authors + self.stats().posts + 2 * SHARDS
     }
 
-    /// Goes on in one author shard under one lock; says how much work that was, at least 1.
+    /// Goes on in one author shard under one lock; says how much work that was, at least 1. `most` is at least 2: looking at an
+    /// author is one unit, and a step must be able to remove a post.
     fn trim_authors(&self, cursor: &mut TrimCursor, oldest: i64, most: usize, report: &mut TrimReport) -> usize {
         let mut shard = self.authors[cursor.shard].0.write();
         let mut work = 0;
@@ -88,10 +89,12 @@ impl PostStore {
                 // There may be more of this author's: the next lock goes on here.
                 break;
             }
-            if removed > 0 {
-                timeline.shrink();
+            if timeline.is_empty() {
+                // Perhaps emptied under an earlier lock; a place that is free already is not in the index.
                 let author = timeline.author;
                 shard.drop_if_empty(author, mix(author));
+            } else if removed > 0 {
+                timeline.shrink();
             }
             cursor.place += 1;
         }

@@ -51,7 +51,7 @@ fn thunder(config: &ServiceConfig, readiness: Readiness) -> ThunderService {
 #[tokio::test]
 async fn the_answer_is_the_one_given_in_process() {
     let service = thunder(&ServiceConfig::default(), Readiness::ready());
-    let client = ThunderClient::new(serve(ThunderGrpc::new(service.clone())).await, Some(Duration::from_secs(60)));
+    let client = ThunderClient::new(serve(ThunderGrpc::new(service.clone())).await, Some(Duration::from_mins(1)));
     let everyone = request(&[1 << 63, 11]);
     let requests = [
         everyone.clone(),

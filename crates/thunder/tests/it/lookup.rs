@@ -148,6 +148,13 @@ fn video_requests_get_originals_and_reposts_with_video_and_no_reply() {
 }
 
 #[test]
+fn a_post_that_reposts_itself_is_no_video() {
+    let store = store_of(&[LightPost { has_video: true, ..repost(1, 10, 5, (1, 10)) }]);
+    assert_eq!(videos(&store, &[10]), [0; 0]);
+    assert_eq!(feed(&store, &[10]), [1]);
+}
+
+#[test]
 fn limits_per_author_hold_for_each_list() {
     let mut posts = Vec::new();
     for i in 0..60 {

@@ -1,4 +1,5 @@
 //! Thunder from the outside: lookup rules, the store against a naive one, the service, ingestion and gRPC.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail where they stand")]
 
 mod concurrency;
 mod descriptor;

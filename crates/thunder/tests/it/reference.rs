@@ -68,7 +68,7 @@ impl Naive {
         let is_original = !post.is_reply && !post.is_retweet;
         let is_source = post.has_video && !post.is_reply;
         let mut in_videos = is_original && post.has_video;
-        if post.is_retweet && !post.is_reply {
+        if post.is_retweet && !post.is_reply && post.source_post_id != post.post_id {
             match self.posts.get(&post.source_post_id.0) {
                 Some((source, _)) => in_videos = source.has_video && !source.is_reply && self.is_live(source, now),
                 None => {
@@ -187,7 +187,7 @@ enum Step {
 
 /// Ids of which every other has its highest bit set.
 fn spread(id: u64) -> u64 {
-    if id % 2 == 0 { id } else { id.wrapping_neg() }
+    if id.is_multiple_of(2) { id } else { id.wrapping_neg() }
 }
 
 fn post() -> impl Strategy<Value = LightPost> {
@@ -197,7 +197,7 @@ fn post() -> impl Strategy<Value = LightPost> {
     let kind = 0u8..8;
     (id, author, time, kind, any::<bool>(), 1u64..14, 1u64..6, 1u64..14).prop_map(
         |(id, author, created_at, kind, has_video, other, user, thread)| {
-            let (is_reply, is_retweet) = (matches!(kind, 0 | 1 | 2), matches!(kind, 2 | 3 | 4));
+            let (is_reply, is_retweet) = (matches!(kind, 0..=2), matches!(kind, 2..=4));
             let (other, user) = (spread(other), UserId(user));
             LightPost {
                 post_id: PostId(spread(id)),

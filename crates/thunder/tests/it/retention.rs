@@ -108,6 +108,18 @@ fn a_round_of_trimming_is_spread_over_many_small_calls() {
 }
 
 #[test]
+fn the_smallest_budgets_still_finish_a_round_and_forget_emptied_authors() {
+    for budget in [1, 2, 3, 5] {
+        let posts: Vec<_> = (1..=30).map(|i| original(i, i % 10 + 1, 0)).collect();
+        let store = store_of(&posts);
+        let later = NOW + RETENTION_MS + 1;
+        let calls = (0..10_000).take_while(|_| !store.trim_old_posts(later, budget).round_finished).count();
+        assert!(calls < 1_000, "budget {budget}");
+        assert_eq!(store.stats(), StoreStats::default(), "budget {budget}");
+    }
+}
+
+#[test]
 fn trimming_follows_the_now_it_is_given() {
     // A folder of 2012 on its own clock keeps its posts whatever the wall says.
     let then = TimeMs::parse("2012-07-04T12:00:00Z").unwrap();

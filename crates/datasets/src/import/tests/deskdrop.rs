@@ -14,19 +14,16 @@ const SLIM: &str = "interactions_slim.tsv.zst";
 type Line = (i64, &'static str, i64, i64, i64);
 
 fn zip_text(rows: &[Line]) -> String {
-    let mut text = "timestamp,eventType,contentId,personId,sessionId,userAgent,userRegion,userCountry\n".to_owned();
-    for (t, event, article, person, session) in rows {
-        text += &format!("{t},{event},{article},{person},{session},\"Agent (a, \"\"b\"\")\",SP,BR\n");
-    }
-    text
+    let header = "timestamp,eventType,contentId,personId,sessionId,userAgent,userRegion,userCountry\n";
+    header.to_owned()
+        + &lines(rows, |(t, event, article, person, session)| {
+            format!("{t},{event},{article},{person},{session},\"Agent (a, \"\"b\"\")\",SP,BR")
+        })
 }
 
 fn slim_text(rows: &[Line]) -> String {
-    let mut text = "timestamp\teventType\tcontentId\tpersonId\tsessionId\n".to_owned();
-    for (t, event, article, person, session) in rows {
-        text += &format!("{t}\t{event}\t{article}\t{person}\t{session}\n");
-    }
-    text
+    let row = |(t, event, article, person, session): &Line| format!("{t}\t{event}\t{article}\t{person}\t{session}");
+    "timestamp\teventType\tcontentId\tpersonId\tsessionId\n".to_owned() + &lines(rows, row)
 }
 
 const ROWS: [Line; 6] = [

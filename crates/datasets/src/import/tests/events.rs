@@ -86,13 +86,10 @@ fn dictionary() -> Profile {
 
 #[test]
 fn string_ids_get_their_names_in_front_of_their_first_use() {
-    let mut text = String::new();
-    for i in 0..10 {
-        text += &format!(
-            "{{\"type\": \"action\", \"at\": {i}, \"user_id\": \"u{}\", \"post_id\": \"p/é\", \"action\": \"click\"}}\n",
-            i % 4
-        );
-    }
+    let text = lines(0..10, |i| {
+        let user = i % 4;
+        format!(r#"{{"type": "action", "at": {i}, "user_id": "u{user}", "post_id": "p/é", "action": "click"}}"#)
+    });
     let set = jsonl(&text).with("profile.toml", &dictionary().to_toml());
     let log = MemoryLog::default();
     let report = import_set("events", set.path(), &log).unwrap();

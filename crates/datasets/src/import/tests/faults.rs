@@ -7,23 +7,13 @@ const ACTIVITY: &str = "higgs-activity_time.txt.gz";
 const NETWORK: &str = "higgs-retweet_network.edgelist.gz";
 
 fn activity(rows: usize) -> String {
-    (0..rows)
-        .map(|i| format!("{} {} {} RT\n", 1_000 + i * 7_919 % 1_009, 3_000 + i * 104_729 % 1_013, T + i as i64))
-        .collect()
+    lines(0..rows, |i| format!("{} {} {} RT", 1_000 + i * 7_919 % 1_009, 3_000 + i * 104_729 % 1_013, T + i as i64))
 }
 
 fn slim(rows: usize) -> String {
-    let mut text = "timestamp\teventType\tcontentId\tpersonId\tsessionId\n".to_owned();
-    for i in 0..rows {
-        text += &format!(
-            "{}\tVIEW\t{}\t{}\t{}\n",
-            (i * 7_919) % 100_000,
-            1 + i % 97,
-            1 + i * 31 % 53,
-            i * 104_729 % 1_000_003
-        );
-    }
-    text
+    let row =
+        |i| format!("{}\tVIEW\t{}\t{}\t{}", i * 7_919 % 100_000, 1 + i % 97, 1 + i * 31 % 53, i * 104_729 % 1_000_003);
+    "timestamp\teventType\tcontentId\tpersonId\tsessionId\n".to_owned() + &lines(0..rows, row)
 }
 
 #[test]

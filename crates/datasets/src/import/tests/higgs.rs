@@ -13,8 +13,7 @@ const ACTIVITY: &str = "higgs-activity_time.txt.gz";
 const NETWORK: &str = "higgs-retweet_network.edgelist.gz";
 
 fn rows() -> String {
-    let mut text = String::new();
-    for (a, b, second, kind) in [
+    let rows = [
         (1u64, 2u64, 10, "RT"),
         (3, 2, 20, "RE"),
         (4, 4, 30, "MT"),
@@ -22,10 +21,8 @@ fn rows() -> String {
         (2, u64::MAX, 3_700, "RT"),
         // The same row twice is two retweets.
         (2, u64::MAX, 3_700, "RT"),
-    ] {
-        text += &format!("{a} {b} {} {kind}\n", T + second);
-    }
-    text
+    ];
+    lines(rows, |(a, b, second, kind)| format!("{a} {b} {} {kind}", T + second))
 }
 
 fn set() -> Set {
@@ -198,9 +195,9 @@ proptest! {
         edges in prop::collection::vec((1u64..7, 1u64..7), 1..9),
         batch_rows in 1usize..8,
     ) {
-        let activity: String =
-            rows.iter().map(|(a, b, t, kind)| format!("{a} {b} {} {}\n", T + t, ["RT", "RE", "MT", "??"][*kind])).collect();
-        let network: String = edges.iter().map(|(a, b)| format!("{a} {b} 1\n")).collect();
+        let kinds = ["RT", "RE", "MT", "??"];
+        let activity = lines(rows, |(a, b, t, kind)| format!("{a} {b} {} {}", T + t, kinds[kind]));
+        let network = lines(edges, |(a, b)| format!("{a} {b} 1"));
         let set = Set::new().with(ACTIVITY, &activity).with(NETWORK, &network);
         interrupt_everywhere(open("higgs", set.path(), None).unwrap().as_ref(), batch_rows);
     }

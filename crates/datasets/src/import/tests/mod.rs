@@ -47,6 +47,11 @@ impl Set {
     }
 }
 
+/// The lines of a file, one per item.
+fn lines<T>(items: impl IntoIterator<Item = T>, line: impl Fn(T) -> String) -> String {
+    items.into_iter().map(|item| line(item) + "\n").collect::<Vec<_>>().concat()
+}
+
 fn pack(name: &str, text: &[u8]) -> Vec<u8> {
     match Path::new(name).extension().and_then(|e| e.to_str()) {
         Some("gz") => {

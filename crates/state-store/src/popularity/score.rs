@@ -1,0 +1,80 @@
+//! The score of a post from three numbers.
+//!
+//! The prior's score is `Σ w_a (n_a + 20 r_a) / (N + 20)`, and all counts of a post fade alike, so it is
+//! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (N + 20)` with `left` what is left of the counts by now: ranking everything needs the
+//! weighted sum of each post, not its counts.
+
+use foryou_types::prior::PRIOR_IMPRESSIONS;
+use foryou_types::{EngagementCounts, PopularityPrior, TimeMs};
+
+use crate::settings::Settings;
+
+/// What of a post's counts its score depends on, as of one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Weight {
+    at: TimeMs,
+    /// `Σ w_a n_a`.
+    sum: f64,
+    impressions: f64,
+}
+
+impl Weight {
+    pub(crate) fn of(counts: &EngagementCounts, settings: &Settings) -> Self {
+        let sum = settings.actions.actions.iter().zip(&counts.actions).map(|(action, n)| action.weight * n).sum();
+        Self { at: counts.at, sum, impressions: counts.impressions }
+    }
+}
+
+/// The global side of scores.
+pub(crate) struct Scorer<'a> {
+    prior: &'a PopularityPrior,
+    /// `20 · Σ w_a r_a`.
+    rates: f64,
+}
+
+impl<'a> Scorer<'a> {
+    pub(crate) fn new(prior: &'a PopularityPrior, settings: &Settings) -> Self {
+        let rates = settings.actions.actions.iter().zip(&prior.rates).map(|(action, r)| action.weight * r).sum::<f64>();
+        Self { prior, rates: PRIOR_IMPRESSIONS * rates }
+    }
+
+    pub(crate) fn score(&self, post: Weight) -> f64 {
+        let left = if post.sum == 0.0 && post.impressions == 0.0 {
+            0.0 // nothing that could fade
+        } else {
+            self.prior.half_life.left_after(self.prior.now.since(post.at))
+        };
+        let shown = self.prior.viewers.unwrap_or(post.impressions * left);
+        (post.sum * left + self.rates) / (shown + PRIOR_IMPRESSIONS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use foryou_types::Profile;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_is_the_score_of_the_prior(
+            actions in proptest::collection::vec(0.0..50.0f64, 0..19),
+            rates in proptest::collection::vec(0.0..1.0f64, 19),
+            impressions in 0.0..500.0f64,
+            viewers in proptest::option::of(0.0..900.0f64),
+            age in -10i64..100_000_000,
+        ) {
+            let settings = Settings::of(&Profile::live());
+            let prior =
+                PopularityPrior { now: TimeMs(age), half_life: settings.half_life, rates: rates.into(), viewers };
+            let counts = EngagementCounts { at: TimeMs(0), impressions, actions };
+            let scorer = Scorer::new(&prior, &settings);
+            for (weight, counts) in [(Weight::of(&counts, &settings), Some(&counts)), (Weight::default(), None)] {
+                let heads = prior.heads(counts);
+                let want: f64 = settings.actions.actions.iter().zip(&heads).map(|(a, p)| a.weight * p).sum();
+                let found = scorer.score(weight);
+                prop_assert!((found - want).abs() <= 1e-9 * (1.0 + want.abs()), "{} {}", found, want);
+            }
+        }
+    }
+}
