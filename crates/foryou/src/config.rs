@@ -93,8 +93,8 @@ impl Effective {
         let default: Table = DEFAULT.parse().context("the embedded default settings")?;
         let mut layers = Layers::new(&default);
         if let Some(path) = &global.config {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| WrongUse(format!("--config {}: {e}", path.display())))?;
+            let text =
+                std::fs::read_to_string(path).map_err(|e| WrongUse(format!("--config {}: {e}", path.display())))?;
             let table: Table = text
                 .parse()
                 .map_err(|e: toml::de::Error| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
@@ -143,8 +143,11 @@ impl Layers {
 
     /// `SERVER_LISTEN` is `server.listen`: the key whose dots read as underscores.
     fn variable(&mut self, name: &str, key: &str, text: &str) -> anyhow::Result<()> {
-        let Some((known, origin)) =
-            self.values.iter().find(|(k, _)| k.replace('.', "_").eq_ignore_ascii_case(key)).map(|(k, o)| (k.clone(), o))
+        let Some((known, origin)) = self
+            .values
+            .iter()
+            .find(|(k, _)| k.replace('.', "_").eq_ignore_ascii_case(key))
+            .map(|(k, o)| (k.clone(), o))
         else {
             wrong_use!("{name}: there is no such setting; `foryou config` lists them");
         };
@@ -271,8 +274,11 @@ mod tests {
     fn later_layers_win_and_say_so() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("foryou.toml");
-        std::fs::write(&file, "seed = 2\nthreads = 3\n[server]\nlisten = \"127.0.0.1:1\"\n[mixer]\nauthor_diversity_decay = 1\n")
-            .unwrap();
+        std::fs::write(
+            &file,
+            "seed = 2\nthreads = 3\n[server]\nlisten = \"127.0.0.1:1\"\n[mixer]\nauthor_diversity_decay = 1\n",
+        )
+        .unwrap();
         let file = file.display().to_string();
         let all = load(&["--config", &file, "--seed", "4"], &[("FORYOU_THREADS", "5"), ("OTHER", "x")]).unwrap();
         assert_eq!((all.config.seed, all.config.threads), (4, 5));
@@ -301,7 +307,8 @@ mod tests {
             assert!(format!("{error:#}").contains(expected), "{text}: {error:#}");
             assert!(error.is::<WrongUse>(), "{text}");
         }
-        for (name, value) in [("FORYOU_NOPE", "1"), ("FORYOU_SEED", "many"), ("FORYOU_MIXER_JANUARY_ORDER", "perhaps")] {
+        for (name, value) in [("FORYOU_NOPE", "1"), ("FORYOU_SEED", "many"), ("FORYOU_MIXER_JANUARY_ORDER", "perhaps")]
+        {
             assert!(load(&[], &[(name, value)]).unwrap_err().to_string().contains(name));
         }
         assert!(load(&["--config", "missing.toml"], &[]).unwrap_err().to_string().contains("missing.toml"));

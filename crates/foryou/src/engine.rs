@@ -8,10 +8,10 @@ use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions};
 use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
 use foryou_types::{Clock, Profile, SplitMix64, UserId};
+use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
 };
-use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::app::{App, Follower};
@@ -75,8 +75,7 @@ fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog>
         Fsync::Every => FsyncPolicy::EveryMs(config.log.fsync_ms),
         Fsync::Never => FsyncPolicy::Never,
     };
-    let options =
-        LogOptions { partitions: config.log.partitions, fsync, segment_bytes: config.log.segment_bytes };
+    let options = LogOptions { partitions: config.log.partitions, fsync, segment_bytes: config.log.segment_bytes };
     EmbeddedLog::open(&folder.path().join("log"), options)
         .with_context(|| format!("opening the log of {}", folder.path().display()))
 }
@@ -103,6 +102,7 @@ pub enum Life {
 impl Engine {
     /// Wires the parts.
     pub fn start(parts: Parts, config: &Config, life: Life) -> anyhow::Result<Self> {
+        let metrics = crate::metrics::renderer();
         // Posts that may still be shown must still be in memory.
         let mut store_config = config.thunder.store.clone();
         store_config.post_retention_seconds =
@@ -113,7 +113,8 @@ impl Engine {
         let mut followers: Vec<Arc<dyn Follower>> = Vec::new();
         let (readiness, trim) = match life {
             Life::Once => {
-                bootstrap(&*log, &store, &*parts.clock, &config.thunder.ingest).context("filling Thunder from the log")?;
+                bootstrap(&*log, &store, &*parts.clock, &config.thunder.ingest)
+                    .context("filling Thunder from the log")?;
                 (Readiness::ready(), None)
             }
             Life::Serving => {
@@ -148,7 +149,7 @@ impl Engine {
         for follower in followers {
             app = app.following(follower);
         }
-        if let Some(render) = crate::metrics::renderer() {
+        if let Some(render) = metrics {
             app = app.with_metrics(render);
         }
         Ok(Self { app: Arc::new(app), thunder, _trim: trim, parts })
@@ -165,7 +166,8 @@ fn mixer(parts: &Parts, thunder: Arc<dyn InNetworkPosts>, config: &Config) -> an
     // Until a model is trained and promoted, the popularity prior retrieves and ranks.
     let prior: Arc<dyn Ranking> = Arc::new(PopularityRanking(state()));
     let popular: Arc<dyn Retrieval> = Arc::new(PopularityRetrieval(state()));
-    let request_seed = config.seed ^ parts.clock.now().0.cast_unsigned() ^ u64::from(std::process::id()).rotate_left(32);
+    let request_seed =
+        config.seed ^ parts.clock.now().0.cast_unsigned() ^ u64::from(std::process::id()).rotate_left(32);
     let clients = Clients {
         thunder,
         retrieval: popular.clone(),

@@ -17,7 +17,7 @@ impl std::error::Error for WrongUse {}
 
 /// The exit code of an error.
 pub fn code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.is::<WrongUse>()) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 /// Returns with a [`WrongUse`].

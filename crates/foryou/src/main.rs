@@ -6,5 +6,6 @@ use clap::Parser;
 use foryou::cli::Cli;
 
 fn main() -> ExitCode {
+    foryou::memory::keep_freed();
     foryou::commands::run(Cli::parse())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foryou_types::{ActionKind, ClockKind, PostId};
 use home_mixer::answer::{FeedResult, Timings};
-use home_mixer::candidate::PostCandidate;
+use home_mixer::candidate::{PostCandidate, ServedType};
 use home_mixer::notes::Degraded;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -151,7 +151,7 @@ fn feed_post(app: &App, rank: usize, post: &PostCandidate) -> FeedPost {
         score: post.score.unwrap_or_default(),
         weighted_score: post.weighted_score.unwrap_or_default(),
         in_network: post.in_network.unwrap_or_default(),
-        source: post.served_type.map_or("unknown", |s| s.as_str()).to_owned(),
+        source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
         probabilities,
         dwell_time,
         text: post.tweet_text.as_deref().map(str::to_owned),

@@ -128,7 +128,11 @@ impl App {
     }
 
     /// One feed.
-    pub async fn feed(self: &Arc<Self>, request: FeedRequest, deadline: Option<Instant>) -> Result<FeedAnswer, Problem> {
+    pub async fn feed(
+        self: &Arc<Self>,
+        request: FeedRequest,
+        deadline: Option<Instant>,
+    ) -> Result<FeedAnswer, Problem> {
         let said_now = request.now.is_some();
         let record = request.record.unwrap_or(true);
         let earlier = request.cursor.as_deref().map(crate::cursor::decode).transpose()?.unwrap_or_default();

@@ -19,7 +19,9 @@ pub fn encode(before: &[PostId], page: &[PostId]) -> String {
     let kept = &all[all.len().saturating_sub(MAX_IDS)..];
     let mut bytes = Vec::with_capacity(1 + kept.len() * 8);
     bytes.push(VERSION);
-    kept.iter().for_each(|id| bytes.extend(id.0.to_le_bytes()));
+    for id in kept {
+        bytes.extend(id.0.to_le_bytes());
+    }
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

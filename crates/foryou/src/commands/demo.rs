@@ -32,7 +32,8 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     if report.imported.total() > 0 {
         output.say(format!("imported {} events in {:.1} s", report.imported.total(), report.seconds));
     }
-    let viewer = manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
+    let viewer =
+        manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
     if !args.once {
         output.say(format!("viewers to look at: {}", manifest.demo_viewers.join(" ")));
         let mut address: SocketAddr = config.server.listen;

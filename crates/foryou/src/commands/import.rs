@@ -113,7 +113,11 @@ fn describe(report: &ImportReport) -> String {
         text.push_str(&format!("  {}:{}: {}\n", rejection.file, rejection.line, rejection.reason));
     }
     if report.rejected_total > 10 {
-        text.push_str(&format!("  ... {} rejected rows; --json lists the first {}\n", report.rejected_total, datasets::import::MAX_LISTED));
+        text.push_str(&format!(
+            "  ... {} rejected rows; --json lists the first {}\n",
+            report.rejected_total,
+            datasets::import::MAX_LISTED
+        ));
     }
     text.push_str(&format!("{} in {:.1} s\n", report.kind, report.seconds));
     text

@@ -20,12 +20,7 @@ pub(super) async fn run(config: &Config, args: &UpArgs, output: Output) -> anyho
 }
 
 /// Serves an open folder until Ctrl-C.
-pub(super) async fn serve(
-    parts: Parts,
-    config: &Config,
-    address: SocketAddr,
-    output: Output,
-) -> anyhow::Result<()> {
+pub(super) async fn serve(parts: Parts, config: &Config, address: SocketAddr, output: Output) -> anyhow::Result<()> {
     // The port first: a port in use is found before Thunder has read the log.
     let listener = TcpListener::bind(address).await.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => {

@@ -99,7 +99,8 @@ fn another_kind_is_refused_with_code_2() {
     json(&["import", "events", file.to_str().unwrap(), "--data", data]);
     let set = dir.path().join("deskdrop");
     fs::create_dir(&set).unwrap();
-    fs::write(set.join("interactions_slim.tsv.zst"), zstd_of("timestamp\teventType\tcontentId\tpersonId\tsessionId\n")).unwrap();
+    fs::write(set.join("interactions_slim.tsv.zst"), zstd_of("timestamp\teventType\tcontentId\tpersonId\tsessionId\n"))
+        .unwrap();
     let error = fails(2, &["import", "deskdrop", set.to_str().unwrap(), "--data", data]);
     assert!(error.contains("live") && error.contains("deskdrop"), "{error}");
 }

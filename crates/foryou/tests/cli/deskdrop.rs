@@ -42,7 +42,8 @@ fn readers_get_articles_they_have_not_viewed() {
             let first = created.entry(row[2].to_owned()).or_insert(at);
             *first = at.min(*first);
         }
-        let eligible: HashSet<_> = created.iter().filter(|(_, at)| last - **at <= 30 * 86_400).map(|(id, _)| id.as_str()).collect();
+        let eligible: HashSet<_> =
+            created.iter().filter(|(_, at)| last - **at <= 30 * 86_400).map(|(id, _)| id.as_str()).collect();
         assert_eq!(eligible.len(), 92);
         let acted: HashSet<_> = rows().filter(|r| r[3] == user).map(|r| r[2].to_owned()).collect();
         assert_eq!(eligible.iter().filter(|id| acted.contains(**id)).count(), seen, "{user}");

@@ -1,4 +1,9 @@
-//! The binary as its users run it: every test here starts `foryou` as a process.
+//! The binary as its users run it (each test starts `foryou` as a process), and the documents beside it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: a failed unwrap is a failed test, what is skipped is said"
+)]
 
 mod architecture;
 mod bad_input;

@@ -38,8 +38,16 @@ fn each_event_changes_the_very_next_request() {
     let author = authors(&before)[0].clone();
     service.event(&value!({"type": "follow", "at": at, "user_id": user, "target_id": author}));
     let followed = feed();
-    assert!(followed["feed"].as_array().unwrap().iter().any(|p| p["in_network"] == true && p["author_id"] == author.as_str()));
-    assert!(followed["feed"].as_array().unwrap().iter().all(|p| p["in_network"] == (p["author_id"] == author.as_str())));
+    assert!(
+        followed["feed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|p| p["in_network"] == true && p["author_id"] == author.as_str())
+    );
+    assert!(
+        followed["feed"].as_array().unwrap().iter().all(|p| p["in_network"] == (p["author_id"] == author.as_str()))
+    );
 
     // mute, unmute, block: gone, back, gone
     service.event(&value!({"type": "mute", "at": at, "user_id": user, "target_id": author}));
@@ -100,7 +108,8 @@ fn pages_do_not_repeat_and_requests_are_remembered() {
     assert!(a.iter().all(|id| !b.contains(id)));
     let (status, info) = service.get(&format!("/v1/requests/{}", first["request_id"].as_str().unwrap()));
     assert_eq!(status, 200, "{info}");
-    let remembered: Vec<_> = info["selected"].as_array().unwrap().iter().map(|p| p["post_id"].as_str().unwrap()).collect();
+    let remembered: Vec<_> =
+        info["selected"].as_array().unwrap().iter().map(|p| p["post_id"].as_str().unwrap()).collect();
     assert_eq!(remembered, a);
     assert_eq!(service.get("/v1/requests/nope").0, 404);
 }
@@ -118,7 +127,10 @@ fn the_command_line_goes_to_the_service_and_shows_the_same() {
     let (status, full) = service.post("/v1/feed", r#"{"user_id": 1007, "record": false}"#);
     assert_eq!((status, same_part(full)), (200, alone));
     // An import into a served folder is told where to send its events.
-    let error = crate::common::fails(1, &["import", "events", dir.path().join("events.jsonl").to_str().unwrap(), "--data", &path]);
+    let error = crate::common::fails(
+        1,
+        &["import", "events", dir.path().join("events.jsonl").to_str().unwrap(), "--data", &path],
+    );
     assert!(error.contains(&service.address), "{error}");
 }
 
@@ -159,7 +171,8 @@ fn bad_requests_are_problems_and_good_events_of_a_bad_batch_are_kept() {
     ]});
     let (status, answer) = service.post("/v1/events", &events.to_string());
     assert_eq!((status, &answer["accepted"], &answer["duplicates"]), (200, &2.into(), &1.into()), "{answer}");
-    let rejected: Vec<_> = answer["rejected"].as_array().unwrap().iter().map(|r| r["index"].as_u64().unwrap()).collect();
+    let rejected: Vec<_> =
+        answer["rejected"].as_array().unwrap().iter().map(|r| r["index"].as_u64().unwrap()).collect();
     assert_eq!(rejected, [1, 2, 3, 4]);
     assert!(answer["rejected"][2]["reason"].as_str().unwrap().contains("ahead"), "{answer}");
 
@@ -191,9 +204,14 @@ fn negative_and_string_ids_work_in_every_layer() {
         std::fs::create_dir(&set).unwrap();
         let signed = |line: &str| {
             let mut line = line.to_owned();
-            for (name, number) in
-                [("N1-α", "-9223372036854775808"), ("N2", "-2"), ("N3", "9223372036854775807"), ("ann", "-5"), ("bob", "-6"), ("eve", "-7")]
-            {
+            for (name, number) in [
+                ("N1-α", "-9223372036854775808"),
+                ("N2", "-2"),
+                ("N3", "9223372036854775807"),
+                ("ann", "-5"),
+                ("bob", "-6"),
+                ("eve", "-7"),
+            ] {
                 line = line.replace(&format!("\"{name}\""), &format!("\"{number}\""));
             }
             line
@@ -208,7 +226,9 @@ fn negative_and_string_ids_work_in_every_layer() {
         let data = dir.path().join(format!("{form}-data"));
         let report = json(&["import", "events", set.to_str().unwrap(), "--data", data.to_str().unwrap()]);
         assert_eq!(report["rejected"], value!([]), "{report}");
-        let name = |name: &str| if form == "signed" { signed(&format!("\"{name}\"")).replace('"', "") } else { name.to_owned() };
+        let name = |name: &str| {
+            if form == "signed" { signed(&format!("\"{name}\"")).replace('"', "") } else { name.to_owned() }
+        };
         let eve = format!("--user={}", name("eve"));
         let feed = json(&["feed", &eve, "--data", data.to_str().unwrap()]);
         assert_eq!(feed["viewer"], name("eve").as_str());
@@ -221,7 +241,9 @@ fn negative_and_string_ids_work_in_every_layer() {
         assert_eq!((&in_network["post_id"], &in_network["author_id"]), (&name("N1-α").into(), &name("ann").into()));
 
         let service = Service::start(&data);
-        service.event(&value!({"type": "block", "at": 1700000003000_i64, "user_id": name("eve"), "target_id": name("bob")}));
+        service.event(
+            &value!({"type": "block", "at": 1700000003000_i64, "user_id": name("eve"), "target_id": name("bob")}),
+        );
         assert_eq!(post_ids(&service.feed(&name("eve"), "&record=false")), [name("N1-α")]);
     }
 }

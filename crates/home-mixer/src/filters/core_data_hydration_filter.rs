@@ -9,7 +9,7 @@ use crate::query::ScoredPostsQuery;
 /// Removes posts without author or text where the profile says that the data has authors or text; in such data also posts whose
 /// core data was not found at all. Data that has neither loses nothing here.
 ///
-/// Text of nothing but white space is no text. A repost has no text of its own: `CoreDataCandidateHydrator` gives it its
+/// Empty text is text: a picture may say it all. A repost has no text of its own: `CoreDataCandidateHydrator` gives it its
 /// original's, so a repost without text is one whose original is unknown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CoreDataHydrationFilter;
@@ -20,7 +20,7 @@ fn missing(profile: &Profile, candidate: &PostCandidate) -> Option<&'static str>
         Some("core data not found")
     } else if authors && candidate.author_id.is_none() {
         Some("no author")
-    } else if text && candidate.tweet_text.as_deref().is_none_or(|text| text.trim().is_empty()) {
+    } else if text && candidate.tweet_text.is_none() {
         Some("no text")
     } else {
         None
@@ -60,7 +60,7 @@ mod tests {
             post(1),
             PostCandidate { author_id: UserId::NONE, ..post(2) },
             PostCandidate { tweet_text: None, ..post(3) },
-            PostCandidate { tweet_text: Some(" \n".into()), ..post(4) },
+            PostCandidate { tweet_text: Some("".into()), ..post(4) },
             PostCandidate { core_data: false, ..post(5) },
             PostCandidate { author_id: UserId::NONE, tweet_text: None, core_data: false, ..post(6) },
             repost(7, 70, 71),
@@ -71,9 +71,9 @@ mod tests {
     #[test]
     fn only_what_the_profile_says_exists_is_asked_for() {
         let with = |has: &[Has]| kept(&CoreDataHydrationFilter, &query_over(|p| p.has = has.to_vec()), &cases());
-        assert_eq!(with(&[Has::Authors, Has::Text]), [1, 7]);
+        assert_eq!(with(&[Has::Authors, Has::Text]), [1, 4, 7]);
         assert_eq!(with(&[Has::Authors]), [1, 3, 4, 7, 8]);
-        assert_eq!(with(&[Has::Text]), [1, 2, 7]);
+        assert_eq!(with(&[Has::Text]), [1, 2, 4, 7]);
         assert_eq!(with(&[Has::Graph, Has::Media]), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 

@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn every_unit_is_read_and_nonsense_is_none() {
-        assert_eq!(parse("2H"), Some(Duration::from_secs(7200)));
+        assert_eq!(parse("2H"), Some(Duration::from_hours(2)));
         assert_eq!(parse("100m"), Some(Duration::from_millis(100)));
         assert_eq!(parse("5u"), Some(Duration::from_micros(5)));
         for text in ["", "m", "1", "1x", "123456789S", "-1S", "é"] {

@@ -132,14 +132,14 @@ mod tests {
 
     use super::*;
 
-    fn id(number: u64) -> Option<Id> {
-        Some(Id { number, string: String::new() })
+    fn id(number: u64) -> Id {
+        Id { number, string: String::new() }
     }
 
     #[test]
     fn an_action_is_the_wire_form() {
         let body = Body::Action(Action {
-            user_id: id(u64::MAX),
+            user_id: Some(id(u64::MAX)),
             post_id: Some(Id { number: 3, string: "7".into() }),
             action: "favorite".into(),
             dwell_ms: Some(5),
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_edge_carries_its_type_and_an_empty_event_is_refused() {
-        let body = Body::Edge(Edge { user_id: id(1), target_id: id(0), r#type: "unfollow".into() });
+        let body = Body::Edge(Edge { user_id: Some(id(1)), target_id: Some(id(0)), r#type: "unfollow".into() });
         let event = Event { body: Some(body), ..Event::default() };
         assert_eq!(to_json(&event, &Profile::live()).unwrap(), json!({"type": "unfollow", "user_id": "1"}));
         assert!(to_json(&Event::default(), &Profile::live()).is_err());

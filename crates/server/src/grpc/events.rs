@@ -32,10 +32,7 @@ impl EventService for EventsGrpc {
         Ok(Response::new(AppendResponse {
             accepted: outcome.accepted as u64,
             duplicates: outcome.duplicates as u64,
-            rejected: rejected
-                .into_iter()
-                .map(|r| Rejection { index: r.index as u32, reason: r.reason })
-                .collect(),
+            rejected: rejected.into_iter().map(|r| Rejection { index: r.index as u32, reason: r.reason }).collect(),
             offset: outcome.offset,
         }))
     }

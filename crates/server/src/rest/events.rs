@@ -39,8 +39,8 @@ pub(super) async fn append(
         _ => Problem::bad_request(e.to_string()),
     })?;
     let text = std::str::from_utf8(&body).map_err(|e| Problem::bad_request(format!("the body is not UTF-8: {e}")))?;
-    let body: Body<'_> =
-        serde_json::from_str(text).map_err(|e| Problem::bad_request(format!("the body is no {{\"events\": [...]}}: {e}")))?;
+    let body: Body<'_> = serde_json::from_str(text)
+        .map_err(|e| Problem::bad_request(format!("the body is no {{\"events\": [...]}}: {e}")))?;
     let events = body.events.into_iter().map(|raw| raw.get().to_owned()).collect();
     app.append(events).await.map(Json)
 }

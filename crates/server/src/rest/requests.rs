@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use home_mixer::answer::Timings;
 use axum::extract::{Path, State};
+use home_mixer::answer::Timings;
+use home_mixer::candidate::ServedType;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,10 +46,7 @@ pub(super) struct Selected {
         (status = 404, description = "Not known, or forgotten", body = Problem),
     )
 )]
-pub(super) async fn get(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<RequestAnswer>, Problem> {
+pub(super) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<RequestAnswer>, Problem> {
     let info = app.mixer.request_info(&id).ok_or_else(|| {
         Problem::not_found(format!(
             "no request {id:?}: requests are remembered for three hours, in-network ones not at all"
@@ -65,7 +63,7 @@ pub(super) async fn get(
             .map(|post| Selected {
                 post_id: ids.print_post(post.post_id),
                 score: post.score,
-                source: post.served_type.map(|s| s.as_str()),
+                source: post.served_type.map(ServedType::as_str),
                 in_network: post.in_network,
             })
             .collect(),
