@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
 use serde::{Deserialize, Serialize};
 use thunder::ThunderConfig;
@@ -25,6 +26,8 @@ pub struct Config {
     pub seed: u64,
     /// Threads; 0 for one per core.
     pub threads: usize,
+    /// The folder's clock.
+    pub clock: ClockSetting,
     /// The event log.
     pub log: LogConfig,
     /// The service.
@@ -33,6 +36,30 @@ pub struct Config {
     pub thunder: ThunderConfig,
     /// The pipeline.
     pub mixer: MixerParams,
+}
+
+/// Which clock a folder runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockSetting {
+    /// What its profile says.
+    Profile,
+    /// The machine's clock.
+    Wall,
+    /// The newest imported event.
+    Log,
+}
+
+impl ClockSetting {
+    /// The profile with the clock that is set.
+    pub fn apply(self, profile: &Profile) -> Profile {
+        let clock = match self {
+            Self::Profile => profile.clock,
+            Self::Wall => ClockKind::Wall,
+            Self::Log => ClockKind::Log,
+        };
+        Profile { clock, ..profile.clone() }
+    }
 }
 
 /// Settings of the event log.

@@ -44,7 +44,7 @@ impl Parts {
         let log = Arc::new(open_log(&folder, config)?);
         let state = StateStore::open(&folder.path().join("state"), log.clone(), folder.profile())
             .with_context(|| format!("opening the projections of {}", folder.path().display()))?;
-        Ok(Self::with_state(folder, log, state))
+        Ok(Self::with_state(folder, log, state, config))
     }
 
     /// As [`Parts::open`], with the projections thrown away and rebuilt from the log.
@@ -52,11 +52,11 @@ impl Parts {
         let log = Arc::new(open_log(&folder, config)?);
         let state = StateStore::rebuild(&folder.path().join("state"), log.clone(), folder.profile())
             .with_context(|| format!("rebuilding the projections of {}", folder.path().display()))?;
-        Ok(Self::with_state(folder, log, state))
+        Ok(Self::with_state(folder, log, state, config))
     }
 
-    fn with_state(folder: DataFolder, log: Arc<EmbeddedLog>, state: StateStore) -> Self {
-        let profile = folder.profile().clone();
+    fn with_state(folder: DataFolder, log: Arc<EmbeddedLog>, state: StateStore, config: &Config) -> Self {
+        let profile = Arc::new(config.clock.apply(folder.profile()));
         let state = Arc::new(state);
         let clock = folder_clock(&profile, log.clone());
         let ingestor = Arc::new(Ingestor::new(log.clone(), state.clone(), profile.clone(), clock.clone()));

@@ -113,7 +113,7 @@ impl FeedAnswer {
             viewer: ids.print_user(result.viewer).unwrap_or_default(),
             feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
             model: result.model.as_deref().map(str::to_owned),
-            ranked_by: if result.ranked_by_prior { "popularity_prior" } else { "model" }.to_owned(),
+            ranked_by: if result.model.is_some() { "model" } else { "popularity_prior" }.to_owned(),
             clock: ClockUsed { kind: kind.to_owned(), now: result.now.0 },
             degraded: result.degraded.clone(),
             timings_ms: result.timings_ms,

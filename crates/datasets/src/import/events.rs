@@ -11,7 +11,7 @@ use std::{
 };
 
 use event_log::EventDecoder;
-use foryou_types::{Names, Profile, TimeMs};
+use foryou_types::{ClockKind, Names, Profile, TimeMs};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
@@ -55,6 +55,12 @@ impl Events {
         Self::with(WORLD, file, Some(beside), folder)
     }
 
+    /// The profile of a folder that a plain file of events fills: as a live feed, but history runs on its own clock, or its age
+    /// filter would empty every feed.
+    pub fn default_profile() -> Profile {
+        Profile { clock: ClockKind::Log, ..Profile::live() }
+    }
+
     fn with(
         kind: &'static str,
         path: PathBuf,
@@ -64,7 +70,7 @@ impl Events {
         if let Some(beside) = &beside {
             super::same_kind(folder, &beside.name, &path)?;
         }
-        let profile = folder.cloned().or(beside).unwrap_or_else(Profile::live);
+        let profile = folder.cloned().or(beside).unwrap_or_else(Self::default_profile);
         let files = [SetFile { role: "events", path, form: RowForm::Lines, order: RowOrder::File }];
         Ok(Self { kind, profile, files })
     }

@@ -59,6 +59,10 @@ impl Higgs {
             clock: ClockKind::Log,
             has: vec![Has::Authors, Has::Graph],
             acted_is_seen: true,
+            // The set's posts have neither text nor impressions: until a model is trained, only popularity ranks them, and a
+            // few accounts' posts are far above all others. At .75 they fill the first page of some of the busiest
+            // retweeters alone; at .5 whom they follow still comes through.
+            oon_factor: 0.5,
             ids: IdForms::default(),
             ..Profile::live()
         }

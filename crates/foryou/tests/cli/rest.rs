@@ -106,8 +106,9 @@ fn pages_do_not_repeat_and_requests_are_remembered() {
     let (a, b) = (post_ids(&first), post_ids(&second));
     assert_eq!((a.len(), b.len()), (10, 10));
     assert!(a.iter().all(|id| !b.contains(id)));
-    let (status, info) = service.get(&format!("/v1/requests/{}", first["request_id"].as_str().unwrap()));
-    assert_eq!(status, 200, "{info}");
+    let path = format!("/v1/requests/{}", first["request_id"].as_str().unwrap());
+    assert!(wait_for(|| service.get(&path).0 == 200), "written down beside the answer, not before it");
+    let (_, info) = service.get(&path);
     let remembered: Vec<_> =
         info["selected"].as_array().unwrap().iter().map(|p| p["post_id"].as_str().unwrap()).collect();
     assert_eq!(remembered, a);

@@ -119,7 +119,7 @@ fn string_ids_get_their_names_in_front_of_their_first_use() {
 #[test]
 fn the_profile_is_the_folders_then_the_one_beside_then_the_live_one() {
     let plain = jsonl(ALL);
-    assert_eq!(open("events", plain.path(), None).unwrap().profile(), &Profile::live());
+    assert_eq!(open("events", plain.path(), None).unwrap().profile(), &Events::default_profile());
     assert_eq!(open("events", plain.path(), Some(&dictionary())).unwrap().profile(), &dictionary());
     let own = jsonl(ALL).with("profile.toml", &dictionary().to_toml());
     assert_eq!(open("events", own.path(), None).unwrap().profile(), &dictionary());
