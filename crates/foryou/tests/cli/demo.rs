@@ -30,3 +30,20 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
     // The folder is used as it is the second time, and the feed is the same: nothing was recorded.
     assert_eq!(same_part(json(&["demo", "--once", "--users", "200", "--data", data])), same_part(feed));
 }
+
+#[test]
+fn the_example_town_is_what_its_page_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("town");
+    let data = data.to_str().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/town/events.jsonl");
+    let report = json(&["import", "events", file, "--data", data]);
+    assert_eq!((&report["imported"]["posts"], &report["rejected"]), (&6.into(), &serde_json::json!([])));
+    let feed = json(&["feed", "--data", data, "--user", "42"]);
+    let posts = feed["feed"].as_array().unwrap();
+    let mut ids = post_ids(&feed);
+    ids.sort();
+    // 103 is of someone blocked, 104 has the muted word, 106 reposts 101, 105 is of 101's conversation.
+    assert_eq!(ids, ["101", "102"], "{feed}");
+    assert!(posts.iter().all(|p| p["in_network"] == (p["author"] == "baker")));
+}

@@ -11,6 +11,7 @@ mod common;
 mod demo;
 mod deskdrop;
 mod full_disk;
+mod grpc;
 mod higgs;
 mod kill;
 mod rest;
