@@ -2,7 +2,8 @@
 //!
 //! `p_a = (n_a + 20 r_a) / (N + 20)`, where `n_a` counts action `a` on the post and decays with the profile's half-life, `r_a`
 //! is the global rate of `a`, and `N` is the post's decayed impressions where impressions are recorded, else one number for
-//! every post: the distinct viewers active within the half-life. For a continuous head `n_a` is a sum of seconds, so `p_a` is
+//! every post: the distinct viewers active within the half-life. A post was shown at least as often as its most frequent action
+//! was taken, so no probability exceeds 1. For a continuous head `n_a` is a sum of seconds, so `p_a` is
 //! an expected number of seconds.
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,11 @@ impl EngagementCounts {
         self.actions.get(action as usize).map_or(0.0, |n| n * half_life.left_after(now.since(self.at)))
     }
 
+    /// The largest count of a discrete action as of [`Self::at`]: the post was shown at least so often.
+    pub fn most_taken(&self, discrete: &[bool]) -> f64 {
+        self.actions.iter().zip(discrete).filter(|(_, discrete)| **discrete).map(|(n, _)| *n).fold(0.0, f64::max)
+    }
+
     /// The impressions as of `now`.
     pub fn impressions(&self, now: TimeMs, half_life: HalfLife) -> f64 {
         self.impressions * half_life.left_after(now.since(self.at))
@@ -92,6 +98,8 @@ pub struct PopularityPrior {
     pub half_life: HalfLife,
     /// `r_a`: per action of the set, its rate per impression of any post.
     pub rates: Box<[f64]>,
+    /// Per action of the set, whether it happens or not (a probability) or is a number of seconds.
+    pub discrete: Box<[bool]>,
     /// `N` of every post where impressions are not recorded: viewers active within the half-life. `None`: each post's own.
     pub viewers: Option<f64>,
 }
@@ -120,7 +128,8 @@ impl PopularityPrior {
                 }
             })
             .collect();
-        Self { now, half_life, rates, viewers }
+        let discrete = set.iter().map(|(_, def)| def.kind == ActionKind::Discrete).collect();
+        Self { now, half_life, rates, discrete, viewers }
     }
 
     /// The heads of a post, `[A]`. `None`: nothing ever happened to the post.
@@ -134,6 +143,8 @@ impl PopularityPrior {
     pub fn heads_into(&self, counts: Option<&EngagementCounts>, heads: &mut [f64]) {
         let left = counts.map_or(0.0, |c| self.half_life.left_after(self.now.since(c.at)));
         let shown = self.viewers.unwrap_or_else(|| counts.map_or(0.0, |c| c.impressions * left));
+        // What was acted on was shown, even where that was not recorded: no probability above 1.
+        let shown = shown.max(counts.map_or(0.0, |c| c.most_taken(&self.discrete) * left));
         for (a, (head, rate)) in heads.iter_mut().zip(&self.rates).enumerate() {
             let taken = counts.and_then(|c| c.actions.get(a)).map_or(0.0, |n| n * left);
             *head = (taken + PRIOR_IMPRESSIONS * rate) / (shown + PRIOR_IMPRESSIONS);
@@ -177,6 +188,20 @@ mod tests {
         assert!((prior.heads(Some(&post))[0] - 5.0 / 30.0).abs() < 1e-12);
         // a fresh post is average: (0 + 20 * .1) / (0 + 20)
         assert!((prior.heads(None)[0] - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn more_actions_than_impressions_are_no_probability_above_1() {
+        let set = ActionSet::discrete(1, &[("like", 1.0)]);
+        let mut post = EngagementCounts::default();
+        post.add_action(0, 50.0, TimeMs(0), HALF);
+        let mut total = post.clone();
+        total.add_impressions(100.0, TimeMs(0), HALF);
+        let prior = PopularityPrior::new(&set, &total, 0, None, TimeMs(0), HALF);
+        // (50 + 20 * .5) / (max(0, 50) + 20)
+        assert!((prior.heads(Some(&post))[0] - 60.0 / 70.0).abs() < 1e-12);
+        let alone = PopularityPrior::new(&set, &post, 0, None, TimeMs(0), HALF);
+        assert!(alone.heads(Some(&post))[0] <= 1.0);
     }
 
     #[test]

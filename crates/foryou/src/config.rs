@@ -140,7 +140,8 @@ impl Effective {
             layers.set("seed", Value::Integer(seed), "--seed")?;
         }
         if let Some(threads) = global.threads {
-            layers.set("threads", Value::Integer(threads as i64), "--threads")?;
+            let threads = i64::try_from(threads).unwrap_or(i64::MAX);
+            layers.set("threads", Value::Integer(threads), "--threads")?;
         }
         layers.finish()
     }
@@ -236,6 +237,7 @@ impl Layers {
 
 fn check(config: &Config) -> Result<(), String> {
     let rules = [
+        (config.threads <= 1_024, "at most 1024 threads"),
         (config.log.partitions >= 1 && config.log.partitions <= 1_024, "partitions are 1 to 1024"),
         (config.log.fsync_ms >= 1, "at least 1 ms"),
         (config.log.segment_bytes >= 1 << 16, "at least 65536 bytes"),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions};
 use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
-use foryou_types::{Clock, Profile, SplitMix64, UserId};
+use foryou_types::{Clock, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
@@ -63,13 +63,23 @@ impl Parts {
         Self { profile, log, state, ingestor, clock, folder }
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &DataFolder {
-        &self.folder
+    /// Deletes the folder's log, projections and profile: for one that was just made and holds nothing.
+    pub fn discard(self) -> anyhow::Result<()> {
+        let Self { log, state, ingestor, clock, folder, profile: _ } = self;
+        drop((ingestor, clock, state, log));
+        folder.clear()
     }
 }
 
 fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog> {
+    // A log that is gone looks like a new one, and the projections of the old one would be thrown away for not fitting it.
+    let holds = |name: &str| std::fs::read_dir(folder.path().join(name)).is_ok_and(|mut files| files.next().is_some());
+    if holds("state") && !holds("log/segments") {
+        anyhow::bail!(
+            "{}: the log's segments are gone, and the projections alone are no truth: put log/segments back, or delete state/ to begin anew",
+            folder.path().display()
+        );
+    }
     let fsync = match config.log.fsync {
         Fsync::Always => FsyncPolicy::Always,
         Fsync::Every => FsyncPolicy::EveryMs(config.log.fsync_ms),
@@ -180,7 +190,8 @@ fn mixer(parts: &Parts, thunder: Arc<dyn InNetworkPosts>, config: &Config) -> an
         visibility: Arc::new(StateVisibility(state())),
         social_graph: Arc::new(StateSocialGraph(state())),
         served_recorder: Arc::new(LogServedRecorder(parts.ingestor.clone())),
-        clock: parts.clock.clone(),
+        // A log clock stands still, and requests must be forgotten all the same.
+        clock: Arc::new(WallClock),
         cache_clock: Arc::new(SystemMonotonic::default()),
         rng: Arc::new(Mutex::new(SplitMix64::new(request_seed))),
     };

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::exit::wrong_use;
 
 const PROFILE: &str = "profile.toml";
+/// A profile that was being written when the process ended.
+const PROFILE_PART: &str = "profile.part";
 const LOCK: &str = "lock";
 
 /// Who has a folder open.
@@ -70,7 +72,7 @@ pub fn look(path: &Path) -> anyhow::Result<Found> {
         return Ok(Found::DataFolder);
     }
     let mut other = fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
-    match other.find_map(|entry| entry.ok().filter(|e| e.file_name() != LOCK)) {
+    match other.find_map(|entry| entry.ok().filter(|e| e.file_name() != LOCK && e.file_name() != PROFILE_PART)) {
         None => Ok(Found::Nothing),
         Some(entry) => wrong_use!(
             "--data {}: holds {:?} and no {PROFILE}, so it is no data folder; name another or an empty one",
@@ -105,10 +107,7 @@ impl DataFolder {
         let mut lock =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).with_context(at)?;
         if !FileExt::try_lock_exclusive(&lock).with_context(at)? {
-            let mut text = String::new();
-            lock.read_to_string(&mut text).with_context(at)?;
-            // The holder writes its lock file right after locking it: for a moment it may be empty.
-            return Ok(Opened::Held(serde_json::from_str(&text).unwrap_or(Holder { pid: 0, address: None })));
+            return Ok(Opened::Held(holder(&mut lock).with_context(at)?));
         }
         let profile_path = path.join(PROFILE);
         if !profile_path.exists() {
@@ -137,9 +136,24 @@ impl DataFolder {
         let holder = Holder { pid: std::process::id(), address };
         let text = serde_json::to_string(&holder)?;
         let at = || format!("writing {}", self.path.join(LOCK).display());
-        self.lock.set_len(0).with_context(at)?;
+        // Written over and then cut: a reader in between finds a whole document and leftovers, never nothing.
         self.lock.rewind().with_context(at)?;
-        self.lock.write_all(text.as_bytes()).with_context(at)
+        self.lock.write_all(text.as_bytes()).with_context(at)?;
+        self.lock.set_len(text.len() as u64).with_context(at)
+    }
+
+    /// Deletes what is in the folder; its parts must be closed.
+    pub fn clear(self) -> anyhow::Result<()> {
+        for name in ["log", "state"] {
+            match fs::remove_dir_all(self.path.join(name)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => bail!("{}: {e}", self.path.join(name).display()),
+                _ => {}
+            }
+        }
+        for name in [PROFILE, LOCK] {
+            fs::remove_file(self.path.join(name)).with_context(|| format!("removing {name}"))?;
+        }
+        Ok(())
     }
 
     /// The folder.
@@ -167,6 +181,21 @@ impl Opened {
             }
         }
     }
+}
+
+/// Who holds the lock. The holder writes the file right after locking it: for a moment nothing readable may be in it.
+fn holder(lock: &mut File) -> std::io::Result<Holder> {
+    for _ in 0..20 {
+        let mut text = String::new();
+        lock.rewind()?;
+        lock.read_to_string(&mut text)?;
+        let first = serde_json::Deserializer::from_str(&text).into_iter().next();
+        if let Some(Ok(holder)) = first {
+            return Ok(holder);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    Ok(Holder { pid: 0, address: None })
 }
 
 /// Writes a file so that it is there whole or not at all.

@@ -63,7 +63,7 @@ impl Output {
 }
 
 /// Keys whose integers are Unix milliseconds.
-const TIMES: [&str; 3] = ["now", "created_at", "at"];
+const TIMES: [&str; 4] = ["now", "created_at", "at", "newest_imported"];
 
 fn readable_times(value: &mut serde_json::Value) {
     match value {

@@ -69,7 +69,7 @@ pub struct Clients {
     pub social_graph: Arc<dyn SocialGraph>,
     /// Where served feeds are recorded.
     pub served_recorder: Arc<dyn ServedRecorder>,
-    /// The folder's clock, for the age of remembered requests. (A feed's own moment is its query's.)
+    /// The clock by which remembered requests age; one that goes on. (A feed's own moment is its query's.)
     pub clock: Arc<dyn Clock>,
     /// The clock of caches.
     pub cache_clock: Arc<dyn MonotonicClock>,

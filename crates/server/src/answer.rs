@@ -125,7 +125,7 @@ impl FeedAnswer {
                 selected: result.sizes.selected,
             },
             request_id: result.request_id.clone(),
-            next_cursor: (!page.is_empty()).then(|| crate::cursor::encode(paged, &page)),
+            next_cursor: crate::cursor::encode(paged, &page),
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::request::FeedRequest;
 
 /// Events of one `POST /v1/events` at most.
 pub const MAX_EVENTS: usize = 10_000;
+/// How far a live event's time may be ahead of the folder's clock; the ingestor refuses more.
+const MAX_AHEAD_MS: i64 = 3_600_000;
 /// How long a feed waits for the viewer's own last write.
 const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
 
@@ -171,12 +173,20 @@ impl App {
     }
 
     fn append_blocking(&self, events: &[String]) -> Result<AppendOutcome, Problem> {
-        let mut decoder = EventDecoder::new(&self.profile, &*self.log, self.clock.now());
+        let now = self.clock.now();
+        let mut decoder = EventDecoder::new(&self.profile, &*self.log, now);
         let mut rejected = Vec::new();
         let mut good: Vec<(usize, Event)> = Vec::with_capacity(events.len());
         for (index, text) in events.iter().enumerate() {
             match decoder.decode(text) {
-                Ok(event) => good.push((index, event)),
+                Ok(mut event) => {
+                    // A sender's clock may run ahead (by up to an hour, see the ingestor): what it sends happens now.
+                    let ahead = event.at.since(now);
+                    if (1..=MAX_AHEAD_MS).contains(&ahead) {
+                        event.at = now;
+                    }
+                    good.push((index, event));
+                }
                 Err(error) => rejected.push(Rejected { index, reason: error.to_string() }),
             }
         }
@@ -186,20 +196,19 @@ impl App {
         let places: Vec<_> = good.iter().map(|(index, _)| *index).collect();
         batch.extend(good.into_iter().map(|(_, event)| event));
         let outcome = self.ingestor.submit(batch).map_err(|e| Problem::unavailable(e.to_string()))?;
-        rejected.extend(
-            outcome.rejected.into_iter().map(|r| Rejected { index: places[r.index - names], reason: r.reason }),
-        );
+        let refused = rejected.len();
+        rejected.extend(outcome.rejected.into_iter().filter_map(|r| {
+            let place = r.index.checked_sub(names)?;
+            Some(Rejected { index: *places.get(place)?, reason: r.reason })
+        }));
+        // Names that another request brought at the same time are duplicates, too, but none of the caller's.
+        let duplicates = outcome.duplicates.iter().filter(|&&place| place >= names).count();
+        let accepted = places.len() - duplicates - (rejected.len() - refused);
         rejected.sort_by_key(|r| r.index);
         for user in writers {
             self.own_writes.wrote(user, outcome.position.next_seq);
         }
-        let accepted = outcome.accepted - names.min(outcome.accepted);
-        Ok(AppendOutcome {
-            accepted,
-            duplicates: outcome.duplicates.len(),
-            rejected,
-            offset: outcome.position.next_seq,
-        })
+        Ok(AppendOutcome { accepted, duplicates, rejected, offset: outcome.position.next_seq })
     }
 }
 

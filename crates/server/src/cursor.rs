@@ -1,7 +1,7 @@
 //! Paging without server state: a cursor carries the posts of the pages before.
 //!
-//! Form: base64url of a version byte and the ids as 8 little-endian bytes each, newest page last. Past
-//! [`MAX_IDS`] the oldest fall out (the server's own served record covers them for its window).
+//! Form: base64url of a version byte and the ids as 8 little-endian bytes each, newest page last. Past [`MAX_IDS`] there are no
+//! more pages: a cursor that dropped ids would bring their posts back.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,19 +10,20 @@ use foryou_types::PostId;
 use crate::problem::Problem;
 
 const VERSION: u8 = 1;
-/// Ids a cursor carries at most: 10 pages of 50.
-pub const MAX_IDS: usize = 500;
+/// Ids a cursor carries at most: more than the candidates of a request (1,200 + 1,000), at 27 KB a length that fits a URL here.
+pub const MAX_IDS: usize = 2_500;
 
-/// Writes the cursor after a page: the ids of the pages before and of this one.
-pub fn encode(before: &[PostId], page: &[PostId]) -> String {
-    let all: Vec<_> = before.iter().chain(page).collect();
-    let kept = &all[all.len().saturating_sub(MAX_IDS)..];
-    let mut bytes = Vec::with_capacity(1 + kept.len() * 8);
+/// Writes the cursor after a page: the ids of the pages before and of this one. `None` after the last page.
+pub fn encode(before: &[PostId], page: &[PostId]) -> Option<String> {
+    if page.is_empty() || before.len() + page.len() > MAX_IDS {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(1 + (before.len() + page.len()) * 8);
     bytes.push(VERSION);
-    for id in kept {
+    for id in before.iter().chain(page) {
         bytes.extend(id.0.to_le_bytes());
     }
-    URL_SAFE_NO_PAD.encode(bytes)
+    Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Reads a cursor.
@@ -44,11 +45,11 @@ mod tests {
     #[test]
     fn a_cursor_comes_back() {
         let (a, b) = ([PostId(1), PostId(u64::MAX)], [PostId(7)]);
-        assert_eq!(decode(&encode(&a, &b)).unwrap(), [PostId(1), PostId(u64::MAX), PostId(7)]);
-        assert_eq!(decode(&encode(&[], &[])).unwrap(), []);
-        let many: Vec<_> = (1..=600).map(PostId).collect();
-        let kept = decode(&encode(&many, &[PostId(1000)])).unwrap();
-        assert_eq!((kept.len(), kept[0], kept[499]), (500, PostId(102), PostId(1000)));
+        assert_eq!(decode(&encode(&a, &b).unwrap()).unwrap(), [PostId(1), PostId(u64::MAX), PostId(7)]);
+        assert_eq!(encode(&a, &[]), None);
+        let many: Vec<_> = (1..MAX_IDS as u64).map(PostId).collect();
+        assert_eq!(decode(&encode(&many, &b).unwrap()).unwrap().len(), MAX_IDS);
+        assert_eq!(encode(&many, &a), None);
     }
 
     #[test]

@@ -22,7 +22,10 @@ impl OwnWrites {
     /// A user wrote up to `next_seq`.
     pub(crate) fn wrote(&self, user: UserId, next_seq: u64) {
         let mut inner = self.inner.lock();
-        if inner.last.insert(user, next_seq).is_none() {
+        // Two of a user's appends may end out of order: the later position counts.
+        let last = inner.last.get(&user).copied();
+        inner.last.insert(user, next_seq.max(last.unwrap_or_default()));
+        if last.is_none() {
             inner.order.push_back(user);
             if inner.order.len() > Self::KEPT
                 && let Some(oldest) = inner.order.pop_front()

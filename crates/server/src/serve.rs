@@ -1,7 +1,8 @@
 //! Both transports on one listener.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foryou_proto::FILE_DESCRIPTOR_SET;
 use foryou_proto::v1::event_service_server::EventServiceServer;
@@ -44,11 +45,31 @@ pub async fn router(
     })))
 }
 
-/// Serves until `shutdown` is ready, then lets the requests under way finish.
+/// How long requests under way may take to finish after the shutdown: a client that never sends the rest of its request, or
+/// watches a stream, must not keep the process.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves until `shutdown` is ready, then lets the requests under way finish, for at most five seconds.
 pub async fn serve(
     listener: TcpListener,
     router: axum::Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let (begun, mut draining) = tokio::sync::oneshot::channel();
+    let shutdown = async move {
+        shutdown.await;
+        // Only a server that ended already does not listen.
+        begun.send(()).ok();
+    };
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future();
+    let too_long = async {
+        if (&mut draining).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving => ended,
+        () = too_long => Ok(()),
+    }
 }

@@ -1,12 +1,14 @@
 //! What of the profile the projections depend on.
 
-use foryou_types::{ActionIndex, ActionSet, HalfLife, Has, Profile};
+use foryou_types::{ActionIndex, ActionKind, ActionSet, HalfLife, Has, Profile};
 
 /// The profile's part in the projections.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The actions.
     pub(crate) actions: ActionSet,
+    /// Per action, whether it happens or not (and is not a number of seconds).
+    pub(crate) discrete: Box<[bool]>,
     /// The continuous head that dwell adds to.
     pub(crate) dwell_head: Option<ActionIndex>,
     /// Fading of the counts.
@@ -28,6 +30,7 @@ impl Settings {
         let ms = |seconds: i64| seconds.saturating_mul(1_000);
         Self {
             actions: profile.action_set.clone(),
+            discrete: profile.action_set.iter().map(|(_, action)| action.kind == ActionKind::Discrete).collect(),
             dwell_head: profile.action_set.dwell_time(),
             half_life: HalfLife::seconds(profile.prior_half_life_seconds),
             half_life_ms: ms(profile.prior_half_life_seconds),

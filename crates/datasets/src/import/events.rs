@@ -67,8 +67,13 @@ impl Events {
         beside: Option<Profile>,
         folder: Option<&Profile>,
     ) -> Result<Self, ImportError> {
-        if let Some(beside) = &beside {
-            super::same_kind(folder, &beside.name, &path)?;
+        match (&beside, folder) {
+            (Some(beside), _) => super::same_kind(folder, &beside.name, &path)?,
+            // Plain events may go into any folder but one that holds a set of its own.
+            (None, Some(of)) if of.name != EVENTS && super::KINDS.contains(&of.name.as_str()) => {
+                super::same_kind(folder, EVENTS, &path)?;
+            }
+            (None, _) => {}
         }
         let profile = folder.cloned().or(beside).unwrap_or_else(Self::default_profile);
         let files = [SetFile { role: "events", path, form: RowForm::Lines, order: RowOrder::File }];

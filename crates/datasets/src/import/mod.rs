@@ -93,7 +93,9 @@ pub fn import<'a>(
     sink: &'a dyn ImportSink,
     options: ImportOptions<'a>,
 ) -> Result<ImportReport, ImportError> {
-    let mut run = Run::new(importer.kind(), sink, options);
+    // A world's events and the same file under the other kind are the same rows.
+    let identity = if importer.kind() == events::WORLD { events::EVENTS } else { importer.kind() };
+    let mut run = Run::new(importer.kind(), identity, sink, options);
     let result = importer.files().iter().try_for_each(|file| run.verify(file)).and_then(|()| importer.run(&mut run));
     match result {
         Ok(()) => Ok(run.report),

@@ -120,9 +120,15 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(kind: &'static str, sink: &'a dyn ImportSink, options: ImportOptions<'a>) -> Self {
+    /// A run of an importer of `kind`, whose rows the log knows under the kind `identity`.
+    pub(super) fn new(
+        kind: &'static str,
+        identity: &'static str,
+        sink: &'a dyn ImportSink,
+        options: ImportOptions<'a>,
+    ) -> Self {
         let report = ImportReport { kind: kind.to_owned(), ..ImportReport::default() };
-        Self { kind, sink, options, report, newest: TimeMs::default() }
+        Self { kind: identity, sink, options, report, newest: TimeMs::default() }
     }
 
     /// The dictionary of the log.

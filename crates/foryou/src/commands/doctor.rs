@@ -49,8 +49,22 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
         detail: format!("{} data, {:?} clock", parts.profile.name, parts.profile.clock).to_lowercase(),
     }];
 
-    let recovery = parts.log.recovery();
-    checks.push(Check { name: "log", ok: recovery.kept_as.is_none(), detail: opening(recovery) });
+    checks.push(Check {
+        name: "version",
+        ok: true,
+        detail: format!("foryou {}, events of schema {}", env!("CARGO_PKG_VERSION"), event_log::codec::VERSION),
+    });
+    checks.push(Check { name: "cpu", ok: true, detail: cpu() });
+    let damaged = damaged_segments(&parts).context("looking at the log's segments")?;
+    checks.push(Check {
+        name: "log",
+        ok: damaged.is_empty(),
+        detail: if damaged.is_empty() {
+            opening(parts.log.recovery())
+        } else {
+            format!("events were lost: damaged bytes were cut off and kept as {}", damaged.join(", "))
+        },
+    });
     let head = parts.log.head();
     let events = Topic::ALL
         .into_iter()
@@ -111,6 +125,36 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
     // A taken port is worth saying, not a fault of the folder.
     anyhow::ensure!(report.checks.iter().all(|c| c.ok || c.name == "port"), "the folder has faults, see above");
     Ok(())
+}
+
+/// The vector instructions that engines may use here.
+fn cpu() -> String {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let features = [
+            ("avx2", std::is_x86_feature_detected!("avx2")),
+            ("fma", std::is_x86_feature_detected!("fma")),
+            ("avx512f", std::is_x86_feature_detected!("avx512f")),
+            ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
+        ];
+        let present: Vec<_> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+        format!("x86_64 {}", present.join(" "))
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH.to_owned()
+}
+
+/// What earlier openings cut off the log because it was damaged, and kept.
+fn damaged_segments(parts: &Parts) -> std::io::Result<Vec<String>> {
+    let mut damaged = Vec::new();
+    for entry in std::fs::read_dir(parts.log.path().join("segments"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.contains(".damaged") {
+            damaged.push(name);
+        }
+    }
+    damaged.sort();
+    Ok(damaged)
 }
 
 /// What opening the log found. An unfinished batch was never acknowledged: cutting it is no fault.

@@ -52,7 +52,13 @@ async fn ask_service(address: &str, args: &FeedArgs, now: Option<TimeMs>) -> any
     });
     let url = format!("http://{address}/v1/feed");
     let (status, text) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        // The service is on this machine: no proxy stands between.
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(std::time::Duration::from_secs(30)))
+            .build()
+            .into();
         let mut response = agent.post(&url).send_json(&body).with_context(|| format!("asking the service on {url}"))?;
         Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
     })

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportError, ImportOptions, ImportReport, Importer};
+use event_log::EventLog;
 
 use crate::cli::{ImportArgs, ImportKind};
 use crate::config::Config;
@@ -29,14 +30,23 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
     };
     let importer =
         datasets::import::open(kind, &args.path, existing.as_ref().map(|f| &**f.profile())).map_err(usage)?;
+    let fresh = existing.is_none();
     let folder = match existing {
         Some(folder) => folder,
         None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
     };
     let parts = Parts::open(folder, config)?;
     stop_on_ctrl_c();
-    let report = import(&parts, &*importer, output)?;
-    output.print(&report, || describe(&report))
+    match import(&parts, &*importer, output) {
+        Ok(report) => output.print(&report, || describe(&report)),
+        Err(error) => {
+            if fresh && parts.log.head().position.next_seq == 0 {
+                // Nothing came of it: the folder is not of this kind now, or of any.
+                parts.discard()?;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Imports a set into an open folder, with a progress bar.
@@ -62,16 +72,19 @@ pub(super) fn import(parts: &Parts, importer: &dyn Importer, output: Output) -> 
             output.say(format!("{}stopped; the same command goes on from here", describe(&report)));
             Err(anyhow::anyhow!("stopped"))
         }
-        Err(error) => Err(usage(error)),
+        Err(error) => {
+            if let Some(report) = error.report() {
+                // What was kept before the fault.
+                output.print(report, || describe(report))?;
+            }
+            Err(usage(error))
+        }
     }
 }
 
-/// Another kind of data than the folder's is wrong use; everything else is a failure.
+/// No such set, or another kind of data than the folder's, is wrong use; everything else is a failure.
 fn usage(error: ImportError) -> anyhow::Error {
-    match error {
-        ImportError::OtherKind { .. } => WrongUse(error.to_string()).into(),
-        other => other.into(),
-    }
+    if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
 }
 
 fn stop_on_ctrl_c() {

@@ -9,6 +9,7 @@ mod openapi;
 mod up;
 mod world;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -32,7 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
-    let effective = Effective::load(&cli.global, std::env::vars())?;
+    let effective = Effective::load(&cli.global, variables()?.into_iter())?;
     let config = &effective.config;
     match cli.command {
         Command::Demo(args) => runtime(config.threads)?.block_on(demo::run(config, &args, output)),
@@ -44,6 +45,17 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Config => config::run(&effective, output),
         Command::Openapi => openapi::run(output),
     }
+}
+
+/// The process's variables that are settings. Others may hold anything, also what is no UTF-8.
+fn variables() -> anyhow::Result<Vec<(String, String)>> {
+    let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FORYOU_"));
+    settings
+        .map(|(name, value)| match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => Ok((name, value)),
+            (name, _) => Err(exit::WrongUse(format!("{name:?}: the name or value is no UTF-8")).into()),
+        })
+        .collect()
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
@@ -62,6 +74,7 @@ fn trace_to_stderr(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUST_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second initialisation (tests run several commands in one process) keeps the first.
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init().ok();
 }

@@ -115,11 +115,84 @@ fn zstd_of(text: &str) -> Vec<u8> {
 }
 
 #[test]
+fn times_that_are_no_milliseconds_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    let lines = [
+        r#"{"type":"post","at":1700000000000,"post_id":1,"author_id":9,"text":"milliseconds"}"#,
+        r#"{"type":"post","at":1700000000000000,"post_id":2,"author_id":9,"text":"microseconds"}"#,
+        r#"{"type":"post","at":-1,"post_id":3,"author_id":9,"text":"before the epoch"}"#,
+    ];
+    fs::write(&file, lines.join("\n")).unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let report = json(&["import", "events", file.to_str().unwrap(), "--data", data]);
+    assert_eq!(
+        (&report["imported"]["posts"], report["rejected"].as_array().unwrap().len()),
+        (&1.into(), 2),
+        "{report}"
+    );
+    assert_eq!(json(&["feed", "--data", data, "--user", "5"])["clock"]["now"], 1_700_000_000_000_i64);
+}
+
+#[test]
+fn a_failed_import_leaves_the_folder_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    fs::write(&file, "").unwrap();
+    let data = dir.path().join("data");
+    let path = data.to_str().unwrap();
+    fails(1, &["import", "events", file.to_str().unwrap(), "--data", path]);
+    assert!(!data.join("profile.toml").exists(), "a failed import must not make it a folder of this kind");
+    events_file(&file, 100);
+    json(&["import", "events", file.to_str().unwrap(), "--data", path]);
+}
+
+#[test]
+fn a_lost_or_damaged_log_is_never_called_healthy() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    events_file(&file, 20_000);
+    let data = dir.path().join("data");
+    let path = data.to_str().unwrap();
+    json(&["import", "events", file.to_str().unwrap(), "--data", path]);
+    let segments = data.join("log/segments");
+    let segment = fs::read_dir(&segments).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&segment).unwrap();
+
+    // Gone: the projections must not be thrown away for an empty log.
+    fs::remove_file(&segment).unwrap();
+    for command in ["feed", "doctor"] {
+        let args = if command == "feed" { vec!["feed", "--user", "1007"] } else { vec!["doctor"] };
+        let error = fails(1, &[&args[..], &["--data", path]].concat());
+        assert!(error.contains("log/segments"), "{error}");
+    }
+    fs::write(&segment, &whole).unwrap();
+    let healthy = json(&["doctor", "--data", path]);
+    assert!(healthy["state"]["entries"].as_u64().unwrap() > 10_000);
+
+    // Overwritten in the middle: a prefix is served, and the doctor says what was lost.
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 8].copy_from_slice(b"garbage!");
+    fs::write(&segment, damaged).unwrap();
+    json(&["feed", "--user", "1007", "--data", path]);
+    let output = run(&["doctor", "--data", path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("events were lost"));
+    // What was lost comes back with the file.
+    json(&["import", "events", file.to_str().unwrap(), "--data", path]);
+    let again: Value = serde_json::from_slice(&run(&["doctor", "--json", "--data", path]).stdout).unwrap();
+    assert_eq!(again["log"], healthy["log"]);
+    assert_eq!(again["state"], healthy["state"]);
+}
+
+#[test]
 fn a_missing_set_names_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     for kind in ["events", "world", "higgs", "deskdrop"] {
-        let error = fails(1, &["import", kind, "no/such/place", "--data", data.to_str().unwrap()]);
+        let error = fails(2, &["import", kind, "no/such/place", "--data", data.to_str().unwrap()]);
         assert!(error.contains("no/such/place"), "{kind}: {error}");
     }
     assert!(!data.join("profile.toml").exists(), "a failed import leaves no half-made folder");

@@ -40,7 +40,7 @@ pub(crate) fn fails(code: i32, args: &[&str]) -> String {
 
 /// Where the real data sets are; `None`, said loudly, where they are not.
 pub(crate) fn shared_data(set: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("FORYOU_SHARED_DATA")
+    let root = std::env::var_os("TEST_SHARED_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     let folder = root.join(set);
     if folder.is_dir() {
@@ -108,7 +108,7 @@ impl Drop for Killed {
 
 /// A service on a free port, ready to answer.
 pub(crate) struct Service {
-    _process: Killed,
+    process: Killed,
     pub(crate) address: String,
 }
 
@@ -123,7 +123,7 @@ impl Service {
             .stdout(Stdio::null())
             .spawn()
             .expect("foryou up runs");
-        let service = Self { _process: Killed(child), address };
+        let service = Self { process: Killed(child), address };
         for _ in 0..600 {
             if service.try_get("/readyz").is_some_and(|(status, _)| status == 200) {
                 return service;
@@ -131,6 +131,19 @@ impl Service {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         panic!("foryou up did not get ready");
+    }
+
+    /// Asks the service to end; says whether it does in time.
+    pub(crate) fn terminated_within(&mut self, time: std::time::Duration) -> bool {
+        Command::new("kill").arg(self.process.0.id().to_string()).status().expect("kill runs");
+        let until = std::time::Instant::now() + time;
+        while std::time::Instant::now() < until {
+            if self.process.0.try_wait().expect("a process").is_some() {
+                return true;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        false
     }
 
     fn try_get(&self, path: &str) -> Option<(u16, String)> {

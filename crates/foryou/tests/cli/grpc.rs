@@ -126,7 +126,8 @@ async fn events_over_grpc_change_the_next_feed_and_thunder_answers_beside_it() {
     let request = GetInNetworkPostsRequest { user_id: user, ..GetInNetworkPostsRequest::default() };
     let recent = thunder.get_in_network_posts(request).await.unwrap().into_inner().posts;
     assert!(!recent.is_empty() && recent.iter().all(|p| p.author_id == author));
-    let wrong = GetInNetworkPostsRequest { algorithm: "best".into(), user_id: user, ..GetInNetworkPostsRequest::default() };
+    let wrong =
+        GetInNetworkPostsRequest { algorithm: "best".into(), user_id: user, ..GetInNetworkPostsRequest::default() };
     assert_eq!(thunder.get_in_network_posts(wrong).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
@@ -136,9 +137,7 @@ async fn health_and_reflection_answer() {
     let service = service(dir.path());
     let channel = channel(&service).await;
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
-    for name in
-        ["foryou.v1.ScoredPostsService", "foryou.v1.EventService", "foryou.thunder.v1.InNetworkPostsService"]
-    {
+    for name in ["foryou.v1.ScoredPostsService", "foryou.v1.EventService", "foryou.thunder.v1.InNetworkPostsService"] {
         let request = tonic_health::pb::HealthCheckRequest { service: name.to_owned() };
         let status = health.check(request).await.unwrap().into_inner().status();
         assert_eq!(status, tonic_health::pb::health_check_response::ServingStatus::Serving, "{name}");

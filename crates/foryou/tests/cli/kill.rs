@@ -1,6 +1,6 @@
 //! `kill -9` at random moments of an import: nothing acknowledged is lost, nothing is there twice.
 //!
-//! `FORYOU_KILL_ROUNDS` and `FORYOU_KILL_EVENTS` make it the real size; without them it is a quick form.
+//! `TEST_KILL_ROUNDS` and `TEST_KILL_EVENTS` make it the real size; without them it is a quick form.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -30,7 +30,7 @@ fn total(report: &Value) -> u64 {
 
 #[test]
 fn killed_imports_end_as_undisturbed_ones() {
-    let (rounds, events) = (size("FORYOU_KILL_ROUNDS", 3), size("FORYOU_KILL_EVENTS", 60_000));
+    let (rounds, events) = (size("TEST_KILL_ROUNDS", 3), size("TEST_KILL_EVENTS", 60_000));
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("events.jsonl");
     events_file(&file, events);

@@ -116,6 +116,44 @@ fn pages_do_not_repeat_and_requests_are_remembered() {
 }
 
 #[test]
+fn pages_go_through_everything_once_and_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(&folder(dir.path()));
+    let (mut seen, mut cursor) = (std::collections::HashSet::new(), String::new());
+    for page in 0.. {
+        let feed = service.feed("1007", &format!("&limit=100&record=false{cursor}"));
+        for id in post_ids(&feed) {
+            assert!(seen.insert(id.clone()), "page {page} repeats {id}");
+        }
+        let Some(next) = feed["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert!(seen.len() > 300, "{}", seen.len());
+}
+
+#[test]
+fn a_client_that_never_finishes_does_not_keep_the_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut service = Service::start(&folder(dir.path()));
+    let mut hanging = std::net::TcpStream::connect(&service.address).unwrap();
+    std::io::Write::write_all(&mut hanging, b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}")
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(service.terminated_within(std::time::Duration::from_secs(20)), "still running");
+}
+
+#[test]
+fn a_live_post_slightly_ahead_of_the_clock_is_served_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::start(&folder(dir.path()));
+    let at = now(&service);
+    service.event(&value!({"type": "follow", "at": at, "user_id": 4242, "target_id": 5151}));
+    service
+        .event(&value!({"type": "post", "at": at + 600_000, "post_id": 88888888, "author_id": 5151, "text": "early"}));
+    assert!(wait_for(|| post_ids(&service.feed("4242", "&record=false&in_network_only")) == ["88888888"]));
+}
+
+#[test]
 fn the_command_line_goes_to_the_service_and_shows_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let data = folder(dir.path());

@@ -1,6 +1,6 @@
 //! `docs/seeds.md`: every path it names exists, and every test it names is a test.
 //!
-//! With `FORYOU_TEST_LIST` (a file of test names, one a line, as `cargo test -- --list` prints them) the names are looked up
+//! With `TEST_NAMES` (a file of test names, one a line, as `cargo test -- --list` prints them) the names are looked up
 //! there; without, in the sources.
 
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 }
 
 fn test_names() -> HashSet<String> {
-    if let Some(list) = std::env::var_os("FORYOU_TEST_LIST") {
+    if let Some(list) = std::env::var_os("TEST_NAMES") {
         let text = fs::read_to_string(list).unwrap();
         return text.lines().map(|line| line.rsplit("::").next().unwrap().to_owned()).collect();
     }

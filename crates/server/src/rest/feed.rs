@@ -100,6 +100,9 @@ pub(super) async fn post(
     State(app): State<Arc<App>>,
     request: Result<Json<FeedRequest>, JsonRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
-    let Json(request) = request.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let Json(request) = request.map_err(|e| match e.status().as_u16() {
+        413 => Problem::too_large(e.body_text()),
+        _ => Problem::bad_request(e.body_text()),
+    })?;
     app.feed(request, None).await.map(Json)
 }

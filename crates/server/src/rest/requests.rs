@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use home_mixer::answer::Timings;
 use home_mixer::candidate::ServedType;
@@ -46,7 +47,11 @@ pub(super) struct Selected {
         (status = 404, description = "Not known, or forgotten", body = Problem),
     )
 )]
-pub(super) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<RequestAnswer>, Problem> {
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<RequestAnswer>, Problem> {
+    let Path(id) = id.map_err(|e| Problem::bad_request(e.body_text()))?;
     let info = app.mixer.request_info(&id).ok_or_else(|| {
         Problem::not_found(format!(
             "no request {id:?}: requests are remembered for three hours, in-network ones not at all"

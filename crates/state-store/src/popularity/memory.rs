@@ -194,9 +194,9 @@ impl Popularity {
         &self.totals.engagement
     }
 
-    /// Number of posts that anyone ever acted on.
-    pub(crate) const fn engaged_posts(&self) -> u64 {
-        self.totals.engaged_posts
+    /// Number of posts in memory (young enough to be shown) that anyone acted on.
+    pub(crate) fn engaged_recent_posts(&self) -> usize {
+        self.recent.values().filter(|recent| recent.counts.is_some()).count()
     }
 
     /// Number of people whose last action or impression was at or after `since`.
@@ -298,9 +298,6 @@ impl Applier<'_, '_> {
 
     /// Notes that a person was there.
     pub(crate) fn viewer_active(&mut self, user: UserId, at: TimeMs) {
-        if self.settings.has_impressions {
-            return;
-        }
         let last = self.popularity.viewers.entry(user).or_insert(at);
         *last = (*last).max(at);
         self.popularity.dirty_viewers.insert(user);

@@ -51,11 +51,14 @@ impl StateStore {
             return prior.clone();
         }
         let settings = &self.settings;
-        let viewers = (!settings.has_impressions).then(|| popularity.viewers_since(now - settings.half_life_ms) as f64);
+        // Fewer impressions than actions: they are not recorded, whatever the profile says.
+        let total = popularity.total();
+        let recorded = settings.has_impressions && total.impressions >= total.most_taken(&settings.discrete);
+        let viewers = (!recorded).then(|| popularity.viewers_since(now - settings.half_life_ms) as f64);
         let prior = Arc::new(PopularityPrior::new(
             &settings.actions,
-            popularity.total(),
-            popularity.engaged_posts() as usize,
+            total,
+            if recorded { 0 } else { popularity.engaged_recent_posts() },
             viewers,
             now,
             settings.half_life,

@@ -1,8 +1,8 @@
 //! The score of a post from three numbers.
 //!
-//! The prior's score is `Σ w_a (n_a + 20 r_a) / (N + 20)`, and all counts of a post fade alike, so it is
-//! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (N + 20)` with `left` what is left of the counts by now: ranking everything needs the
-//! weighted sum of each post, not its counts.
+//! The prior's score is `Σ w_a (n_a + 20 r_a) / (max(N, max_a n_a) + 20)`, and all counts of a post fade alike, so it is
+//! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (max(N, left · max_a n_a) + 20)` with `left` what is left of the counts by now:
+//! ranking everything needs the weighted sum and the largest of each post's counts, not the counts.
 
 use foryou_types::prior::PRIOR_IMPRESSIONS;
 use foryou_types::{EngagementCounts, PopularityPrior, TimeMs};
@@ -16,12 +16,14 @@ pub(crate) struct Weight {
     /// `Σ w_a n_a`.
     sum: f64,
     impressions: f64,
+    /// The largest count of a discrete action.
+    most: f64,
 }
 
 impl Weight {
     pub(crate) fn of(counts: &EngagementCounts, settings: &Settings) -> Self {
         let sum = settings.actions.actions.iter().zip(&counts.actions).map(|(action, n)| action.weight * n).sum();
-        Self { at: counts.at, sum, impressions: counts.impressions }
+        Self { at: counts.at, sum, impressions: counts.impressions, most: counts.most_taken(&settings.discrete) }
     }
 }
 
@@ -44,7 +46,7 @@ impl<'a> Scorer<'a> {
         } else {
             self.prior.half_life.left_after(self.prior.now.since(post.at))
         };
-        let shown = self.prior.viewers.unwrap_or(post.impressions * left);
+        let shown = self.prior.viewers.unwrap_or(post.impressions * left).max(post.most * left);
         (post.sum * left + self.rates) / (shown + PRIOR_IMPRESSIONS)
     }
 }
@@ -65,8 +67,13 @@ mod tests {
             age in -10i64..100_000_000,
         ) {
             let settings = Settings::of(&Profile::live());
-            let prior =
-                PopularityPrior { now: TimeMs(age), half_life: settings.half_life, rates: rates.into(), viewers };
+            let prior = PopularityPrior {
+                now: TimeMs(age),
+                half_life: settings.half_life,
+                rates: rates.into(),
+                discrete: settings.discrete.clone(),
+                viewers,
+            };
             let counts = EngagementCounts { at: TimeMs(0), impressions, actions };
             let scorer = Scorer::new(&prior, &settings);
             for (weight, counts) in [(Weight::of(&counts, &settings), Some(&counts)), (Weight::default(), None)] {

@@ -1,4 +1,4 @@
-//! The published counts, on the published files, where they are there: `FORYOU_SHARED_DATA`, or `shared/data` beside the workspace.
+//! The published counts, on the published files, where they are there: `TEST_SHARED_DATA`, or `shared/data` beside the workspace.
 
 use std::{
     cell::RefCell,
@@ -11,7 +11,7 @@ use super::*;
 
 /// The folder of a published set, unless it is absent.
 fn published(set: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("FORYOU_SHARED_DATA")
+    let root = std::env::var_os("TEST_SHARED_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     let folder = root.join(set);
     if folder.is_dir() {
