@@ -131,6 +131,9 @@ pub struct FeedArgs {
     /// Only posts of followed accounts
     #[arg(long)]
     pub in_network_only: bool,
+    /// Tell every decision: what each filter removed and what each scorer did
+    #[arg(long)]
+    pub explain: bool,
     /// Record the posts as served
     #[arg(long)]
     pub record: bool,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::explain::Explained;
 
 /// A served feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -36,6 +37,9 @@ pub struct FeedAnswer {
     pub request_id: String,
     /// Give it back for the next page; `null` when there is none.
     pub next_cursor: Option<String>,
+    /// Every decision, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explained>,
 }
 
 /// The clock of a request.
@@ -100,8 +104,8 @@ pub struct FeedPost {
 }
 
 impl FeedAnswer {
-    /// The answer for a result. `paged` are the ids that earlier pages served.
-    pub fn new(app: &App, result: &FeedResult, paged: &[PostId], said_now: bool) -> Self {
+    /// The answer for a result. `viewer` is whose feed it is, as the caller wrote it; `paged` are the ids that earlier pages served.
+    pub fn new(app: &App, viewer: String, result: &FeedResult, paged: &[PostId], said_now: bool) -> Self {
         let ids = app.ids();
         let page: Vec<_> = result.posts.iter().map(|p| p.tweet_id).collect();
         let kind = match app.profile.clock {
@@ -110,7 +114,7 @@ impl FeedAnswer {
             ClockKind::Log => "log",
         };
         Self {
-            viewer: ids.print_user(result.viewer).unwrap_or_default(),
+            viewer,
             feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
             model: result.model.as_deref().map(str::to_owned),
             ranked_by: if result.model.is_some() { "model" } else { "popularity_prior" }.to_owned(),
@@ -126,6 +130,7 @@ impl FeedAnswer {
             },
             request_id: result.request_id.clone(),
             next_cursor: crate::cursor::encode(paged, &page),
+            explanation: result.explanation.as_ref().map(|e| Explained::new(e, ids)),
         }
     }
 }

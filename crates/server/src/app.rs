@@ -136,14 +136,19 @@ impl App {
         deadline: Option<Instant>,
     ) -> Result<FeedAnswer, Problem> {
         let said_now = request.now.is_some();
-        let record = request.record.unwrap_or(true);
+        let viewer = request.user_id.0.clone();
+        // What is served to someone the dictionary does not hold cannot be recorded under a name.
+        let record = request.record.unwrap_or(true) && !self.ids().is_stranger(&viewer);
+        let explain = request.explain;
         let earlier = request.cursor.as_deref().map(crate::cursor::decode).transpose()?.unwrap_or_default();
         let query = request.into_query(self)?;
         let late = self.wait_for_own_writes(query.user_id).await;
-        let options = FeedOptions { explain: false, record, deadline };
+        let options = FeedOptions { explain, record, deadline };
         let mut result = self.mixer.scored_posts(query, options).await?;
         result.degraded.extend(late);
-        Ok(FeedAnswer::new(self, &result, &earlier, said_now))
+        let viewer =
+            self.ids().print_user(result.viewer).filter(|_| !self.ids().is_stranger(&viewer)).unwrap_or(viewer);
+        Ok(FeedAnswer::new(self, viewer, &result, &earlier, said_now))
     }
 
     async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use event_log::EventLog;
+use event_log::{EventLog, NameAllocator};
 use foryou_types::{IdError, Namespace, PostId, Profile, UserId};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,16 @@ impl<'a> Ids<'a> {
     /// Reads a user id.
     pub fn user(&self, text: &str) -> Result<UserId, IdError> {
         self.profile.ids.users.parse(Namespace::Users, text, self.log).map(UserId)
+    }
+
+    /// The number that a string which the dictionary does not hold would get as a user: nobody has it yet.
+    pub fn stranger(&self, text: &str) -> UserId {
+        UserId(NameAllocator::new(self.log).number(Namespace::Users, text))
+    }
+
+    /// Whether the dictionary does not hold a user.
+    pub fn is_stranger(&self, text: &str) -> bool {
+        matches!(self.user(text), Err(IdError::Unknown { .. }))
     }
 
     /// Reads a post id.

@@ -1,11 +1,12 @@
 //! gRPC and REST on one port.
 //!
 //! [`App`] holds the parts of one data folder; [`App::feed`] and [`App::append`] are what every transport calls. [`rest`] and
-//! [`grpc`] translate; [`serve`] puts both on one listener. Nothing here ranks or stores anything.
+//! [`grpc`] translate; [`mod@serve`] puts both on one listener. Nothing here ranks or stores anything.
 
 pub mod answer;
 pub mod app;
 pub mod cursor;
+pub mod explain;
 pub mod grpc;
 pub mod ids;
 mod own_writes;

@@ -1,6 +1,6 @@
 //! A feed request as callers write it, the same over REST, gRPC and the command line.
 
-use foryou_types::{Surface, TimeMs};
+use foryou_types::{IdError, Surface, TimeMs};
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 use home_mixer::query::ScoredPostsQuery;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub struct FeedRequest {
     pub cursor: Option<String>,
     /// Record the posts as served (the default) or not.
     pub record: Option<bool>,
+    /// Tell every decision about every candidate.
+    pub explain: bool,
 }
 
 impl FeedRequest {
@@ -75,11 +77,21 @@ impl FeedRequest {
         if self.user_id.0.is_empty() {
             return Err(Problem::bad_request("user_id: say whose feed"));
         }
-        let user = ids.user(&self.user_id.0).map_err(|e| Problem::bad_request(format!("user_id: {e}")))?;
+        let user = match ids.user(&self.user_id.0) {
+            Ok(user) => user,
+            // Whom the dictionary does not know is a viewer without history.
+            Err(IdError::Unknown { .. }) => ids.stranger(&self.user_id.0),
+            Err(e) => return Err(Problem::bad_request(format!("user_id: {e}"))),
+        };
         let posts = |key: &str, texts: &[IdText]| {
             texts
                 .iter()
-                .map(|t| ids.post(&t.0).map_err(|e| Problem::bad_request(format!("{key}: {e}"))))
+                .filter_map(|t| match ids.post(&t.0) {
+                    Ok(post) => Some(Ok(post)),
+                    // A post that nobody knows is in no feed.
+                    Err(IdError::Unknown { .. }) => None,
+                    Err(e) => Some(Err(Problem::bad_request(format!("{key}: {e}")))),
+                })
                 .collect::<Result<Vec<_>, _>>()
         };
         let now = self.now.map_or_else(|| app.clock.now(), |t| t.0);

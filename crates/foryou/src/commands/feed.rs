@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 use foryou_types::TimeMs;
+use server::explain::Explained;
 use server::ids::IdText;
 use server::request::TimeText;
 use server::{FeedAnswer, FeedRequest, Problem};
@@ -27,6 +28,7 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
                 in_network_only: args.in_network_only,
                 now: now.map(TimeText),
                 record: Some(args.record),
+                explain: args.explain,
                 ..FeedRequest::default()
             };
             let answer = engine.app.feed(request, None).await.map_err(problem)?;
@@ -49,6 +51,7 @@ async fn ask_service(address: &str, args: &FeedArgs, now: Option<TimeMs>) -> any
         "in_network_only": args.in_network_only,
         "now": now.map(|t| t.0.to_string()),
         "record": args.record,
+        "explain": args.explain,
     });
     let url = format!("http://{address}/v1/feed");
     let (status, text) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
@@ -119,6 +122,9 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
             text.push_str(&format!("  dwell_time {seconds:.2} s\n"));
         }
     }
+    if let Some(explained) = &answer.explanation {
+        describe_decisions(explained, &mut text);
+    }
     for degraded in &answer.degraded {
         text.push_str(&format!("degraded: {}: {}\n", degraded.component, degraded.reason));
     }
@@ -140,6 +146,25 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
         t.total
     ));
     text
+}
+
+/// What was removed by which filter, and how the scores of the feed's posts came about.
+fn describe_decisions(explained: &Explained, text: &mut String) {
+    text.push_str("\nremoved:\n");
+    for (filter, n) in &explained.removed {
+        text.push_str(&format!("{n:>8}  {filter}\n"));
+    }
+    text.push_str("\nscores:\n");
+    let mut shown: Vec<_> = explained.candidates.iter().filter(|c| c.rank.is_some()).collect();
+    shown.sort_by_key(|c| c.rank);
+    for post in shown {
+        let steps = post.scores.iter().filter(|s| s.before != s.after).map(|step| match step.after {
+            Some(after) => format!("{} {after:.4}", step.scorer),
+            None => format!("{} -", step.scorer),
+        });
+        let steps: Vec<_> = steps.collect();
+        text.push_str(&format!("{:>4}  {}  {}\n", post.rank.unwrap_or_default(), post.post_id, steps.join(" > ")));
+    }
 }
 
 fn age(ms: i64) -> String {

@@ -27,6 +27,20 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
     ids.dedup();
     assert_eq!(ids.len(), posts.len(), "a post stands twice");
 
+    // Every decision about every candidate, on demand.
+    let viewer = feed["viewer"].as_str().unwrap();
+    let told = json(&["feed", "--explain", "--user", viewer, "--data", data]);
+    let decisions = told["explanation"]["candidates"].as_array().unwrap();
+    assert_eq!(decisions.len() as u64, told["candidates"]["sources"].as_u64().unwrap());
+    let removed: u64 = told["explanation"]["removed"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(removed as usize, decisions.iter().filter(|d| d["filter"].is_string()).count());
+    for (post, rank) in told["feed"].as_array().unwrap().iter().zip(1..) {
+        let decision = decisions.iter().find(|d| d["rank"] == rank).unwrap();
+        assert_eq!((&decision["post_id"], &decision["score"]), (&post["post_id"], &post["score"]));
+        let weighted = decision["scores"].as_array().unwrap().iter().find(|s| s["scorer"] == "WeightedScorer").unwrap();
+        assert_eq!(weighted["after"], post["weighted_score"]);
+    }
+
     // The folder is used as it is the second time, and the feed is the same: nothing was recorded.
     assert_eq!(same_part(json(&["demo", "--once", "--users", "200", "--data", data])), same_part(feed));
 }

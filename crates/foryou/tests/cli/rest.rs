@@ -280,6 +280,12 @@ fn negative_and_string_ids_work_in_every_layer() {
         assert_eq!((&in_network["post_id"], &in_network["author_id"]), (&name("N1-α").into(), &name("ann").into()));
 
         let service = Service::start(&data);
+        if form == "dictionary" {
+            // Whom nobody has heard of is a new viewer, not a mistake; nor is a post that nobody knows.
+            let (status, stranger) = service.post("/v1/feed", r#"{"user_id": "zoe", "seen_ids": ["N9", "N2"]}"#);
+            assert_eq!((status, stranger["viewer"].as_str()), (200, Some("zoe")), "{stranger}");
+            assert_eq!(post_ids(&stranger).len(), 2, "{stranger}");
+        }
         service.event(
             &value!({"type": "block", "at": 1700000003000_i64, "user_id": name("eve"), "target_id": name("bob")}),
         );

@@ -73,6 +73,7 @@ impl ScoredPostsGrpc {
             surface,
             cursor: (!query.cursor.is_empty()).then_some(query.cursor),
             record: query.do_not_record.then_some(false),
+            explain: false,
         })
     }
 

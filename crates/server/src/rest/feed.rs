@@ -41,6 +41,9 @@ pub(super) struct FeedParams {
     record: Option<bool>,
     /// Made up by the server when absent.
     request_id: Option<String>,
+    /// Tell every decision about every candidate.
+    #[serde(default, deserialize_with = "flag")]
+    explain: bool,
 }
 
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -67,6 +70,7 @@ impl From<FeedParams> for FeedRequest {
             now: params.now,
             record: params.record,
             request_id: params.request_id.unwrap_or_default(),
+            explain: params.explain,
             ..Self::default()
         }
     }

@@ -1,0 +1,91 @@
+//! Every decision of a request, as callers read it.
+
+use std::collections::BTreeMap;
+
+use candidate_pipeline::CandidateTrace;
+use foryou_types::PostId;
+use home_mixer::answer::Explanation;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::ids::Ids;
+
+/// What was decided about every candidate of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Explained {
+    /// Candidates that each filter removed.
+    pub removed: BTreeMap<String, usize>,
+    /// Components that took no part in the request.
+    pub disabled: Vec<String>,
+    /// Every candidate, in the order the sources gave them; one that two sources gave stands twice.
+    pub candidates: Vec<Decision>,
+}
+
+/// The way of one candidate through the pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// The post.
+    pub post_id: String,
+    /// The source that gave it.
+    pub source: String,
+    /// The filter that removed it; `null` for a candidate that stayed.
+    pub filter: Option<String>,
+    /// Why, where the filter said.
+    pub reason: Option<String>,
+    /// Hydrators that failed on it.
+    pub failed_hydrators: Vec<String>,
+    /// What each scorer made of its score.
+    pub scores: Vec<Step>,
+    /// The score it was sorted by.
+    pub score: Option<f64>,
+    /// Its place among all ranked candidates, from 1.
+    pub position: Option<usize>,
+    /// Its place in the feed, from 1.
+    pub rank: Option<usize>,
+}
+
+/// A candidate's score before and after one scorer; `null` where it had none yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    /// The scorer.
+    pub scorer: String,
+    /// Before it.
+    pub before: Option<f64>,
+    /// After it.
+    pub after: Option<f64>,
+}
+
+impl Explained {
+    /// The decisions with ids as the folder prints them.
+    pub fn new(explanation: &Explanation, ids: Ids<'_>) -> Self {
+        let mut removed = BTreeMap::new();
+        for removal in explanation.removed.iter().filter(|r| r.count > 0) {
+            *removed.entry(removal.filter.to_owned()).or_default() += removal.count;
+        }
+        Self {
+            removed,
+            disabled: explanation.trace.disabled.iter().map(|(_, name)| (*name).to_owned()).collect(),
+            candidates: explanation.trace.candidates.iter().map(|c| decision(c, ids)).collect(),
+        }
+    }
+}
+
+fn decision(candidate: &CandidateTrace, ids: Ids<'_>) -> Decision {
+    // JSON has no number that is not finite: such a score is none.
+    let finite = |score: f64| score.is_finite().then_some(score);
+    Decision {
+        post_id: ids.print_post(PostId(candidate.id)),
+        source: candidate.source.to_owned(),
+        filter: candidate.removed.as_ref().map(|r| r.filter.to_owned()),
+        reason: candidate.removed.as_ref().and_then(|r| r.reason.clone()),
+        failed_hydrators: candidate.failed.iter().map(|f| f.hydrator.to_owned()).collect(),
+        scores: candidate
+            .scores
+            .iter()
+            .map(|s| Step { scorer: s.scorer.to_owned(), before: finite(s.before), after: finite(s.after) })
+            .collect(),
+        score: candidate.score.and_then(finite),
+        position: candidate.position.map(|p| p + 1),
+        rank: candidate.rank.map(|r| r + 1),
+    }
+}
