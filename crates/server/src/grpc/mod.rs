@@ -1,6 +1,5 @@
 //! The gRPC services of the feed and of events.
 
-mod deadline;
 mod event_json;
 mod events;
 mod scored_posts;

@@ -1,6 +1,7 @@
 //! `foryou.v1.ScoredPostsService`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
@@ -9,9 +10,9 @@ use home_mixer::answer::Timings;
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
+use thunder::grpc::caller_timeout;
 use tonic::{Request, Response, Status};
 
-use super::deadline;
 use crate::answer::{FeedAnswer, FeedPost};
 use crate::app::App;
 use crate::ids::IdText;
@@ -27,7 +28,7 @@ impl ScoredPostsService for ScoredPostsGrpc {
         &self,
         request: Request<ScoredPostsQuery>,
     ) -> Result<Response<ScoredPostsResponse>, Status> {
-        let deadline = deadline::of(request.metadata());
+        let deadline = caller_timeout(request.metadata()).and_then(|time| Instant::now().checked_add(time));
         let request = self.read(request.into_inner()).map_err(|p| p.to_status())?;
         let answer = self.0.feed(request, deadline).await.map_err(|p| p.to_status())?;
         Ok(Response::new(self.write(answer)))

@@ -42,7 +42,7 @@ fn working_time(timeout: Duration) -> Duration {
 }
 
 /// The `grpc-timeout` of a call: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
-fn caller_timeout(metadata: &MetadataMap) -> Option<Duration> {
+pub fn caller_timeout(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
