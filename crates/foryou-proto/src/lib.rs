@@ -17,5 +17,15 @@ pub mod thunder {
     }
 }
 
+/// Retrieval and ranking.
+pub mod phoenix {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("foryou.phoenix.v1");
+    }
+}
+
+pub mod calls;
+
 /// Every file's descriptors, for reflection and for the test that pins field numbers.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -25,6 +25,6 @@ pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
 pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64};
-pub use sequence::{ActionToken, UserActionSequence, thin_dense_runs, window_start};
+pub use sequence::{ActionToken, TokenChange, TokenEvent, UserActionSequence, thin_dense_runs, window_start};
 pub use surface::Surface;
 pub use time::{TimeError, TimeMs};

@@ -56,6 +56,16 @@ pub enum Command {
     World(WorldArgs),
     /// Print one feed
     Feed(FeedArgs),
+    /// Train a model from the data folder's log and register it as a version
+    Train(TrainArgs),
+    /// Measure model versions on the held-out slates of a synthetic world
+    Evaluate(EvaluateArgs),
+    /// Versions of the trained models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// The Phoenix models: check them against reference files, serve them alone
+    #[command(subcommand)]
+    Phoenix(PhoenixCommand),
     /// Check the data folder; rebuild its projections
     Doctor(DoctorArgs),
     /// Print the effective settings and where each came from
@@ -148,4 +158,99 @@ pub struct DoctorArgs {
     /// Throw the projections away and rebuild them from the log
     #[arg(long)]
     pub rebuild: bool,
+}
+
+/// The models that can be trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TrainModel {
+    /// Probabilities of every action on given posts
+    Ranker,
+    /// Unit vectors of people and posts, to find posts by
+    Retrieval,
+}
+
+/// Where training computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    /// The processor
+    #[default]
+    Cpu,
+    /// A graphics card
+    Gpu,
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Which model
+    pub model: TrainModel,
+    /// Run folder: recipe, metrics, curves, checkpoints [default: models/runs/MODEL in the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Passes over the training data
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
+    /// Go on where the run folder's last run stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Settings of the training, as TOML; what it does not name keeps its default
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// One setting of the training, e.g. --set model.num_layers=2; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Learn only from events before this moment (Unix milliseconds or RFC 3339); a synthetic world's held-out part is never used
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Register the version without serving it
+    #[arg(long)]
+    pub no_promote: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Versions, as `foryou models list` names them [default: those that serve]
+    #[arg(value_name = "VERSION")]
+    pub versions: Vec<String>,
+}
+
+/// The commands of `models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the versions
+    List,
+    /// Let a version serve
+    Promote {
+        /// The version
+        version: String,
+        /// Only for this share of the users, beside the version that serves now
+        #[arg(long, value_name = "0..1")]
+        share: Option<f64>,
+    },
+    /// Go back to the version that served before
+    Rollback {
+        /// Of which model
+        model: TrainModel,
+    },
+}
+
+/// The commands of `phoenix`.
+#[derive(Debug, Subcommand)]
+pub enum PhoenixCommand {
+    /// Compare the trainer's model and the engine with reference files
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE.safetensors")]
+        files: Vec<PathBuf>,
+    },
+    /// Serve ranking and retrieval alone, over gRPC
+    Serve {
+        /// Where to listen [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<SocketAddr>,
+    },
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
+use phoenix_engine::service::ServingConfig;
 use serde::{Deserialize, Serialize};
 use thunder::ThunderConfig;
 use toml::{Table, Value};
@@ -36,6 +37,22 @@ pub struct Config {
     pub thunder: ThunderConfig,
     /// The pipeline.
     pub mixer: MixerParams,
+    /// Phoenix.
+    pub phoenix: PhoenixConfig,
+}
+
+/// Settings of Phoenix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhoenixConfig {
+    /// The address of another service that ranks (`http://host:port`); empty to rank here.
+    pub ranking_address: String,
+    /// The address of another service that retrieves; empty to retrieve here.
+    pub retrieval_address: String,
+    /// Time of a call to such a service, in milliseconds.
+    pub remote_timeout_ms: u64,
+    /// How ranking and retrieval serve here.
+    pub serving: ServingConfig,
 }
 
 /// Which clock a folder runs on.
@@ -245,12 +262,19 @@ fn check(config: &Config) -> Result<(), String> {
         ((1..=10_000).contains(&config.mixer.selection_size), "1 to 10000 posts"),
         ((4..=1_024).contains(&config.mixer.history_length), "4 to 1024 tokens"),
         (config.mixer.request_budget_ms >= 1, "at least 1 ms"),
+        (config.phoenix.remote_timeout_ms >= 1, "at least 1 ms"),
         ((0.0..=1.0).contains(&config.mixer.author_diversity_decay), "between 0 and 1"),
         ((0.0..=1.0).contains(&config.mixer.author_diversity_floor), "between 0 and 1"),
     ];
     if let Some((_, rule)) = rules.iter().find(|(ok, _)| !ok) {
         return Err((*rule).to_owned());
     }
+    for address in [&config.phoenix.ranking_address, &config.phoenix.retrieval_address] {
+        if !address.is_empty() && tonic::transport::Endpoint::from_shared(address.clone()).is_err() {
+            return Err("must be empty or an address like http://127.0.0.1:8081".to_owned());
+        }
+    }
+    config.phoenix.serving.check().map_err(|e| e.problem)?;
     config.thunder.check().map_err(|e| e.problem.to_owned())
 }
 

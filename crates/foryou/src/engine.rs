@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions};
-use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
+use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Clock, Profile, SplitMix64, UserId, WallClock};
-use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
 };
@@ -21,6 +20,7 @@ use thunder::{AutoTrim, FollowingLookup, PostStore, Readiness, SystemMonotonic a
 
 use crate::config::{Config, Fsync};
 use crate::folder::DataFolder;
+use crate::models::Phoenix;
 
 /// Log and projections of a data folder: what imports and checks need.
 pub struct Parts {
@@ -96,6 +96,8 @@ pub struct Engine {
     pub app: Arc<App>,
     /// Thunder, for its own gRPC service.
     pub thunder: ThunderService,
+    /// Ranking and retrieval, for their own gRPC services.
+    pub phoenix: Phoenix,
     _trim: Option<AutoTrim>,
     parts: Parts,
 }
@@ -145,8 +147,10 @@ impl Engine {
             Some(following),
             Arc::new(ThunderTime),
         );
+        let phoenix = Phoenix::start(&parts, config, life)?;
+        followers.extend(phoenix.follower());
         let in_network: Arc<dyn InNetworkPosts> = Arc::new(thunder.clone());
-        let mixer = mixer(&parts, in_network, config)?;
+        let mixer = mixer(&parts, in_network, &phoenix, config)?;
         let mut app = App::new(
             parts.profile.clone(),
             log,
@@ -162,7 +166,7 @@ impl Engine {
         if let Some(render) = metrics {
             app = app.with_metrics(render);
         }
-        Ok(Self { app: Arc::new(app), thunder, _trim: trim, parts })
+        Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, parts })
     }
 
     /// Writes into the folder's lock file where the service listens.
@@ -171,19 +175,21 @@ impl Engine {
     }
 }
 
-fn mixer(parts: &Parts, thunder: Arc<dyn InNetworkPosts>, config: &Config) -> anyhow::Result<HomeMixer> {
+fn mixer(
+    parts: &Parts,
+    thunder: Arc<dyn InNetworkPosts>,
+    phoenix: &Phoenix,
+    config: &Config,
+) -> anyhow::Result<HomeMixer> {
     let state = || parts.state.clone();
-    // Until a model is trained and promoted, the popularity prior retrieves and ranks.
-    let prior: Arc<dyn Ranking> = Arc::new(PopularityRanking(state()));
-    let popular: Arc<dyn Retrieval> = Arc::new(PopularityRetrieval(state()));
     let request_seed =
         config.seed ^ parts.clock.now().0.cast_unsigned() ^ u64::from(std::process::id()).rotate_left(32);
     let clients = Clients {
         thunder,
-        retrieval: popular.clone(),
-        popular,
-        ranking: prior.clone(),
-        prior,
+        retrieval: phoenix.retrieval.clone(),
+        popular: phoenix.popular.clone(),
+        ranking: phoenix.ranking.clone(),
+        prior: phoenix.prior.clone(),
         strato: Arc::new(StateStrato(state())),
         gizmoduck: Arc::new(StateGizmoduck(state())),
         tweet_entities: Arc::new(StateTweetEntities(state())),

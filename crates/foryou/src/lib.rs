@@ -11,5 +11,7 @@ pub mod exit;
 pub mod folder;
 pub mod memory;
 mod metrics;
+pub mod models;
 pub mod output;
 pub mod sink;
+mod stop;

@@ -19,4 +19,4 @@ pub use answer::FeedAnswer;
 pub use app::{App, AppendOutcome, Rejected};
 pub use problem::Problem;
 pub use request::FeedRequest;
-pub use serve::{router, serve};
+pub use serve::{bare_router, router, serve};

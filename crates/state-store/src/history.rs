@@ -1,17 +1,15 @@
 //! What people did: tokens, in the order of the log.
 //!
-//! * An action on the post of the last token, at most 300 s away from that token's time (before or after it), joins the token;
-//!   the token's time is its latest action. Every other action starts a token. So events that arrive late are tokens in the
-//!   place of their arrival, with their own time: nothing already in a history moves, and the number of tokens only grows.
-//! * Dwell is summed. The continuous head (`dwell_time`) sets no bit: a token may have none.
-//! * The surface of a token is the first one that was said.
-//! * Taking an action back clears its bit in the last token if that is the post's, and changes no other token. A token left
-//!   without actions stays.
+//! What an action does to the newest token is [`TokenEvent::apply`], the one rule that training counts tokens by too. So events
+//! that arrive late are tokens in the place of their arrival, with their own time: nothing already in a history moves, and the
+//! number of tokens only grows.
 //!
 //! The newest token stands in the head, the others each under their number: an action writes one or two small values.
 
 use event_log::ActionEvent;
-use foryou_types::{ActionKind, ActionMask, ActionToken, PostId, Surface, TimeMs, UserActionSequence, UserId};
+use foryou_types::{
+    ActionKind, ActionMask, ActionToken, PostId, Surface, TimeMs, TokenChange, TokenEvent, UserActionSequence, UserId,
+};
 
 use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
@@ -89,44 +87,23 @@ impl Applier<'_, '_> {
     ) -> Result<(), StateError> {
         let key = head_key(action.user_id);
         let head = self.tx.read(&key, decode_head)?;
-        let joins = |token: &ActionToken| {
-            token.post_id == action.post_id
-                && at.since(token.at).saturating_abs() <= UserActionSequence::MERGE_WINDOW_MS
+        let event = TokenEvent {
+            post_id: action.post_id,
+            author_id: author,
+            action: action.action,
+            kind,
+            dwell_ms: action.dwell_ms.unwrap_or_default(),
+            surface: action.surface,
+            at,
+            undo: action.undo,
         };
-        let next = match head {
-            _ if action.undo => match head {
-                Some(mut head) if head.newest.post_id == action.post_id => {
-                    head.newest.actions.remove(action.action);
-                    head
-                }
-                _ => return Ok(()),
-            },
-            Some(mut head) if joins(&head.newest) => {
-                let token = &mut head.newest;
-                token.at = token.at.max(at);
-                token.dwell_ms = token.dwell_ms.saturating_add(action.dwell_ms.unwrap_or_default());
-                if token.surface == Surface::Unknown {
-                    token.surface = action.surface;
-                }
-                if kind == ActionKind::Discrete {
-                    token.actions.insert(action.action);
-                }
-                head
-            }
-            _ => {
-                let newest = ActionToken {
-                    post_id: action.post_id,
-                    author_id: author,
-                    actions: match kind {
-                        ActionKind::Discrete => ActionMask::of(action.action),
-                        ActionKind::Continuous => ActionMask::default(),
-                    },
-                    dwell_ms: action.dwell_ms.unwrap_or_default(),
-                    surface: action.surface,
-                    at,
-                };
+        let total = head.map_or(0, |head| head.total);
+        let next = match event.apply(head.map(|head| head.newest)) {
+            TokenChange::Nothing => return Ok(()),
+            TokenChange::Newest(newest) => Head { total, newest },
+            TokenChange::Started(newest) => {
                 self.retire(action.user_id, head);
-                Head { total: head.map_or(0, |head| head.total) + 1, newest }
+                Head { total: total + 1, newest }
             }
         };
         self.tx.put(key, |out| {

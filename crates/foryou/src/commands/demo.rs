@@ -1,13 +1,17 @@
 //! `foryou demo`: a small world where there is none, and its feed.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use datasets::world::{World, WorldManifest, read_manifest};
+use phoenix::{ModelKind, Registry};
+use phoenix_train::recipe::Recipe;
 use server::FeedRequest;
 use server::ids::IdText;
 
-use super::{feed, import, up, world};
+use super::train::Job;
+use super::{evaluate, feed, import, train, up, world};
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::engine::{Engine, Life, Parts};
@@ -28,10 +32,12 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     let manifest = world_of(config, args, &files, output)?;
     // Idempotent: an interrupted import goes on here, a whole one adds nothing.
     let importer = datasets::import::open("world", &files, Some(&parts.profile))?;
-    let report = import::import(&parts, &*importer, output)?;
+    let report = import::import(&parts, &*importer, &AtomicBool::new(false), output)?;
     if report.imported.total() > 0 {
         output.say(format!("imported {} events in {:.1} s", report.imported.total(), report.seconds));
     }
+    // Training computes for tens of seconds: not on a thread of the runtime.
+    tokio::task::block_in_place(|| train_missing(&parts, config, output))?;
     let viewer =
         manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
     if !args.once {
@@ -46,6 +52,34 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     let request = FeedRequest { user_id: IdText(viewer), record: Some(false), ..FeedRequest::default() };
     let answer = engine.app.feed(request, None).await.map_err(feed::problem)?;
     output.print(&answer, || feed::describe(&answer))
+}
+
+/// Trains what no version serves yet, with the small recipes, and says how good it is.
+fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Result<()> {
+    let registry = Registry::open(&config.data.join("models"))?;
+    let mut trained = false;
+    for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
+        if registry.promoted(kind)?.is_some() {
+            continue;
+        }
+        output.say(format!("training the {} ...", kind.name()));
+        let job = Job {
+            kind,
+            recipe: Recipe::small(kind),
+            until: None,
+            run: train::run_folder(&config.data, kind),
+            resume: false,
+            promote: true,
+        };
+        let report = train::train(parts, config, &job, output)?;
+        output.say(format!("trained {} in {:.1} s", report.version.unwrap_or_default(), report.seconds));
+        trained = true;
+    }
+    if trained {
+        let evaluation = evaluate::evaluate(parts, config, &[], output)?;
+        output.say(evaluate::summary(&evaluation));
+    }
+    Ok(())
 }
 
 /// The world of the folder, made where there is none or an interrupted one.

@@ -1,9 +1,12 @@
 //! `foryou import`: a data set into the folder's log and projections.
 
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use anyhow::Context;
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportError, ImportOptions, ImportReport, Importer};
 use event_log::EventLog;
 
@@ -14,8 +17,7 @@ use crate::exit::WrongUse;
 use crate::folder::{DataFolder, Found, look};
 use crate::output::Output;
 use crate::sink::FolderSink;
-
-static STOP: AtomicBool = AtomicBool::new(false);
+use crate::stop::stop_on_ctrl_c;
 
 pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow::Result<()> {
     let kind = match args.kind {
@@ -36,9 +38,15 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
         None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
     };
     let parts = Parts::open(folder, config)?;
-    stop_on_ctrl_c();
-    match import(&parts, &*importer, output) {
-        Ok(report) => output.print(&report, || describe(&report)),
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_ctrl_c(stop.clone());
+    match import(&parts, &*importer, &stop, output) {
+        Ok(report) => {
+            if args.kind == ImportKind::World {
+                keep_truth(&args.path, &config.data)?;
+            }
+            output.print(&report, || describe(&report))
+        }
         Err(error) => {
             if fresh && parts.log.head().position.next_seq == 0 {
                 // Nothing came of it: the folder is not of this kind now, or of any.
@@ -49,15 +57,37 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
     }
 }
 
+/// Keeps a world's held-out slates beside its log: what `train` must not learn from, and `evaluate` measures on.
+///
+/// `world.json` comes last, so that a folder that has it has all.
+fn keep_truth(world: &Path, data: &Path) -> anyhow::Result<()> {
+    let kept = data.join("world");
+    if !world.join("world.json").is_file() || kept.join("world.json").is_file() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(kept.join("truth")).with_context(|| format!("making {}", kept.display()))?;
+    for file in ["truth/slates.jsonl", "world.json"] {
+        let part = kept.join(format!("{file}.part"));
+        std::fs::copy(world.join(file), &part).with_context(|| format!("copying {}", world.join(file).display()))?;
+        std::fs::rename(&part, kept.join(file)).with_context(|| format!("writing {}", kept.join(file).display()))?;
+    }
+    Ok(())
+}
+
 /// Imports a set into an open folder, with a progress bar.
-pub(super) fn import(parts: &Parts, importer: &dyn Importer, output: Output) -> anyhow::Result<ImportReport> {
+pub(super) fn import(
+    parts: &Parts,
+    importer: &dyn Importer,
+    stop: &AtomicBool,
+    output: Output,
+) -> anyhow::Result<ImportReport> {
     let started = Instant::now();
     let bar = output.progress(Some(0), "importing");
     let sink = FolderSink::new(parts.log.clone(), parts.ingestor.clone());
     let mut on_progress = |status: &datasets::import::ImportStatus<'_>| {
         bar.set_length(status.bytes_total);
         bar.set_position(status.bytes_read);
-        if STOP.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = ImportOptions { batch_rows: DEFAULT_BATCH_ROWS, on_progress: &mut on_progress };
     let result = datasets::import::import(importer, &sink, options);
@@ -85,16 +115,6 @@ pub(super) fn import(parts: &Parts, importer: &dyn Importer, output: Output) -> 
 /// No such set, or another kind of data than the folder's, is wrong use; everything else is a failure.
 fn usage(error: ImportError) -> anyhow::Error {
     if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
-}
-
-fn stop_on_ctrl_c() {
-    // Without a handler Ctrl-C ends the process, which an import survives too: only the friendly words are lost.
-    std::thread::spawn(|| {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            STOP.store(true, Ordering::Relaxed);
-        }
-    });
 }
 
 fn describe(report: &ImportReport) -> String {

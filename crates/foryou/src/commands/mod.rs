@@ -3,9 +3,13 @@
 mod config;
 mod demo;
 mod doctor;
+mod evaluate;
 mod feed;
 mod import;
+mod models;
 mod openapi;
+mod phoenix;
+mod train;
 mod up;
 mod world;
 
@@ -14,7 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, PhoenixCommand};
 use crate::config::Effective;
 use crate::exit;
 use crate::output::Output;
@@ -41,6 +45,13 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Import(args) => import::run(config, &args, output),
         Command::World(args) => world::run(config, &args, output),
         Command::Feed(args) => runtime(config.threads)?.block_on(feed::run(config, &args, output)),
+        Command::Train(args) => train::run(config, &args, output),
+        Command::Evaluate(args) => evaluate::run(config, &args, output),
+        Command::Models(command) => models::run(config, &command, output),
+        Command::Phoenix(PhoenixCommand::Check { files }) => phoenix::check(&files, output),
+        Command::Phoenix(PhoenixCommand::Serve { listen }) => {
+            runtime(config.threads)?.block_on(phoenix::serve(config, listen, output))
+        }
         Command::Doctor(args) => doctor::run(config, &args, output),
         Command::Config => config::run(&effective, output),
         Command::Openapi => openapi::run(output),

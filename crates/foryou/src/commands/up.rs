@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use foryou_proto::thunder::v1::in_network_posts_service_server::InNetworkPostsServiceServer;
+use phoenix_engine::grpc::{ranking_server, report_health, retrieval_server};
 use thunder::grpc::ThunderGrpc;
 use tokio::net::TcpListener;
 
@@ -22,20 +23,28 @@ pub(super) async fn run(config: &Config, args: &UpArgs, output: Output) -> anyho
 /// Serves an open folder until Ctrl-C.
 pub(super) async fn serve(parts: Parts, config: &Config, address: SocketAddr, output: Output) -> anyhow::Result<()> {
     // The port first: a port in use is found before Thunder has read the log.
-    let listener = TcpListener::bind(address).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{address} is in use by another process: choose another with --listen (demo: --port)")
-        }
-        _ => anyhow::anyhow!("listening on {address}: {e}"),
-    })?;
+    let listener = listen(address).await?;
     let address = listener.local_addr().context("the service's address")?;
     let mut engine = Engine::start(parts, config, Life::Serving)?;
     engine.announce(address.to_string())?;
     let thunder = InNetworkPostsServiceServer::new(ThunderGrpc::new(engine.thunder.clone()));
     let readiness = engine.thunder.readiness().clone();
-    let router = server::router(engine.app.clone(), readiness, |routes| routes.add_service(thunder))
-        .await
-        .context("building the service")?;
+    let phoenix = &engine.phoenix;
+    let (ranking, retrieval) = (ranking_server(phoenix.ranking.clone()), retrieval_server(phoenix.retrieval.clone()));
+    let (router, health) = server::router(engine.app.clone(), readiness, |routes| {
+        routes.add_service(thunder).add_service(ranking).add_service(retrieval)
+    })
+    .await
+    .context("building the service")?;
+    let posts_known = phoenix.posts().map(|posts| posts.caught_up());
+    tokio::spawn(async move {
+        let ready = async {
+            if let Some(known) = posts_known {
+                known.await;
+            }
+        };
+        report_health(health, ready).await;
+    });
     output.say(format!("serving {} on http://{address} (gRPC and REST); Ctrl-C stops", config.data.display()));
     server::serve(listener, router, stopped()).await.context("serving")?;
     engine.app.mixer.side_effects_idle().await;
@@ -43,8 +52,18 @@ pub(super) async fn serve(parts: Parts, config: &Config, address: SocketAddr, ou
     Ok(())
 }
 
+/// A listener on an address, or why there is none.
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("{address} is in use by another process: choose another with --listen (demo: --port)")
+        }
+        _ => anyhow::anyhow!("listening on {address}: {e}"),
+    })
+}
+
 /// Ctrl-C, or the system's request to end.
-async fn stopped() {
+pub(super) async fn stopped() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

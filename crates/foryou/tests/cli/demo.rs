@@ -20,7 +20,10 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
     {
         assert!(feed["timings_ms"][stage].is_number(), "{stage}: {}", feed["timings_ms"]);
     }
-    assert_eq!((&feed["model"], &feed["clock"]["kind"]), (&serde_json::Value::Null, &"log".into()));
+    // It trained both models, and they rank.
+    assert_eq!((&feed["model"], &feed["clock"]["kind"]), (&"ranker-0001".into(), &"log".into()));
+    let versions = json(&["models", "list", "--data", data]);
+    assert_eq!(versions["versions"].as_array().unwrap().len(), 2, "{versions}");
     assert_eq!(feed["degraded"], serde_json::json!([]));
     let mut ids = post_ids(&feed);
     ids.sort();

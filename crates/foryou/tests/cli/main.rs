@@ -14,5 +14,6 @@ mod full_disk;
 mod grpc;
 mod higgs;
 mod kill;
+mod phoenix;
 mod rest;
 mod seeds;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use foryou_proto::calls::caller_timeout;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
 use foryou_types::{IdForm, Namespace, PostId, TimeMs};
@@ -10,7 +11,6 @@ use home_mixer::answer::Timings;
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
-use thunder::grpc::caller_timeout;
 use tonic::{Request, Response, Status};
 
 use crate::answer::{FeedAnswer, FeedPost};

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use foryou_proto::calls::error_from_status;
 use foryou_proto::thunder::v1::in_network_posts_service_client::InNetworkPostsServiceClient;
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, InNetworkResponse, SeamError};
 use tonic::Request;
 use tonic::transport::Channel;
 
-use super::convert::{error_from_status, request_to_proto, response_from_proto};
+use super::convert::{request_to_proto, response_from_proto};
 
 /// Thunder in another process.
 #[derive(Clone, Debug)]

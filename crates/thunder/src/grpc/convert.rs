@@ -1,9 +1,8 @@
 //! Between the seam's types and the messages. Ids keep their bits; `created_at` is whole seconds, with the milliseconds beside it.
 
 use foryou_proto::thunder::v1 as proto;
-use foryou_types::seams::{InNetworkRequest, InNetworkResponse, LightPost, SeamError};
+use foryou_types::seams::{InNetworkRequest, InNetworkResponse, LightPost};
 use foryou_types::{PostId, TimeMs, UserId};
-use tonic::{Code, Status};
 
 use crate::store::LookupStats;
 
@@ -93,48 +92,9 @@ fn post_from_proto(post: &proto::LightPost) -> LightPost {
     }
 }
 
-pub(super) fn error_to_status(error: SeamError) -> Status {
-    match error {
-        SeamError::BadRequest(message) => Status::invalid_argument(message),
-        SeamError::Overloaded(message) => Status::resource_exhausted(message),
-        SeamError::Unavailable(message) => Status::unavailable(message),
-        SeamError::DeadlineExceeded => Status::deadline_exceeded("no answer in time"),
-        SeamError::Internal(message) => Status::internal(message),
-    }
-}
-
-pub(super) fn error_from_status(status: &Status) -> SeamError {
-    let message = status.message().to_owned();
-    match status.code() {
-        Code::InvalidArgument | Code::OutOfRange => SeamError::BadRequest(message),
-        Code::ResourceExhausted => SeamError::Overloaded(message),
-        Code::Unavailable => SeamError::Unavailable(message),
-        // tonic's own timeout, on either side, comes as CANCELLED.
-        Code::DeadlineExceeded | Code::Cancelled => SeamError::DeadlineExceeded,
-        code => SeamError::Internal(format!("{code:?}: {message}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_keep_their_kind_both_ways() {
-        let text = || "why".to_owned();
-        for (error, code) in [
-            (SeamError::BadRequest(text()), Code::InvalidArgument),
-            (SeamError::Overloaded(text()), Code::ResourceExhausted),
-            (SeamError::Unavailable(text()), Code::Unavailable),
-            (SeamError::DeadlineExceeded, Code::DeadlineExceeded),
-        ] {
-            let status = error_to_status(error.clone());
-            assert_eq!(status.code(), code);
-            assert_eq!(error_from_status(&status), error);
-        }
-        assert_eq!(error_to_status(SeamError::Internal(text())).code(), Code::Internal);
-        assert_eq!(error_from_status(&Status::cancelled("Timeout expired")), SeamError::DeadlineExceeded);
-    }
 
     #[test]
     fn a_post_keeps_all_its_bits_and_its_milliseconds() {

@@ -11,4 +11,4 @@ mod server;
 
 pub use client::ThunderClient;
 pub use health::report_health;
-pub use server::{ThunderGrpc, caller_timeout};
+pub use server::ThunderGrpc;

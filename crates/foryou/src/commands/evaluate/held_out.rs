@@ -1,0 +1,112 @@
+//! The held-out part of a world as a model meets it: each slate with the history the viewer had at its moment.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use datasets::world::{Slate, WorldManifest, read_slates};
+use event_log::{EventBody, EventLog};
+use foryou_types::{ActionSet, PostId, TimeMs};
+use phoenix::Corpus;
+use phoenix_engine::service::CorpusReader;
+use phoenix_train::data::{self, DataOptions, EvalSlate};
+use rustc_hash::FxHashMap;
+
+use crate::engine::Parts;
+use crate::output::Output;
+
+/// An action that counts for popularity: something of positive weight was done with a post.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Engagement {
+    pub(super) at: TimeMs,
+    pub(super) post: PostId,
+}
+
+/// A slate's truth, and what a model is given to rank it: the same posts in the same order.
+pub(super) struct Case {
+    pub(super) slate: Slate,
+    pub(super) inputs: EvalSlate,
+}
+
+/// Everything that is measured on.
+pub(super) struct HeldOut {
+    pub(super) action_set: ActionSet,
+    pub(super) max_post_age_ms: i64,
+    /// The slates in time order.
+    pub(super) cases: Vec<Case>,
+    /// Positive actions of the whole log, in time order.
+    pub(super) engagements: Vec<Engagement>,
+    /// Posts that are no reposts, by time: id and moment.
+    pub(super) originals: Vec<(PostId, TimeMs)>,
+    pub(super) corpus: Arc<Corpus>,
+}
+
+impl HeldOut {
+    /// Reads a world's truth and its log. `history` is the S of the models.
+    pub(super) fn read(
+        parts: &Parts,
+        world: &Path,
+        manifest: &WorldManifest,
+        history: usize,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        let log: Arc<dyn EventLog> = parts.log.clone();
+        let corpus = Arc::new(Corpus::new());
+        CorpusReader::new(log.clone(), corpus.clone()).catch_up().context("reading the posts")?;
+        let bar = output.progress(Some(log.head().position.next_seq), "reading");
+        let options = DataOptions { history, ..DataOptions::default() };
+        let inputs = data::slates_after(&*log, &parts.profile, &options, manifest.cut, &|read, total| {
+            bar.set_length(total);
+            bar.set_position(read);
+        });
+        bar.finish_and_clear();
+        let mut inputs: FxHashMap<String, EvalSlate> =
+            inputs?.into_iter().filter_map(|s| Some((s.request_id.clone()?, s))).collect();
+        let mut cases = Vec::new();
+        for slate in read_slates(world)? {
+            let inputs = inputs
+                .remove(&slate.request_id)
+                .with_context(|| format!("the log has no impression of the held-out slate {}", slate.request_id))?;
+            anyhow::ensure!(
+                inputs.candidates.iter().map(|c| c.post).eq(slate.posts.iter().map(|p| p.post_id)),
+                "the log shows other posts than the held-out slate {}",
+                slate.request_id
+            );
+            cases.push(Case { slate, inputs });
+        }
+        cases.sort_by_key(|case| case.slate.at);
+        let mut originals = Vec::new();
+        corpus.for_each(|post, info| {
+            if let (Some(created_at), false) = (info.created_at, info.source.is_some()) {
+                originals.push((post, created_at));
+            }
+        });
+        originals.sort_by_key(|(post, created_at)| (*created_at, *post));
+        Ok(Self {
+            action_set: parts.profile.action_set.clone(),
+            max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),
+            cases,
+            engagements: engagements(&*log, &parts.profile.action_set)?,
+            originals,
+            corpus,
+        })
+    }
+}
+
+fn engagements(log: &dyn EventLog, set: &ActionSet) -> anyhow::Result<Vec<Engagement>> {
+    let mut found = Vec::new();
+    log.read_from(0, &mut |records, _| {
+        for record in records {
+            if let EventBody::Action(action) = &record.event.body
+                && !action.undo
+                && set.get(action.action).is_some_and(|a| a.weight > 0.0 && set.dwell_time() != Some(action.action))
+            {
+                found.push(Engagement { at: record.event.at, post: action.post_id });
+            }
+        }
+        true
+    })
+    .context("reading the log")?;
+    found.sort_by_key(|engagement| engagement.at);
+    Ok(found)
+}

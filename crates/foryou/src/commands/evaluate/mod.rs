@@ -1,0 +1,82 @@
+//! `foryou evaluate`: model versions on the held-out slates of a synthetic world, beside random, popularity, recency, the informed
+//! ceiling and the oracle.
+
+mod held_out;
+mod ranking;
+mod report;
+mod retrieval;
+
+use anyhow::bail;
+use datasets::world::read_manifest;
+use phoenix::{Checkpoint, ModelKind, Registry};
+
+use crate::cli::EvaluateArgs;
+use crate::config::Config;
+use crate::engine::Parts;
+use crate::exit::WrongUse;
+use crate::folder::DataFolder;
+use crate::output::Output;
+
+pub(super) use report::{WorldEvaluation, describe, summary};
+
+pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
+    let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
+    let parts = Parts::open(folder, config)?;
+    let evaluation = evaluate(&parts, config, &args.versions, output)?;
+    output.print(&evaluation, || describe(&evaluation))
+}
+
+/// Measures versions; of none named, those that serve.
+pub(super) fn evaluate(
+    parts: &Parts,
+    config: &Config,
+    versions: &[String],
+    output: Output,
+) -> anyhow::Result<WorldEvaluation> {
+    let world = config.data.join("world");
+    if !world.join("world.json").is_file() {
+        bail!(
+            "{} holds no synthetic world's held-out slates: `foryou import world` and `foryou demo` bring them",
+            config.data.display()
+        );
+    }
+    let manifest = read_manifest(&world)?;
+    let (rankers, retrievals) = load(config, versions)?;
+    let lengths: Vec<usize> =
+        rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
+    let history = lengths.first().copied().unwrap_or_default();
+    if let Some(other) = lengths.iter().find(|s| **s != history) {
+        bail!("the versions have histories of {history} and {other} tokens: evaluate them apart");
+    }
+    let held_out = held_out::HeldOut::read(parts, &world, &manifest, history, output)?;
+    let ranking = ranking::evaluate(&held_out, &rankers, &manifest, config.seed)?;
+    let retrieval = retrieval::evaluate(&held_out, &retrievals, config.seed)?;
+    Ok(report::WorldEvaluation::new(&manifest, &held_out, ranking, retrieval, config.seed))
+}
+
+/// A version's name and model.
+type Named = (String, Checkpoint);
+
+/// The checkpoints of versions, by kind.
+fn load(config: &Config, versions: &[String]) -> anyhow::Result<(Vec<Named>, Vec<Named>)> {
+    let registry = Registry::open(&config.data.join("models"))?;
+    let known = registry.list()?;
+    let wanted: Vec<String> = if versions.is_empty() {
+        known.iter().filter(|v| v.promoted).map(|v| v.name.clone()).collect()
+    } else {
+        versions.to_vec()
+    };
+    if wanted.is_empty() {
+        bail!("no version serves: `foryou train ranker` and `foryou train retrieval` make them");
+    }
+    let mut by_kind = (Vec::new(), Vec::new());
+    for name in wanted {
+        let version = registry.version(&name).map_err(|e| WrongUse(e.to_string()))?;
+        let checkpoint = Checkpoint::load(&version.folder)?;
+        match checkpoint.config.kind {
+            ModelKind::Ranker => by_kind.0.push((name, checkpoint)),
+            ModelKind::Retrieval => by_kind.1.push((name, checkpoint)),
+        }
+    }
+    Ok(by_kind)
+}

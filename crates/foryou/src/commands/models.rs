@@ -1,0 +1,75 @@
+//! `foryou models`: versions of the trained models, and which of them serves.
+
+use comfy_table::{Table, presets};
+use foryou_types::{Clock, TimeMs, WallClock};
+use phoenix::{ModelKind, Registry, VersionInfo};
+use serde::Serialize;
+
+use crate::cli::{ModelsCommand, TrainModel};
+use crate::config::Config;
+use crate::exit::WrongUse;
+use crate::folder::{Found, look};
+use crate::output::Output;
+
+impl From<TrainModel> for ModelKind {
+    fn from(model: TrainModel) -> Self {
+        match model {
+            TrainModel::Ranker => Self::Ranker,
+            TrainModel::Retrieval => Self::Retrieval,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Versions {
+    versions: Vec<VersionInfo>,
+}
+
+/// A running service notices a change by itself, so these commands need no lock on the folder.
+pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> anyhow::Result<()> {
+    if look(&config.data)? == Found::Nothing {
+        anyhow::bail!(
+            "{} holds no data yet: `foryou demo` makes a world, `foryou import` brings a data set",
+            config.data.display()
+        );
+    }
+    let registry = Registry::open(&config.data.join("models"))?;
+    let now = WallClock.now();
+    match command {
+        ModelsCommand::List => {}
+        ModelsCommand::Promote { version, share: None } => registry.promote(version, now).map_err(usage)?,
+        ModelsCommand::Promote { version, share: Some(share) } => {
+            registry.promote_share(version, *share).map_err(usage)?;
+        }
+        ModelsCommand::Rollback { model } => {
+            let serving = registry.rollback((*model).into(), now).map_err(usage)?;
+            output.say(format!("{serving} serves again"));
+        }
+    }
+    let report = Versions { versions: registry.list()? };
+    output.print(&report, || describe(&report.versions))
+}
+
+fn usage(error: phoenix::RegistryError) -> anyhow::Error {
+    if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
+}
+
+fn describe(versions: &[VersionInfo]) -> String {
+    if versions.is_empty() {
+        return "no versions yet: `foryou train ranker` and `foryou train retrieval` make them\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["version", "made", "serves", "parameters", "measured"]);
+    for version in versions {
+        let mut metrics: Vec<_> = version.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        metrics.truncate(4);
+        table.add_row([
+            version.name.clone(),
+            TimeMs(version.created_at.0).to_rfc3339(),
+            if version.share > 0.0 { format!("{:.0} %", 100.0 * version.share) } else { "-".to_owned() },
+            version.parameters.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+            version.problem.clone().unwrap_or_else(|| metrics.join(" · ")),
+        ]);
+    }
+    format!("{table}\n")
+}

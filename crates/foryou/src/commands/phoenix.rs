@@ -1,0 +1,107 @@
+//! `foryou phoenix check`: the trainer's model and the engine against reference files. `foryou phoenix serve`: ranking and retrieval
+//! alone.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use phoenix::golden::{Agreement, Golden};
+use phoenix_engine::grpc::{ranking_server, report_health, retrieval_server};
+use serde::Serialize;
+
+use super::up;
+use crate::config::Config;
+use crate::engine::{Life, Parts};
+use crate::folder::DataFolder;
+use crate::models::Phoenix;
+use crate::output::Output;
+
+/// What `check` found.
+#[derive(Debug, Serialize)]
+struct CheckReport {
+    results: Vec<CheckResult>,
+    ok: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckResult {
+    file: String,
+    /// `train` or `engine`.
+    implementation: &'static str,
+    #[serde(flatten)]
+    agreement: Agreement,
+}
+
+/// Compares both implementations with every file; fails where one disagrees.
+pub(super) fn check(files: &[PathBuf], output: Output) -> anyhow::Result<()> {
+    let mut results = Vec::new();
+    for file in files {
+        results.extend(check_file(file)?);
+    }
+    let ok = results.iter().all(|r| r.agreement.ok);
+    let report = CheckReport { results, ok };
+    output.print(&report, || describe(&report))?;
+    anyhow::ensure!(ok, "an implementation disagrees with a reference file");
+    Ok(())
+}
+
+fn check_file(file: &Path) -> anyhow::Result<Vec<CheckResult>> {
+    let golden = Golden::load(file)?;
+    let named = |implementation: &'static str| {
+        move |agreement| CheckResult { file: file.display().to_string(), implementation, agreement }
+    };
+    let trainer = phoenix_train::model::check(&golden).with_context(|| file.display().to_string())?;
+    let engine = phoenix_engine::check(&golden).with_context(|| file.display().to_string())?;
+    Ok(trainer.into_iter().map(named("train")).chain(engine.into_iter().map(named("engine"))).collect())
+}
+
+fn describe(report: &CheckReport) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "file",
+        "implementation",
+        "model",
+        "what",
+        "max |diff|",
+        "tolerance",
+        "",
+    ]);
+    for CheckResult { file, implementation, agreement } in &report.results {
+        table.add_row([
+            Path::new(file).file_name().map_or_else(|| file.clone(), |n| n.to_string_lossy().into_owned()),
+            (*implementation).to_owned(),
+            agreement.model.name().to_owned(),
+            agreement.what.clone(),
+            format!("{:.2e}", agreement.max_abs_diff),
+            format!("{:.0e}", agreement.tolerance),
+            if agreement.ok { "agrees" } else { "DISAGREES" }.to_owned(),
+        ]);
+    }
+    format!("{table}\n{}\n", if report.ok { "all agree (f32)" } else { "NOT all agree" })
+}
+
+/// Serves ranking and retrieval of the folder until Ctrl-C.
+pub(super) async fn serve(config: &Config, listen: Option<SocketAddr>, output: Output) -> anyhow::Result<()> {
+    let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
+    let parts = Parts::open(folder, config)?;
+    let listener = up::listen(listen.unwrap_or(config.server.listen)).await?;
+    let address = listener.local_addr().context("the service's address")?;
+    let phoenix = Phoenix::start(&parts, config, Life::Serving)?;
+    let posts = phoenix.posts().context("ranking and retrieval are set to other services: nothing to serve here")?;
+    let caught_up = posts.caught_up();
+    let (router, health) = server::bare_router(|routes| {
+        routes
+            .add_service(ranking_server(phoenix.ranking.clone()))
+            .add_service(retrieval_server(phoenix.retrieval.clone()))
+    })
+    .context("building the service")?;
+    tokio::spawn(report_health(health, caught_up));
+    output.say(format!(
+        "serving ranking and retrieval of {} on http://{address} (gRPC); Ctrl-C stops",
+        config.data.display()
+    ));
+    server::serve(listener, router, up::stopped()).await.context("serving")?;
+    output.say("stopped");
+    Ok(())
+}

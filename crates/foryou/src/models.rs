@@ -1,0 +1,121 @@
+//! Ranking and retrieval of a data folder: by the promoted models, here or in another process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use event_log::EventLog;
+use foryou_types::seams::{Ranking, Retrieval};
+use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
+use phoenix::{Corpus, Registry};
+use phoenix_engine::grpc::{RankingClient, RetrievalClient};
+use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, Watch};
+use server::app::Follower;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::config::{Config, PhoenixConfig};
+use crate::engine::{Life, Parts};
+
+/// What the pipeline asks, and what keeps it up to date.
+pub struct Phoenix {
+    /// Ranks: the promoted version, the prior where there is none, or another process.
+    pub ranking: Arc<dyn Ranking>,
+    /// Retrieves, in the same way.
+    pub retrieval: Arc<dyn Retrieval>,
+    /// Ranks without a model.
+    pub prior: Arc<dyn Ranking>,
+    /// Retrieves without a model.
+    pub popular: Arc<dyn Retrieval>,
+    /// The models of this folder; none where both are asked elsewhere.
+    pub host: Option<Arc<ModelHost>>,
+    follower: Option<Arc<CorpusFollower>>,
+    _watch: Option<Watch>,
+}
+
+impl Phoenix {
+    /// Reads the posts, loads what is promoted and, where it serves, follows both.
+    pub fn start(parts: &Parts, config: &Config, life: Life) -> anyhow::Result<Self> {
+        let prior: Arc<dyn Ranking> = Arc::new(PopularityRanking(parts.state.clone()));
+        let popular: Arc<dyn Retrieval> = Arc::new(PopularityRetrieval(parts.state.clone()));
+        let PhoenixConfig { ranking_address, retrieval_address, remote_timeout_ms, serving } = &config.phoenix;
+        let timeout = Some(Duration::from_millis(*remote_timeout_ms));
+        let remote_ranking: Option<Arc<dyn Ranking>> =
+            channel(ranking_address)?.map(|c| Arc::new(RankingClient::new(c, timeout)) as _);
+        let remote_retrieval: Option<Arc<dyn Retrieval>> =
+            channel(retrieval_address)?.map(|c| Arc::new(RetrievalClient::new(c, timeout)) as _);
+        if let (Some(ranking), Some(retrieval)) = (&remote_ranking, &remote_retrieval) {
+            let (ranking, retrieval) = (ranking.clone(), retrieval.clone());
+            return Ok(Self { ranking, retrieval, prior, popular, host: None, follower: None, _watch: None });
+        }
+
+        let log: Arc<dyn EventLog> = parts.log.clone();
+        let corpus = Arc::new(Corpus::new());
+        let host = Arc::new(ModelHost::new(
+            HostParts {
+                registry: Registry::open(&config.data.join("models"))?,
+                corpus: corpus.clone(),
+                action_set: parts.profile.action_set.clone(),
+                max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),
+                clock: parts.clock.clone(),
+                prior: prior.clone(),
+                popular: popular.clone(),
+            },
+            serving,
+        ));
+        let mut reader = CorpusReader::new(log, corpus);
+        reader.catch_up().context("reading the posts for the models")?;
+        host.refresh();
+        let (follower, watch) = match life {
+            Life::Once => (None, None),
+            Life::Serving => {
+                let follower = reader.follow(Some(host.listener())).context("starting the reader of posts")?;
+                let watch = host.start_watching().context("starting to watch for promoted models")?;
+                (Some(Arc::new(follower)), Some(watch))
+            }
+        };
+        Ok(Self {
+            ranking: remote_ranking.unwrap_or_else(|| host.ranking()),
+            retrieval: remote_retrieval.unwrap_or_else(|| host.retrieval()),
+            prior,
+            popular,
+            host: Some(host),
+            follower,
+            _watch: watch,
+        })
+    }
+
+    /// What a feed waits for that must see its viewer's newest events.
+    pub fn follower(&self) -> Option<Arc<dyn Follower>> {
+        self.follower.clone().map(|follower| Arc::new(PostsFollower(follower)) as _)
+    }
+
+    /// What keeps the posts up to date, where it serves.
+    pub fn posts(&self) -> Option<&Arc<CorpusFollower>> {
+        self.follower.as_ref()
+    }
+}
+
+/// A connection that is made at the first call; none for an empty address.
+fn channel(address: &str) -> anyhow::Result<Option<Channel>> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("the address {address}"))?;
+    Ok(Some(endpoint.connect_timeout(Duration::from_secs(2)).connect_lazy()))
+}
+
+struct PostsFollower(Arc<CorpusFollower>);
+
+impl Follower for PostsFollower {
+    fn name(&self) -> &'static str {
+        "phoenix"
+    }
+
+    fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool {
+        self.0.wait_applied(next_seq, timeout)
+    }
+
+    fn ready(&self) -> bool {
+        self.0.is_caught_up()
+    }
+}

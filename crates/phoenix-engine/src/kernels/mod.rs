@@ -1,0 +1,64 @@
+//! The numeric kernels, written once over [`pulp::Simd`] and compiled for every instruction set of the machine's family.
+//!
+//! Layout rules that let the kernels do without tails:
+//! * the columns of a weight matrix come in panels of [`PANEL`], zero-padded ([`Packed`]);
+//! * every activation row has a stride that is a multiple of [`PANEL`] ([`padded`]), and its padding holds zeros;
+//! * buffers start on a cache line ([`Aligned`]), so that no vector load straddles two.
+//!
+//! Every row of every kernel is reduced in one order that depends on nothing but the row's length: a row's bits are the same alone,
+//! in a tile, on any thread. K is never split.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function is compiled without its instruction set"
+)]
+
+mod aligned;
+mod attention;
+mod gemm;
+mod math;
+mod rope;
+mod rows;
+mod scan;
+
+pub(crate) use aligned::Aligned;
+pub(crate) use attention::{Combine, OwnLogits, OwnValues, Softmax};
+pub(crate) use gemm::{Gemm, Packed, Rows, RowsMut};
+pub(crate) use rope::{Rope, Rotate};
+pub(crate) use rows::{AddNormalised, Gate, Normalise, Silu};
+pub(crate) use scan::Scan;
+
+use pulp::{Arch, Scalar, Simd, WithSimd};
+
+/// Columns of a weight panel: two AVX-512 or four AVX2 registers.
+pub(crate) const PANEL: usize = 32;
+
+/// The next multiple of [`PANEL`].
+pub(crate) const fn padded(n: usize) -> usize {
+    n.next_multiple_of(PANEL)
+}
+
+/// Which instruction set the kernels run on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kernels {
+    /// The best one this machine has.
+    Native(Arch),
+    /// No vector instructions asked for: what a machine of an unknown family runs.
+    Portable,
+}
+
+impl Kernels {
+    /// The best instruction set this machine has.
+    pub(crate) fn native() -> Self {
+        Self::Native(Arch::new())
+    }
+
+    /// Runs a kernel.
+    #[inline]
+    pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+        match self {
+            Self::Native(arch) => arch.dispatch(kernel),
+            Self::Portable => Scalar::new().vectorize(kernel),
+        }
+    }
+}

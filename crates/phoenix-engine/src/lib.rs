@@ -1,0 +1,39 @@
+//! Serves the Phoenix models on the CPU.
+//!
+//! Start with [`Ranker`] (action logits of candidates for a viewer) and [`RetrievalModel`] with [`ExactIndex`] (posts near a viewer).
+//! Inside, `kernels` holds the numeric code, `weights` a model packed for it, `transformer` the layers, `cache` the keys and values of a
+//! viewer's context.
+//!
+//! How it is fast: the context (user and history) runs once and leaves its keys and values per layer; then tiles of candidates go
+//! through all layers independently, each candidate costing one token, whose own key is one more logit. Weights are packed once, with
+//! norm gains, the attention factor and the small tables' projections folded in.
+//!
+//! Invariants:
+//! * Within one instruction set a candidate's logits are bit-equal alone, in any batch, in any order, on any number of threads, with a
+//!   fresh or an extended context (`kernels` says why). With sequential positions (the January 2026 form, for parity only) they depend
+//!   on a candidate's place, as they do there.
+//! * A model is taken whole or refused ([`EngineError`]); afterwards no input can fail or make a value that is not finite.
+//! * No allocation per candidate or layer: buffers belong to threads and are used again.
+//! * Only [`service`] knows a log and a registry, only [`grpc`] a transport.
+
+mod cache;
+pub mod check;
+pub mod context;
+mod error;
+pub mod grpc;
+pub mod index;
+mod kernels;
+pub mod ranker;
+pub mod retrieval;
+mod scratch;
+pub mod service;
+mod tokens;
+mod transformer;
+mod weights;
+
+pub use check::check;
+pub use context::Context;
+pub use error::EngineError;
+pub use index::ExactIndex;
+pub use ranker::Ranker;
+pub use retrieval::RetrievalModel;

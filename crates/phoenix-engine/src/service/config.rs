@@ -1,0 +1,77 @@
+//! Limits of the services.
+
+use std::thread::available_parallelism;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How ranking and retrieval serve; the table `[phoenix]` of a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServingConfig {
+    /// Requests of a kind computed at the same time; 0 for the number of cores.
+    pub max_concurrent: usize,
+    /// Requests of a kind that may wait for their turn; one more is refused.
+    pub max_waiting: usize,
+    /// Memory for cached user contexts per ranker, in MB (10^6 bytes); 0 to encode every request anew.
+    pub context_cache_mb: u64,
+    /// The registry is asked for promoted models this often, in milliseconds.
+    pub registry_poll_ms: u64,
+}
+
+impl Default for ServingConfig {
+    fn default() -> Self {
+        // A context of the small model is up to 0.33 MB: about 800 users.
+        Self { max_concurrent: 0, max_waiting: 256, context_cache_mb: 256, registry_poll_ms: 1_000 }
+    }
+}
+
+/// A value that cannot be served with.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("phoenix.{key}: {problem}")]
+pub struct ConfigError {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+}
+
+impl ServingConfig {
+    /// The first value out of its range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let within = |key, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(ConfigError { key, problem: format!("must be between {least} and {most}, is {value}") })
+        };
+        within("max_concurrent", self.max_concurrent as u64, 0, 4_096)?;
+        within("max_waiting", self.max_waiting as u64, 0, 1_000_000)?;
+        within("context_cache_mb", self.context_cache_mb, 0, 1_000_000)?;
+        within("registry_poll_ms", self.registry_poll_ms, 10, 3_600_000)
+    }
+
+    /// Requests of a kind computed at the same time.
+    pub(super) fn concurrent(&self) -> usize {
+        match self.max_concurrent {
+            0 => available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        assert_eq!(ServingConfig::default().check(), Ok(()));
+        let bad = ServingConfig { registry_poll_ms: 0, ..ServingConfig::default() };
+        assert_eq!(
+            bad.check().unwrap_err().to_string(),
+            "phoenix.registry_poll_ms: must be between 10 and 3600000, is 0"
+        );
+        assert!(ServingConfig::default().concurrent() >= 1);
+    }
+}

@@ -1,0 +1,39 @@
+//! The models as services: behind the seams of [`foryou_types::seams`], filled from the log, exchanged while they serve.
+//!
+//! ```text
+//! log ── CorpusReader ──> Corpus ──────────────┐
+//!            └─ CorpusListener ──> PhoenixRetrieval (index per model)   PhoenixRanking (contexts per model)
+//! Registry ── ModelHost ── loads, swaps ──────────┴───────────────────────────┘
+//! ```
+//!
+//! Start with [`ModelHost`]: it owns both models, loads what the registry promotes and gives out the seam objects.
+//!
+//! Invariants:
+//! * A request takes one model when it begins and keeps it: no answer is of two versions, and a swap fails no request.
+//! * A checkpoint that does not load, or was trained for other actions, changes nothing but the status.
+//! * A post is retrievable as soon as the reader's position is past it, and gone as soon as it is past its delete.
+//! * The work runs on the runtime's blocking threads, as much of it at a time as there are cores; the calls must be made within a
+//!   tokio runtime.
+
+mod admission;
+mod config;
+mod context_cache;
+mod corpus_reader;
+mod fallback;
+mod fleet;
+mod host;
+mod inputs;
+mod load_error;
+mod ranking;
+mod recent_posts;
+mod retrieval;
+mod watch;
+
+pub use config::{ConfigError, ServingConfig};
+pub use corpus_reader::{CorpusFollower, CorpusListener, CorpusReader, ReaderStats};
+pub use fleet::Fleet;
+pub use host::{HostParts, HostStatus, KindStatus, ModelHost};
+pub use load_error::LoadError;
+pub use ranking::{LoadedRanker, PhoenixRanking};
+pub use retrieval::{LoadedRetrieval, PhoenixRetrieval};
+pub use watch::Watch;

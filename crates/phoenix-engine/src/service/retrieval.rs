@@ -1,0 +1,240 @@
+//! Retrieval by a trained model: the posts whose vectors point where the viewer's does.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use foryou_types::seams::{Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError};
+use foryou_types::{ActionSet, Clock, PostId, TimeMs, UserId};
+use parking_lot::Mutex;
+use phoenix::{Checkpoint, Corpus, ModelKind, PostInfo};
+
+use super::admission::Admission;
+use super::config::ServingConfig;
+use super::corpus_reader::CorpusListener;
+use super::fleet::{Fleet, Versioned};
+use super::inputs::{history_items, tower_item};
+use super::load_error::{LoadError, check};
+use super::ranking::outcome;
+use super::recent_posts::RecentPosts;
+use crate::RetrievalModel;
+
+/// Posts are embedded so many at a time when an index is filled.
+const FILL_BATCH: usize = 1_024;
+/// Posts that are too old leave the indexes this often, by the clock passed in.
+const EXPIRE_EVERY_MS: i64 = 60_000;
+
+/// A retrieval model that can serve: its version's name and its index.
+pub struct LoadedRetrieval {
+    version: Arc<str>,
+    model: RetrievalModel,
+    posts: RecentPosts,
+}
+
+impl LoadedRetrieval {
+    /// The version's name, as answers carry it.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// Number of posts in its index.
+    pub fn indexed(&self) -> usize {
+        self.posts.len()
+    }
+
+    fn retrieve(&self, request: &RetrievalRequest, corpus: &Corpus) -> Result<RetrievalResponse, SeamError> {
+        let history = history_items(&request.history, &self.model.config().model, corpus)?;
+        let user = self.model.user_vector(request.user_id, &history);
+        let found = self.posts.search(&user, request.max_results, request.not_before);
+        let posts =
+            found.into_iter().map(|(post_id, author_id, score)| Retrieved { post_id, author_id, score }).collect();
+        Ok(RetrievalResponse { posts, model: Some(Arc::clone(&self.version)) })
+    }
+
+    /// Adds a post to the index where it belongs there: originals created at or after `oldest`.
+    fn add(&self, post: PostId, info: &PostInfo, oldest: TimeMs) {
+        if let Some(created_at) = indexable(info, oldest) {
+            let vector = self.model.post_vector(&tower_item(post, info));
+            self.posts.insert(post, info.author, created_at, &vector);
+        }
+    }
+
+    /// Adds the recent posts of a corpus. The corpus may change meanwhile, as long as the changes come to this index too.
+    fn fill(&self, corpus: &Corpus, oldest: TimeMs) {
+        let mut recent = Vec::new();
+        corpus.for_each(|post, info| {
+            if let Some(created_at) = indexable(info, oldest) {
+                recent.push((post, created_at, info.clone()));
+            }
+        });
+        // The order of a hash map would make the order of equal scores differ between two runs.
+        recent.sort_unstable_by_key(|(post, created_at, _)| (*created_at, *post));
+        for batch in recent.chunks(FILL_BATCH) {
+            let items: Vec<_> = batch.iter().map(|(post, _, info)| tower_item(*post, info)).collect();
+            let vectors = self.model.post_vectors(&items);
+            let width = vectors.len() / items.len();
+            for ((post, created_at, info), vector) in batch.iter().zip(vectors.chunks_exact(width)) {
+                self.posts.insert(*post, info.author, *created_at, vector);
+            }
+            // A post that was deleted or replaced after it was copied above was changed in the index before it was put there;
+            // the corpus is changed first, so it knows.
+            for (post, _, info) in batch {
+                match corpus.get(*post) {
+                    Some(now) if now == *info => {}
+                    Some(now) => self.add(*post, &now, oldest),
+                    None => self.posts.remove(*post),
+                }
+            }
+        }
+    }
+}
+
+/// When a post was created, if it is an original not older than `oldest`.
+fn indexable(info: &PostInfo, oldest: TimeMs) -> Option<TimeMs> {
+    info.created_at.filter(|at| info.source.is_none() && *at >= oldest)
+}
+
+impl Versioned for LoadedRetrieval {
+    fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+}
+
+/// [`Retrieval`] by the models that [`Self::serve`] was given; without one it is unavailable.
+///
+/// As a [`CorpusListener`] it keeps every index up to date, also one that is still being filled: a new post is in it before the
+/// reader's position moves, a deleted one out of it.
+pub struct PhoenixRetrieval {
+    corpus: Arc<Corpus>,
+    clock: Arc<dyn Clock>,
+    action_set: ActionSet,
+    max_post_age_ms: i64,
+    serving: ArcSwapOption<Fleet<LoadedRetrieval>>,
+    /// Every model that may serve, those that are being filled among them.
+    indexes: Mutex<Vec<Weak<LoadedRetrieval>>>,
+    expired_at: Mutex<TimeMs>,
+    admission: Admission,
+}
+
+impl PhoenixRetrieval {
+    /// Without a model, over the posts of a corpus that are no older than `max_post_age_ms` by the clock.
+    pub fn new(
+        corpus: Arc<Corpus>,
+        clock: Arc<dyn Clock>,
+        action_set: ActionSet,
+        max_post_age_ms: i64,
+        config: &ServingConfig,
+    ) -> Self {
+        Self {
+            corpus,
+            clock,
+            action_set,
+            max_post_age_ms,
+            serving: ArcSwapOption::empty(),
+            indexes: Mutex::new(Vec::new()),
+            expired_at: Mutex::new(TimeMs(i64::MIN)),
+            admission: Admission::new(config),
+        }
+    }
+
+    /// Makes a checkpoint ready to serve, its index filled with the recent posts; [`Self::serve`] lets it. It is refused unless it
+    /// is a retrieval model for the data's actions. Takes about 0.1 ms of a core per recent post.
+    pub fn load(&self, version: &str, checkpoint: Checkpoint) -> Result<Arc<LoadedRetrieval>, LoadError> {
+        check(version, &checkpoint, ModelKind::Retrieval, &self.action_set)?;
+        let model = RetrievalModel::from_owned(checkpoint).map_err(LoadError::engine(version))?;
+        let posts = RecentPosts::new(model.config().model.emb_size);
+        let loaded = Arc::new(LoadedRetrieval { version: version.into(), model, posts });
+        // First the changes, then what there is: between the two nothing is lost.
+        self.indexes.lock().push(Arc::downgrade(&loaded));
+        let start = Instant::now();
+        loaded.fill(&self.corpus, self.oldest());
+        tracing::info!(version, posts = loaded.indexed(), seconds = start.elapsed().as_secs_f64(), "index filled");
+        Ok(loaded)
+    }
+
+    /// Lets models serve from the next request on; requests that began before go on with theirs.
+    pub fn serve(&self, fleet: Option<Fleet<LoadedRetrieval>>) {
+        self.serving.store(fleet.map(Arc::new));
+        self.indexes.lock().retain(|index| index.strong_count() > 0);
+    }
+
+    /// The models that serve now.
+    pub fn serving(&self) -> Option<Arc<Fleet<LoadedRetrieval>>> {
+        self.serving.load_full()
+    }
+
+    /// Whether a model serves.
+    pub fn is_loaded(&self) -> bool {
+        self.serving.load().is_some()
+    }
+
+    pub(super) fn model_of(&self, user: UserId) -> Option<Arc<LoadedRetrieval>> {
+        self.serving.load().as_ref().map(|fleet| Arc::clone(fleet.model_of(user)))
+    }
+
+    /// The answer of one model.
+    pub(super) async fn retrieve_by(
+        &self,
+        model: Arc<LoadedRetrieval>,
+        request: RetrievalRequest,
+    ) -> Result<RetrievalResponse, SeamError> {
+        let start = Instant::now();
+        let corpus = Arc::clone(&self.corpus);
+        let answer = self.admission.run("retrieval", move || model.retrieve(&request, &corpus)).await;
+        metrics::counter!("phoenix_retrieval_requests_total", "outcome" => outcome(&answer)).increment(1);
+        metrics::histogram!("phoenix_retrieval_seconds").record(start.elapsed().as_secs_f64());
+        answer
+    }
+
+    /// Takes the posts out of the indexes that are past the age limit. Done by itself once a minute while posts come.
+    pub fn drop_expired(&self) {
+        let oldest = self.oldest();
+        for index in self.indexes() {
+            index.posts.drop_older(oldest);
+        }
+        if let Some(fleet) = self.serving() {
+            metrics::gauge!("phoenix_index_posts").set(fleet.champion().indexed() as f64);
+        }
+    }
+
+    fn indexes(&self) -> Vec<Arc<LoadedRetrieval>> {
+        self.indexes.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn oldest(&self) -> TimeMs {
+        self.clock.now() - self.max_post_age_ms
+    }
+}
+
+impl CorpusListener for PhoenixRetrieval {
+    fn created(&self, post: PostId, info: &PostInfo) {
+        let oldest = self.oldest();
+        for index in self.indexes() {
+            index.add(post, info, oldest);
+        }
+        let now = self.clock.now();
+        let mut expired_at = self.expired_at.lock();
+        if now.since(*expired_at) >= EXPIRE_EVERY_MS {
+            *expired_at = now;
+            drop(expired_at);
+            self.drop_expired();
+        }
+    }
+
+    fn deleted(&self, post: PostId) {
+        for index in self.indexes() {
+            index.posts.remove(post);
+        }
+    }
+}
+
+#[async_trait]
+impl Retrieval for PhoenixRetrieval {
+    async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
+        match self.model_of(request.user_id) {
+            Some(model) => self.retrieve_by(model, request).await,
+            None => Err(SeamError::Unavailable("no retrieval model is loaded".to_owned())),
+        }
+    }
+}

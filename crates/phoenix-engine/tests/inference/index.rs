@@ -1,0 +1,120 @@
+//! The index against brute force.
+
+use std::collections::BTreeMap;
+
+use foryou_types::{PostId, Rng, SplitMix64, TimeMs, UserId};
+use phoenix_engine::ExactIndex;
+use proptest::prelude::*;
+
+use crate::models::on_threads;
+
+const D: usize = 5;
+
+/// Few different values, so that scores tie often.
+fn vector(rng: &mut SplitMix64) -> Vec<f32> {
+    (0..D).map(|_| rng.below(3) as f32 - 1.0).collect()
+}
+
+type Kept = BTreeMap<u64, (u64, i64, Vec<f32>)>;
+
+fn brute(
+    kept: &Kept,
+    query: &[f32],
+    k: usize,
+    not_before: i64,
+    exclude: impl Fn(u64) -> bool,
+) -> Vec<(PostId, UserId, f32)> {
+    let mut all: Vec<_> = kept
+        .iter()
+        .filter(|(post, (_, at, _))| *at >= not_before && !exclude(**post))
+        .map(|(post, (author, _, v))| {
+            // Small integers: every order of summation is exact.
+            (PostId(*post), UserId(*author), v.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0)
+        })
+        .collect();
+    all.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+    all.truncate(k);
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn it_finds_what_brute_force_finds(
+        seed in any::<u64>(),
+        operations in prop::collection::vec((0u8..4, 1u64..60), 0..300),
+        k in 0usize..70,
+        not_before in 0i64..10,
+    ) {
+        let mut rng = SplitMix64::fork(seed, "vectors");
+        let (mut index, mut kept) = (ExactIndex::new(D), Kept::new());
+        for (operation, post) in operations {
+            if operation == 0 {
+                prop_assert_eq!(index.remove(PostId(post)), kept.remove(&post).is_some());
+            } else {
+                let (author, at, v) = (rng.next_u64(), rng.below(12) as i64, vector(&mut rng));
+                prop_assert!(index.insert(PostId(post), UserId(author), TimeMs(at), &v));
+                kept.insert(post, (author, at, v));
+            }
+        }
+        prop_assert_eq!(index.len(), kept.len());
+        let query = vector(&mut rng);
+        let found = index.search(&query, k, TimeMs(not_before), |post| post.0 % 7 == 0);
+        prop_assert_eq!(found, brute(&kept, &query, k, not_before, |post| post % 7 == 0));
+    }
+
+    #[test]
+    fn a_score_has_the_same_bits_wherever_it_lies(seed in any::<u64>(), n in 1usize..60) {
+        let mut rng = SplitMix64::fork(seed, "vectors");
+        let posts: Vec<(u64, Vec<f32>)> =
+            (1..=n as u64).map(|p| (p, (0..40).map(|_| rng.normal() as f32).collect())).collect();
+        let query: Vec<f32> = (0..40).map(|_| rng.normal() as f32).collect();
+        let search = |order: &mut dyn Iterator<Item = &(u64, Vec<f32>)>| {
+            let mut index = ExactIndex::new(40);
+            for (post, v) in order {
+                index.insert(PostId(*post), UserId(1), TimeMs(0), v);
+            }
+            let found = index.search(&query, n, TimeMs(0), |_| false);
+            found.into_iter().map(|(post, _, score)| (post, score.to_bits())).collect::<Vec<_>>()
+        };
+        let forwards = search(&mut posts.iter());
+        prop_assert_eq!(&forwards, &search(&mut posts.iter().rev()));
+        for (post, v) in &posts {
+            let alone = search(&mut std::iter::once(&(*post, v.clone())));
+            prop_assert!(forwards.contains(&alone[0]));
+        }
+    }
+}
+
+#[test]
+fn many_posts_on_many_threads() {
+    let mut rng = SplitMix64::fork(1, "vectors");
+    let (mut index, mut kept) = (ExactIndex::new(D), Kept::new());
+    for post in 1..=10_000u64 {
+        let v = vector(&mut rng);
+        index.insert(PostId(post), UserId(post), TimeMs(0), &v);
+        kept.insert(post, (post, 0, v));
+    }
+    let query = vector(&mut rng);
+    let expected = brute(&kept, &query, 300, 0, |_| false);
+    for threads in 1..4 {
+        assert_eq!(on_threads(threads, || index.search(&query, 300, TimeMs(0), |_| false)), expected);
+    }
+}
+
+#[test]
+fn what_cannot_be_found_is_refused() {
+    let mut index = ExactIndex::new(2);
+    assert!(!index.insert(PostId::NONE, UserId(1), TimeMs(0), &[1.0, 0.0]));
+    assert!(!index.insert(PostId(1), UserId(1), TimeMs(0), &[1.0]));
+    assert!(!index.insert(PostId(1), UserId(1), TimeMs(0), &[1.0, f32::NAN]));
+    assert!(index.is_empty());
+    assert!(index.insert(PostId(1), UserId(1), TimeMs(0), &[1.0, 0.0]));
+    assert!(index.contains(PostId(1)));
+    assert!(index.search(&[1.0], 3, TimeMs(0), |_| false).is_empty());
+    // Replaced, not doubled.
+    assert!(index.insert(PostId(1), UserId(2), TimeMs(5), &[0.5, 0.0]));
+    assert_eq!(index.search(&[1.0, 0.0], 3, TimeMs(5), |_| false), [(PostId(1), UserId(2), 0.5)]);
+    assert!(index.search(&[1.0, 0.0], 3, TimeMs(6), |_| false).is_empty());
+}

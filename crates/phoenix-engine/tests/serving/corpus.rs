@@ -1,0 +1,191 @@
+//! From the log to the corpus.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use event_log::{
+    AppendError, Appended, EdgeEvent, EdgeKind, Event, EventBody, EventLog, LogError, LogHead, MemoryLog, Position,
+    Record, Topic,
+};
+use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
+use parking_lot::Mutex;
+use phoenix::post_info;
+use phoenix::{Corpus, PostInfo};
+use phoenix_engine::service::{CorpusListener, CorpusReader};
+
+use crate::support::{LONG, NOW, created_at, delete, event, post, post_event};
+
+fn ids(corpus: &Corpus) -> Vec<u64> {
+    let mut ids = Vec::new();
+    corpus.for_each(|post, _| ids.push(post.0));
+    ids.sort_unstable();
+    ids
+}
+
+/// Writes down what it is told, and panics over one post.
+#[derive(Default)]
+struct Notes {
+    told: Mutex<Vec<(u64, bool)>>,
+    panics_over: Option<u64>,
+}
+
+impl CorpusListener for Notes {
+    fn created(&self, post: PostId, info: &PostInfo) {
+        assert_ne!(self.panics_over, Some(post.0), "a listener's bug");
+        assert!(info.created_at.is_some());
+        self.told.lock().push((post.0, true));
+    }
+    fn deleted(&self, post: PostId) {
+        self.told.lock().push((post.0, false));
+    }
+}
+
+fn follow() -> Event {
+    let edge = EdgeEvent { user_id: UserId(1), target_id: UserId(2), kind: EdgeKind::Follow, added: true };
+    event(NOW, EventBody::Edge(edge))
+}
+
+#[test]
+fn it_reads_what_there_is_and_then_what_comes() {
+    for partitions in [1, 4] {
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(partitions));
+        // A delete may come before its post.
+        log.append(vec![delete(7)]).unwrap();
+        log.append((1..=10).map(post).chain([follow(), delete(3)]).collect()).unwrap();
+        let corpus = Arc::new(Corpus::new());
+        let mut reader = CorpusReader::new(Arc::clone(&log), Arc::clone(&corpus));
+        assert!(corpus.is_empty());
+        let stats = reader.catch_up().unwrap();
+        assert_eq!(ids(&corpus), [1, 2, 4, 5, 6, 8, 9, 10]);
+        assert_eq!((stats.posts, stats.deletes, stats.skipped), (10, 2, 0));
+        assert_eq!(stats.position, log.head().position.next_seq);
+        assert_eq!(corpus.get(PostId(5)), Some(post_info(created_at(5), &post_event(5))));
+
+        log.append(vec![post(11)]).unwrap();
+        let notes = Arc::new(Notes::default());
+        let follower = reader.follow(Some(notes.clone())).unwrap();
+        for id in 12..40 {
+            let end = log.append(vec![post(id)]).unwrap().position.next_seq;
+            assert!(follower.wait_applied(end, LONG));
+            assert!(corpus.get(PostId(id)).is_some());
+        }
+        // An event of another topic moves the position too.
+        let end = log.append(vec![delete(39), follow()]).unwrap().position.next_seq;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(follower.applied(end));
+        assert!(follower.is_caught_up());
+        runtime.block_on(follower.caught_up());
+        assert!(corpus.get(PostId(39)).is_none());
+        let told: Vec<_> = (11..40).map(|id| (id, true)).chain([(39, false)]).collect();
+        assert_eq!(*notes.told.lock(), told, "only of what was not read before");
+        assert_eq!(follower.stats().posts, 39);
+        follower.shutdown();
+        log.append(vec![post(50)]).unwrap();
+        assert!(corpus.get(PostId(50)).is_none());
+    }
+}
+
+#[test]
+fn an_empty_log_is_caught_up_at_once() {
+    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(2));
+    let follower = CorpusReader::new(log, Arc::new(Corpus::new())).follow(None).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(follower.caught_up());
+    assert!(follower.wait_applied(0, LONG));
+    assert!(!follower.wait_applied(1, std::time::Duration::from_millis(10)));
+}
+
+#[test]
+fn a_panic_over_one_post_costs_that_post_and_nothing_else() {
+    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(1));
+    log.append((1..=5).map(post).collect()).unwrap();
+    let notes = Arc::new(Notes { panics_over: Some(3), ..Notes::default() });
+    let corpus = Arc::new(Corpus::new());
+    let follower = CorpusReader::new(Arc::clone(&log), corpus).follow(Some(notes.clone())).unwrap();
+    assert!(follower.wait_applied(5, LONG));
+    assert_eq!(notes.told.lock().iter().map(|told| told.0).collect::<Vec<_>>(), [1, 2, 4, 5]);
+    assert_eq!(follower.stats().skipped, 1);
+}
+
+/// A log with a record that cannot be read, and that cannot be reached at first.
+struct Faulty {
+    log: MemoryLog,
+    corrupt: u64,
+    failures: AtomicUsize,
+}
+
+impl Names for Faulty {
+    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
+        self.log.id_of(namespace, name)
+    }
+    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
+        self.log.name_of(namespace, id)
+    }
+}
+
+impl EventLog for Faulty {
+    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
+        self.log.append(events)
+    }
+    fn head(&self) -> LogHead {
+        self.log.head()
+    }
+    fn wait_past(&self, next_seq: u64, timeout: std::time::Duration) -> bool {
+        self.log.wait_past(next_seq, timeout)
+    }
+    fn holds(&self, position: Position) -> Result<bool, LogError> {
+        self.log.holds(position)
+    }
+    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+        self.log.read_from(from, apply)
+    }
+    fn read_partition(
+        &self,
+        topic: Topic,
+        partition: u16,
+        offset: u64,
+        apply: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), LogError> {
+        if self.failures.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok() {
+            let source = std::io::Error::other("gone");
+            return Err(LogError::Io { what: "reading", path: "disk".to_owned(), source });
+        }
+        let mut outcome = Ok(());
+        self.log.read_partition(topic, partition, offset, &mut |record| {
+            if record.offset == self.corrupt {
+                outcome = Err(LogError::Corrupt { path: "segment".to_owned(), problem: "checksum".to_owned() });
+                return false;
+            }
+            apply(record)
+        })?;
+        outcome
+    }
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.log.partitions(topic)
+    }
+    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
+        self.log.end_offset(topic, partition)
+    }
+    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
+        self.log.offset_for_time(topic, partition, at)
+    }
+    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
+        self.log.import_progress(kind, role)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_skipped_and_what_cannot_be_reached_is_asked_again() {
+    let log = MemoryLog::new(1);
+    log.append((1..=5).map(post).collect()).unwrap();
+    let log = Arc::new(Faulty { log, corrupt: 2, failures: AtomicUsize::new(1) });
+    let corpus = Arc::new(Corpus::new());
+    let mut reader = CorpusReader::new(log.clone(), Arc::clone(&corpus));
+    assert!(matches!(reader.catch_up(), Err(LogError::Io { .. })), "who reads once is told");
+    log.failures.store(2, SeqCst);
+    let follower = reader.follow(None).unwrap();
+    assert!(follower.wait_applied(5, LONG));
+    assert_eq!(ids(&corpus), [1, 2, 4, 5]);
+    let stats = follower.stats();
+    assert_eq!((stats.skipped, stats.read_errors), (1, 2));
+}

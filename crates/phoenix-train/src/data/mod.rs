@@ -1,0 +1,174 @@
+//! Training data from the event log.
+//!
+//! [`load`] reads the log once and answers passes ([`phoenix::Pass`]) for both models; [`slates_after`] answers the slates of a
+//! held-out part. What a model learns from is what serving would have shown it:
+//!
+//! * Tokens are counted by the state store's rule ([`foryou_types::TokenEvent`]), windowed by its window
+//!   ([`foryou_types::UserActionSequence::windowed`]) and made inputs by the engine's function ([`phoenix::history_item`]).
+//! * A slate sees the tokens before it in the log whose last action is strictly before its moment. (So a token that an action
+//!   at that very moment, logged before the slate, has joined is not seen at all.)
+//! * An action is the label of the latest impression of its post at or before it. Reposts count as what they repost.
+//!
+//! # Sets without impressions
+//!
+//! Where the profile does not say [`foryou_types::Has::Impressions`], every token that starts is a positive at the time of its
+//! first action, with all that the token comes to hold as its labels, beside [`DataOptions::negatives`] posts drawn uniformly
+//! among those that existed, were young enough and not acted on by the person before. The negatives of a positive together
+//! weigh [`DataOptions::assumed_impressions`].
+//!
+//! Memory: the passes, and per token, impression and action some 24 to 48 bytes.
+
+mod engagement;
+mod error;
+mod held_out;
+mod history;
+mod labels;
+mod negatives;
+mod options;
+mod passes;
+mod posts;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use event_log::{EventLog, Position};
+use foryou_types::{ActionKind, Has, PostId, Profile, TimeMs};
+use phoenix::hashing::IdCounts;
+use phoenix::{Corpus, Pass};
+use rustc_hash::FxHashMap;
+
+pub use engagement::{is_hard_negative, is_positive, negative_actions, positive_actions};
+pub use error::{DataError, Empty};
+pub use held_out::{EvalSlate, slates_after};
+pub use options::DataOptions;
+
+use passes::PassBuilder;
+use replay::Replay;
+
+/// What a log teaches.
+#[derive(Clone, Debug)]
+pub struct TrainingData {
+    /// The posts as they are at the end: deleted ones are gone.
+    pub corpus: Arc<Corpus>,
+    /// The passes to learn from, in order of their first slates.
+    pub train: Vec<Pass>,
+    /// The passes of the last slates in time, held back. Their histories see everything before them.
+    pub validation: Vec<Pass>,
+    /// The moment from which slates are held back; `None`: none are.
+    pub validation_from: Option<TimeMs>,
+    /// How many different ids were met.
+    pub ids: IdCounts,
+    /// Per action, `[A]`: candidates of `train` that have it; for a continuous one, that were looked at.
+    pub positives_per_head: Vec<u64>,
+    /// Posts shown in `train` (where no impressions are recorded: acted on), counted as often as shown.
+    pub impressions: u64,
+    /// Per post, how often it was shown in `train`.
+    pub training_impressions: FxHashMap<PostId, u32>,
+    /// Per post, of how many candidates of `train` it is a positive (see [`is_positive`]): the frequencies of the logQ correction.
+    pub post_frequency: FxHashMap<PostId, u32>,
+    /// The posts at the end that are no reposts, with their creation, in order of time: what uniform negatives are drawn from and
+    /// what retrieval is judged on.
+    pub alive_posts: Vec<(PostId, TimeMs)>,
+    /// Viewers.
+    pub users: u64,
+    /// Posts ever created.
+    pub posts: u64,
+    /// Slates of `train` and `validation`.
+    pub slates: u64,
+    /// All events learnt from are before this moment.
+    pub trained_until: TimeMs,
+    /// How far the log was read.
+    pub log_position: Position,
+}
+
+impl TrainingData {
+    /// Posts to learn from, shown or sampled, counted as often as they are.
+    pub fn candidates(&self) -> u64 {
+        count(&self.train)
+    }
+
+    /// Posts held back for validation, counted in the same way.
+    pub fn validation_candidates(&self) -> u64 {
+        count(&self.validation)
+    }
+}
+
+fn count(passes: &[Pass]) -> u64 {
+    passes.iter().map(|pass| pass.candidates.len() as u64).sum()
+}
+
+/// Reads a log into training data. `progress` is told events read and events in all.
+pub fn load(
+    log: &dyn EventLog,
+    profile: &Profile,
+    options: &DataOptions,
+    progress: &dyn Fn(u64, u64),
+) -> Result<TrainingData, DataError> {
+    options.check()?;
+    let mut builder = PassBuilder::new(options.max_candidates);
+    let mut replay = Replay::new(profile, options, TimeMs(i64::MIN));
+    replay.run(log, options.until, progress, &mut |slate| builder.add(slate))?;
+    let counts = replay.counts;
+    let empty = |why| Err(DataError::Empty(why));
+    let Some(newest) = replay.newest else {
+        return match options.until {
+            Some(until) if counts.events > 0 => empty(Empty::AfterUntil { events: counts.events, until }),
+            _ => empty(Empty::Log),
+        };
+    };
+    if replay.posts.created() == 0 {
+        return empty(Empty::Posts { events: counts.read });
+    }
+    if profile.has(Has::Impressions) && counts.impressions == 0 {
+        return empty(Empty::Impressions { events: counts.read });
+    }
+    if counts.actions == 0 {
+        return empty(Empty::Actions { events: counts.read });
+    }
+
+    let drafts = builder.finish();
+    let validation_from = drafts.validation_from(options.validation_share);
+    let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position);
+    let outcomes = replay.labels.finish();
+    let split = drafts.split(&outcomes, validation_from);
+    let impressions = split.shown.values().map(|n| u64::from(*n)).sum();
+    if outcomes.iter().all(|outcome| outcome.is_nothing()) {
+        return empty(Empty::Labels { impressions });
+    }
+
+    let set = &profile.action_set;
+    let mut positives_per_head = vec![0; set.len()];
+    let mut post_frequency = FxHashMap::default();
+    for candidate in split.train.iter().flat_map(|pass| &pass.candidates) {
+        for (index, action) in set.iter() {
+            let has = match action.kind {
+                ActionKind::Discrete => candidate.labels.has(index),
+                ActionKind::Continuous => candidate.dwell_seconds > 0.0,
+            };
+            positives_per_head[usize::from(index)] += u64::from(has);
+        }
+        if is_positive(candidate, set) {
+            *post_frequency.entry(candidate.item.post).or_default() += 1;
+        }
+    }
+    let (corpus, alive_posts) = replay.posts.finish();
+    Ok(TrainingData {
+        corpus: Arc::new(corpus),
+        train: split.train,
+        validation: split.validation,
+        validation_from,
+        users: ids.users as u64,
+        ids,
+        positives_per_head,
+        impressions,
+        training_impressions: split.shown,
+        post_frequency,
+        alive_posts,
+        posts,
+        slates: counts.slates,
+        trained_until: options.until.unwrap_or(newest + 1),
+        log_position,
+    })
+}

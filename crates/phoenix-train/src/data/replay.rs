@@ -1,0 +1,314 @@
+//! The log, read once in its own order, as slates with the history that serving would have had at each.
+//!
+//! A slate stands where its impression stands in the log. What is known there: the tokens of the events before it whose time is
+//! strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
+
+use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
+use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, TokenChange, TokenEvent, UserId};
+use phoenix::hashing::IdCounts;
+use phoenix::{CandidateItem, HistoryItem, history_item};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::history::Tokens;
+use super::labels::{Labels, Outcome, Taken};
+use super::negatives::Negatives;
+use super::posts::Posts;
+use super::{DataError, DataOptions};
+
+/// Events between two calls of the progress function.
+const EVENTS_PER_REPORT: u64 = 16_384;
+
+/// A post of a slate.
+pub(crate) struct Shown {
+    pub(crate) item: CandidateItem,
+    /// Weight of its loss.
+    pub(crate) weight: f32,
+    /// Number of its outcome.
+    pub(crate) label: u32,
+    /// Drawn as a negative, not recorded as shown.
+    pub(crate) sampled: bool,
+}
+
+/// Posts shown together, and the history that serving would have had.
+pub(crate) struct Slate {
+    /// Place of the viewer among the viewers.
+    pub(crate) viewer: u32,
+    pub(crate) user: UserId,
+    pub(crate) at: TimeMs,
+    pub(crate) surface: Surface,
+    pub(crate) request_id: Option<String>,
+    pub(crate) history: Vec<HistoryItem>,
+    pub(crate) shown: Vec<Shown>,
+}
+
+#[derive(Default)]
+struct Viewer {
+    tokens: Tokens,
+    /// Where no impressions are recorded: the outcome that the newest token is.
+    label: Option<u32>,
+    /// Where no impressions are recorded: posts acted on.
+    acted: FxHashSet<PostId>,
+}
+
+/// What a replay counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Events in the log.
+    pub(crate) events: u64,
+    /// Events before the end of the replay.
+    pub(crate) read: u64,
+    /// Impression events.
+    pub(crate) impressions: u64,
+    /// Actions of the profile's set.
+    pub(crate) actions: u64,
+    /// Slates.
+    pub(crate) slates: u64,
+}
+
+/// The state of the world while the log is read.
+pub(crate) struct Replay<'a> {
+    profile: &'a Profile,
+    history: usize,
+    /// Slates before this moment are only counted.
+    slates_from: TimeMs,
+    assumed_impressions: f64,
+    /// Only where no impressions are recorded.
+    negatives: Option<Negatives>,
+    places: FxHashMap<UserId, u32>,
+    viewers: Vec<Viewer>,
+    referenced: FxHashSet<PostId>,
+    /// The posts.
+    pub(crate) posts: Posts,
+    /// What became of what was shown.
+    pub(crate) labels: Labels,
+    /// How often a post was shown before `slates_from`.
+    pub(crate) shown_before: FxHashMap<PostId, u32>,
+    /// The counts.
+    pub(crate) counts: Counts,
+    /// Time of the newest event read.
+    pub(crate) newest: Option<TimeMs>,
+    /// How far the log was read.
+    pub(crate) position: Position,
+}
+
+impl<'a> Replay<'a> {
+    /// A replay that hands out the slates at or after `slates_from`.
+    pub(crate) fn new(profile: &'a Profile, options: &DataOptions, slates_from: TimeMs) -> Self {
+        let max_age_ms =
+            options.max_post_age_ms.unwrap_or_else(|| profile.limits.max_post_age_seconds.saturating_mul(1_000));
+        let negatives =
+            (!profile.has(Has::Impressions)).then(|| Negatives::new(options.negatives, max_age_ms, options.seed));
+        Self {
+            profile,
+            history: options.history,
+            slates_from,
+            assumed_impressions: options.assumed_impressions,
+            negatives,
+            places: FxHashMap::default(),
+            viewers: Vec::new(),
+            referenced: FxHashSet::default(),
+            posts: Posts::default(),
+            labels: Labels::default(),
+            shown_before: FxHashMap::default(),
+            counts: Counts::default(),
+            newest: None,
+            position: Position::default(),
+        }
+    }
+
+    /// Reads the log to the end it has now, leaving out events at or after `until`.
+    pub(crate) fn run(
+        &mut self,
+        log: &dyn EventLog,
+        until: Option<TimeMs>,
+        progress: &dyn Fn(u64, u64),
+        slate: &mut dyn FnMut(Slate),
+    ) -> Result<(), DataError> {
+        let total = log.head().position.next_seq;
+        self.counts.events = total;
+        let mut reported = 0;
+        let result = log.read_from(0, &mut |records, position| {
+            for record in &records {
+                if until.is_none_or(|until| record.event.at < until) {
+                    self.event(&record.event, slate);
+                }
+            }
+            self.position = position;
+            if position.next_seq - reported >= EVENTS_PER_REPORT {
+                reported = position.next_seq;
+                progress(reported.min(total), total);
+            }
+            position.next_seq < total
+        });
+        result.map_err(|source| DataError::Log { read: self.position.next_seq, total, source })?;
+        progress(total, total);
+        Ok(())
+    }
+
+    /// Takes in the next event.
+    pub(crate) fn event(&mut self, event: &Event, slate: &mut dyn FnMut(Slate)) {
+        self.counts.read += 1;
+        self.newest = self.newest.max(Some(event.at));
+        match &event.body {
+            EventBody::Post(post) => self.posts.create(event.at, post),
+            EventBody::Delete { post_id } => self.posts.delete(*post_id),
+            EventBody::Action(action) => self.action(event.at, action, slate),
+            EventBody::Impression(impression) => self.impression(event.at, impression, slate),
+            _ => {}
+        }
+    }
+
+    /// The tokens of a viewer.
+    #[cfg(test)]
+    pub(crate) fn tokens(&self, user: UserId) -> Tokens {
+        self.places.get(&user).map(|place| self.viewers[*place as usize].tokens.clone()).unwrap_or_default()
+    }
+
+    /// How many different ids were met.
+    pub(crate) fn ids(&self) -> IdCounts {
+        let unknown = self.referenced.iter().filter(|post| self.posts.corpus().get(**post).is_none()).count();
+        let (authors, words) = self.posts.authors_and_words();
+        IdCounts { users: self.viewers.len(), posts: self.posts.corpus().len() + unknown, authors, words }
+    }
+
+    fn place(&mut self, user: UserId) -> u32 {
+        *self.places.entry(user).or_insert_with(|| {
+            self.viewers.push(Viewer::default());
+            self.viewers.len() as u32 - 1
+        })
+    }
+
+    /// The post whose engagement an engagement with `post` is: the reposted one of a repost.
+    fn counted(&mut self, post: PostId) -> PostId {
+        let counted = self.posts.author_and_source(post).1.some().unwrap_or(post);
+        self.referenced.insert(counted);
+        counted
+    }
+
+    /// What the models see of the viewer at a moment.
+    fn history_at(&self, viewer: u32, at: TimeMs) -> Vec<HistoryItem> {
+        let sequence = self.viewers[viewer as usize].tokens.before(at).windowed(self.history);
+        sequence.tokens.iter().map(|token| history_item(token, self.posts.corpus())).collect()
+    }
+
+    fn impression(&mut self, at: TimeMs, event: &ImpressionEvent, slate: &mut dyn FnMut(Slate)) {
+        self.counts.impressions += 1;
+        if self.negatives.is_some() || event.post_ids.is_empty() {
+            return;
+        }
+        let viewer = self.place(event.user_id);
+        let mut posts = Vec::with_capacity(event.post_ids.len());
+        for &post in &event.post_ids {
+            let post = self.counted(post);
+            if post.is_some() && !posts.contains(&post) {
+                posts.push(post);
+            }
+        }
+        let labels: Vec<u32> = posts.iter().map(|&post| self.labels.show(viewer, post, at)).collect();
+        if at < self.slates_from {
+            for post in posts {
+                *self.shown_before.entry(post).or_default() += 1;
+            }
+            return;
+        }
+        let shown = posts.iter().zip(labels).map(|(&post, label)| Shown {
+            item: self.posts.candidate(post, event.surface, at),
+            weight: 1.0,
+            label,
+            sampled: false,
+        });
+        let shown = shown.collect();
+        self.counts.slates += 1;
+        slate(Slate {
+            viewer,
+            user: event.user_id,
+            at,
+            surface: event.surface,
+            request_id: event.request_id.clone(),
+            history: self.history_at(viewer, at),
+            shown,
+        });
+    }
+
+    fn action(&mut self, at: TimeMs, event: &ActionEvent, slate: &mut dyn FnMut(Slate)) {
+        // An action that the profile's set does not have (any more) has no place in a history.
+        let Some(kind) = self.profile.action_set.get(event.action).map(|def| def.kind) else { return };
+        self.counts.actions += 1;
+        let viewer = self.place(event.user_id);
+        let (author_id, _) = self.posts.author_and_source(event.post_id);
+        let counted = self.counted(event.post_id);
+        self.referenced.insert(event.post_id);
+        let token = TokenEvent {
+            post_id: event.post_id,
+            author_id,
+            action: event.action,
+            kind,
+            dwell_ms: event.dwell_ms.unwrap_or_default(),
+            surface: event.surface,
+            at,
+            undo: event.undo,
+        };
+        let change = self.viewers[viewer as usize].tokens.take_in(&token);
+        if self.negatives.is_some() {
+            self.positive(viewer, at, event, counted, change, slate);
+        } else {
+            self.labels.take(Taken {
+                viewer,
+                post: counted,
+                at,
+                action: (kind == ActionKind::Discrete).then_some(event.action),
+                dwell_ms: token.dwell_ms,
+                undo: event.undo,
+            });
+        }
+    }
+
+    /// Where no impressions are recorded: a token that starts is a slate of its post and sampled ones, and what the token comes
+    /// to hold is its label.
+    fn positive(
+        &mut self,
+        viewer: u32,
+        at: TimeMs,
+        event: &ActionEvent,
+        post: PostId,
+        change: TokenChange,
+        slate: &mut dyn FnMut(Slate),
+    ) {
+        let state = &mut self.viewers[viewer as usize];
+        let token = match change {
+            TokenChange::Nothing => return,
+            TokenChange::Newest(token) => {
+                if let Some(label) = state.label {
+                    self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
+                }
+                return;
+            }
+            TokenChange::Started(token) => token,
+        };
+        let label = self.labels.add();
+        self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
+        state.label = Some(label);
+        let wanted = at >= self.slates_from;
+        let negatives = match &mut self.negatives {
+            Some(negatives) if wanted => negatives.draw(&self.posts, at, post, &state.acted),
+            _ => Vec::new(),
+        };
+        state.acted.insert(post);
+        if !wanted {
+            *self.shown_before.entry(post).or_default() += 1;
+            return;
+        }
+        let weight = (self.assumed_impressions / negatives.len().max(1) as f64) as f32;
+        let mut shown = Vec::with_capacity(1 + negatives.len());
+        let item = self.posts.candidate(post, event.surface, at);
+        shown.push(Shown { item, weight: 1.0, label, sampled: false });
+        for post in negatives {
+            let item = self.posts.candidate(post, event.surface, at);
+            shown.push(Shown { item, weight, label: self.labels.add(), sampled: true });
+        }
+        self.counts.slates += 1;
+        // The token itself is at the slate's moment, not strictly before it.
+        let history = self.history_at(viewer, at);
+        slate(Slate { viewer, user: event.user_id, at, surface: event.surface, request_id: None, history, shown });
+    }
+}

@@ -1,0 +1,130 @@
+//! Logs that teach nothing, and one that cannot be read.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use event_log::{AppendError, Appended, LogError, LogHead, Position, Record, Topic};
+use foryou_types::{Names, Namespace};
+
+use super::*;
+use crate::data::{DataError, Empty};
+
+fn why(events: Vec<Event>, options: &DataOptions, profile: &Profile) -> Empty {
+    match crate::data::load(&log(events), profile, options, &|_, _| {}) {
+        Err(DataError::Empty(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_step_that_left_nothing_is_named() {
+    let live = Profile::live();
+    let (shown, acted) = (shown(10, 1, &[1]), act(11, 1, 1, FAVORITE));
+    let with = |more: &[&Event]| [posts(1), more.iter().map(|event| (*event).clone()).collect()].concat();
+    let empty = crate::data::load(&MemoryLog::default(), &live, &options(), &|_, _| {});
+    assert!(matches!(empty, Err(DataError::Empty(Empty::Log))), "{empty:?}");
+    let until = DataOptions { until: Some(TimeMs(-HOUR)), ..options() };
+    let late = why(with(&[&shown, &acted]), &until, &live);
+    assert_eq!(late, Empty::AfterUntil { events: 3, until: TimeMs(-HOUR) });
+    assert_eq!(why(vec![shown.clone(), acted.clone()], &options(), &live), Empty::Posts { events: 2 });
+    assert_eq!(why(with(&[&acted]), &options(), &live), Empty::Impressions { events: 2 });
+    assert_eq!(why(with(&[&shown]), &options(), &live), Empty::Actions { events: 2 });
+    assert_eq!(why(with(&[&shown]), &options(), &without_impressions()), Empty::Actions { events: 2 });
+    let before = act(9, 1, 1, FAVORITE);
+    assert_eq!(why(with(&[&before, &shown]), &options(), &live), Empty::Labels { impressions: 1 });
+    let text = DataError::Empty(late).to_string();
+    assert_eq!(text, "nothing to learn from: all 3 events are at or after 1969-12-31T23:00:00Z");
+}
+
+#[test]
+fn an_action_that_the_set_does_not_have_is_none() {
+    let events = [posts(1), vec![shown(10, 1, &[1]), act(11, 1, 1, 60)]].concat();
+    assert_eq!(why(events, &options(), &Profile::live()), Empty::Actions { events: 3 });
+}
+
+#[test]
+fn an_option_out_of_its_range_is_named() {
+    let key = |options: DataOptions| match options.check() {
+        Err(DataError::Option { key, .. }) => key,
+        other => panic!("{other:?}"),
+    };
+    options().check().unwrap();
+    assert_eq!(key(DataOptions { history: 0, ..options() }), "history");
+    assert_eq!(key(DataOptions { validation_share: f64::NAN, ..options() }), "validation_share");
+    assert_eq!(key(DataOptions { max_candidates: 0, ..options() }), "max_candidates");
+    assert_eq!(key(DataOptions { negatives: 0, ..options() }), "negatives");
+    assert_eq!(key(DataOptions { assumed_impressions: f64::INFINITY, ..options() }), "assumed_impressions");
+    assert_eq!(key(DataOptions { max_post_age_ms: Some(0), ..options() }), "max_post_age_ms");
+}
+
+/// A log whose reading fails after its first batch.
+struct Broken(MemoryLog);
+
+impl Names for Broken {
+    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
+        self.0.id_of(namespace, name)
+    }
+    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
+        self.0.name_of(namespace, id)
+    }
+}
+
+impl EventLog for Broken {
+    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
+        self.0.append(events)
+    }
+    fn head(&self) -> LogHead {
+        self.0.head()
+    }
+    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
+        self.0.wait_past(next_seq, timeout)
+    }
+    fn holds(&self, position: Position) -> Result<bool, LogError> {
+        self.0.holds(position)
+    }
+    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+        self.0.read_from(from, &mut |records, position| {
+            apply(records, position);
+            false
+        })?;
+        Err(LogError::Corrupt { path: "segments/7.log".to_owned(), problem: "checksum of event 3".to_owned() })
+    }
+    fn read_partition(
+        &self,
+        topic: Topic,
+        partition: u16,
+        offset: u64,
+        apply: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), LogError> {
+        self.0.read_partition(topic, partition, offset, apply)
+    }
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.0.partitions(topic)
+    }
+    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
+        self.0.end_offset(topic, partition)
+    }
+    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
+        self.0.offset_for_time(topic, partition, at)
+    }
+    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
+        self.0.import_progress(kind, role)
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_says_where() {
+    let broken = Broken(log(posts(3)));
+    broken.append(posts(1)).unwrap();
+    let error = crate::data::load(&broken, &Profile::live(), &options(), &|_, _| {}).unwrap_err();
+    assert_eq!(error.to_string(), "reading the event log, after 3 of 4 events: segments/7.log: checksum of event 3");
+}
+
+#[test]
+fn progress_ends_at_the_end() {
+    let told = RefCell::new(Vec::new());
+    let events = [posts(3), vec![shown(10, 1, &[1]), act(11, 1, 1, FAVORITE)]].concat();
+    let progress = |read, total| told.borrow_mut().push((read, total));
+    crate::data::load(&log(events), &Profile::live(), &options(), &progress).unwrap();
+    assert_eq!(told.into_inner().last(), Some(&(5, 5)));
+}

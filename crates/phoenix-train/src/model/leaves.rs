@@ -1,0 +1,51 @@
+//! The looked-up embeddings of a batch as leaves of the autodiff graph.
+
+use burn_tensor::{Gradients, Tensor};
+
+use super::ops::gradient;
+
+/// The looked-up embeddings a forward pass read, each `[rows, columns]` in the order of the array it came from.
+///
+/// They track gradients when the [`super::DenseParams`] of the pass do.
+#[derive(Clone, Debug, Default)]
+pub struct Leaves {
+    /// `[B, Hu·D]`.
+    pub user: Option<Tensor<2>>,
+    /// `[B·S, (Hi+Ha)·D]`; none without history.
+    pub history_ids: Option<Tensor<2>>,
+    /// `[B·S, D]`; none without history or text.
+    pub history_text: Option<Tensor<2>>,
+    /// `[B·C, (Hi+Ha)·D]`.
+    pub candidate_ids: Option<Tensor<2>>,
+    /// `[B·C, D]`; none without text.
+    pub candidate_text: Option<Tensor<2>>,
+}
+
+/// The gradients of [`Leaves`], row-major like the arrays; empty where the pass had no such leaf.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeafGradients {
+    /// `[B, Hu·D]`.
+    pub user: Vec<f32>,
+    /// `[B, S, (Hi+Ha)·D]`.
+    pub history_ids: Vec<f32>,
+    /// `[B, S, D]`.
+    pub history_text: Vec<f32>,
+    /// `[B, C, (Hi+Ha)·D]`.
+    pub candidate_ids: Vec<f32>,
+    /// `[B, C, D]`.
+    pub candidate_text: Vec<f32>,
+}
+
+impl Leaves {
+    /// Their gradients; zeros where the output did not depend on a leaf.
+    pub fn gradients(&self, gradients: &Gradients) -> LeafGradients {
+        let of = |leaf: &Option<Tensor<2>>| leaf.as_ref().map(|leaf| gradient(leaf, gradients)).unwrap_or_default();
+        LeafGradients {
+            user: of(&self.user),
+            history_ids: of(&self.history_ids),
+            history_text: of(&self.history_text),
+            candidate_ids: of(&self.candidate_ids),
+            candidate_text: of(&self.candidate_text),
+        }
+    }
+}

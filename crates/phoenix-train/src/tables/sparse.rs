@@ -1,0 +1,102 @@
+//! The gradient of the rows of a table that a batch touched.
+
+use rustc_hash::FxHashMap;
+
+/// Gradients of some rows of one table, in the order in which they were first touched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseGradient {
+    dim: usize,
+    slots: FxHashMap<u32, u32>,
+    rows: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl SparseGradient {
+    /// No rows, of width `dim`.
+    pub fn new(dim: usize) -> Self {
+        Self { dim, ..Self::default() }
+    }
+
+    /// Adds `scale · gradient` (`[dim]`) to a row's gradient. Row 0 is padding: nothing is added.
+    pub fn add(&mut self, row: u32, gradient: &[f32], scale: f32) {
+        debug_assert_eq!(gradient.len(), self.dim, "one value per column");
+        if row == 0 {
+            return;
+        }
+        let start = self.slot(row) * self.dim;
+        for (sum, x) in self.values[start..start + self.dim].iter_mut().zip(gradient) {
+            *sum += scale * x;
+        }
+    }
+
+    fn slot(&mut self, row: u32) -> usize {
+        let next = self.rows.len() as u32;
+        let slot = *self.slots.entry(row).or_insert(next);
+        if slot == next {
+            self.rows.push(row);
+            self.values.resize(self.values.len() + self.dim, 0.0);
+        }
+        slot as usize
+    }
+
+    /// Adds another gradient of the same table, row by row in its order.
+    pub fn merge(&mut self, other: &Self) {
+        for (row, gradient) in other.iter() {
+            self.add(row, gradient, 1.0);
+        }
+    }
+
+    /// The touched rows with their gradients, in the order of first touch.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[f32])> {
+        self.rows.iter().copied().zip(self.values.chunks_exact(self.dim.max(1)))
+    }
+
+    /// Number of rows touched.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no row was touched.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether every value is finite.
+    pub fn is_finite(&self) -> bool {
+        self.values.iter().all(|x| x.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_a_dense_gradient(adds in prop::collection::vec((0u32..9, -3i8..4, 1i8..4), 0..60), split in 0usize..60) {
+            let mut dense = [[0.0f32; 2]; 9];
+            let (mut first, mut second) = (SparseGradient::new(2), SparseGradient::new(2));
+            for (i, &(row, x, scale)) in adds.iter().enumerate() {
+                let (x, scale) = (f32::from(x), f32::from(scale));
+                let part = if i < split { &mut first } else { &mut second };
+                part.add(row, &[x, -2.0 * x], scale);
+                if row > 0 {
+                    dense[row as usize][0] += scale * x;
+                    dense[row as usize][1] -= 2.0 * scale * x;
+                }
+            }
+            first.merge(&second);
+            let touched: Vec<u32> = first.iter().map(|(row, _)| row).collect();
+            for row in 1..9u32 {
+                let named = adds.iter().any(|a| a.0 == row);
+                prop_assert_eq!(touched.iter().filter(|&&r| r == row).count(), usize::from(named));
+            }
+            prop_assert!(!touched.contains(&0));
+            for (row, gradient) in first.iter() {
+                prop_assert_eq!(gradient, &dense[row as usize][..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Passes as arrays: what the model reads, and which table rows it came from.
+
+use foryou_types::{PostId, Rng, UserId};
+use phoenix::{CheckpointConfig, Pass};
+
+use super::model::Model;
+use crate::model::{CandidateArrays, HistoryArrays, LeafGradients};
+use crate::streams::stream;
+use crate::tables::{EmbeddingTables, TableGradients, TokenRows};
+
+/// Where post dropout takes its randomness; none for an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dropout {
+    pub(crate) probability: f64,
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
+}
+
+impl Dropout {
+    /// Whether each next post of a pass is hidden. It depends on the pass, not on the shard it is in.
+    pub(super) fn of_pass(dropout: Option<Self>, pass: u32) -> impl FnMut() -> bool {
+        let mut rng = dropout.map(|d| (d.probability, stream(d.seed, "post dropout", d.step, u64::from(pass))));
+        move || rng.as_mut().is_some_and(|(probability, rng)| rng.chance(*probability))
+    }
+}
+
+/// The rows behind the arrays of a batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BatchRows {
+    users: Vec<u32>,
+    history: TokenRows,
+    candidates: TokenRows,
+}
+
+/// The arrays of a batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) history: HistoryArrays,
+    /// Empty for retrieval, which looks candidates up apart.
+    pub(crate) candidates: CandidateArrays,
+    pub(crate) rows: BatchRows,
+}
+
+/// The batch of some passes, right-padded; `with_candidates` for the ranker.
+pub(crate) fn batch(model: &Model, passes: &[(u32, &Pass)], dropout: Option<Dropout>, with_candidates: bool) -> Batch {
+    let (config, tables) = (&model.config, &model.tables);
+    let (hashes, sizes) = (&config.hashes, &config.model);
+    let b = passes.len();
+    let s = passes.iter().map(|(_, pass)| pass.history.len()).max().unwrap_or(0);
+    let c = if with_candidates { passes.iter().map(|(_, p)| p.candidates.len()).max().unwrap_or(0) } else { 0 };
+    let a = sizes.num_actions;
+    let mut rows = BatchRows::default();
+    let mut history = HistoryArrays {
+        b,
+        s,
+        actions: vec![0.0; b * s * a],
+        surface: vec![0; b * s],
+        age: vec![0; b * s],
+        dwell: vec![0.0; b * s],
+        valid: vec![false; b * s],
+        ..HistoryArrays::default()
+    };
+    let mut candidates = CandidateArrays {
+        b,
+        c,
+        surface: vec![0; b * c],
+        age: vec![0; b * c],
+        cutoff: vec![0; b * c],
+        valid: vec![false; b * c],
+        ..CandidateArrays::default()
+    };
+    for (i, &(number, pass)) in passes.iter().enumerate() {
+        let mut hidden = Dropout::of_pass(dropout, number);
+        rows.users.extend(hashes.user.rows_of(pass.user.0));
+        history.user_valid.push(pass.user.is_some());
+        for (j, item) in pass.history.iter().enumerate() {
+            let at = i * s + j;
+            rows.history.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
+            for action in item.actions.iter().filter(|&action| usize::from(action) < a) {
+                history.actions[at * a + usize::from(action)] = 1.0;
+            }
+            history.surface[at] = surface(config, item.surface);
+            history.age[at] = item.age_bucket;
+            history.dwell[at] = item.dwell_seconds;
+            history.valid[at] = item.post.is_some();
+        }
+        rows.history.pad_to(hashes, (i + 1) * s);
+        if c == 0 {
+            continue;
+        }
+        for (j, candidate) in pass.candidates.iter().enumerate() {
+            let (at, item) = (i * c + j, &candidate.item);
+            rows.candidates.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
+            candidates.surface[at] = surface(config, item.surface);
+            candidates.age[at] = item.age_bucket;
+            candidates.cutoff[at] = candidate.cutoff;
+            candidates.valid[at] = true;
+        }
+        rows.candidates.pad_to(hashes, (i + 1) * c);
+    }
+    history.user = tables.gather_users(&rows.users);
+    let text = |text: Vec<f32>| sizes.text.then_some(text);
+    let (ids, words) = tables.gather(hashes, &rows.history);
+    (history.ids, history.text) = (ids, text(words));
+    let (ids, words) = tables.gather(hashes, &rows.candidates);
+    (candidates.ids, candidates.text) = (ids, text(words));
+    Batch { history, candidates, rows }
+}
+
+/// A surface the model has no row for is surface 0.
+fn surface(config: &CheckpointConfig, surface: u8) -> u8 {
+    if usize::from(surface) < config.model.product_surface_vocab_size { surface } else { 0 }
+}
+
+impl Batch {
+    /// Adds the gradients of the looked-up rows to those of their tables.
+    pub(crate) fn scatter(&self, model: &Model, leaves: &LeafGradients, into: &mut TableGradients) {
+        let (tables, hashes) = (&model.tables, &model.config.hashes);
+        tables.scatter_users(&self.rows.users, &leaves.user, into);
+        tables.scatter(hashes, &self.rows.history, &leaves.history_ids, &leaves.history_text, into);
+        tables.scatter(hashes, &self.rows.candidates, &leaves.candidate_ids, &leaves.candidate_text, into);
+    }
+
+    /// The arrays that hold numbers, by name.
+    pub(crate) fn inputs(&self) -> Vec<(&'static str, &[f32])> {
+        let (h, c) = (&self.history, &self.candidates);
+        let text = |text: &'_ Option<Vec<f32>>| text.as_ref().map_or(0, Vec::len) > 0;
+        let mut all: Vec<(&'static str, &[f32])> = vec![
+            ("history.dwell_seconds", &h.dwell),
+            ("user rows", &h.user),
+            ("history post and author rows", &h.ids),
+            ("candidate post and author rows", &c.ids),
+        ];
+        for (name, values) in [("history word rows", &h.text), ("candidate word rows", &c.text)] {
+            if text(values) {
+                all.extend(values.as_ref().map(|values| (name, &values[..])));
+            }
+        }
+        all
+    }
+}
+
+/// Posts to be looked up for the candidate tower.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Posts {
+    /// `[N, (Hi + Ha) · D]`.
+    pub(crate) ids: Vec<f32>,
+    /// `[N, D]`, none for a model without text.
+    pub(crate) text: Option<Vec<f32>>,
+    rows: TokenRows,
+}
+
+/// A post for the candidate tower.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TowerPost<'a> {
+    pub(crate) post: PostId,
+    pub(crate) hidden: bool,
+    pub(crate) author: UserId,
+    pub(crate) content: &'a [u32],
+}
+
+/// Looks posts up.
+pub(crate) fn posts<'a>(
+    config: &CheckpointConfig,
+    tables: &EmbeddingTables,
+    posts: impl Iterator<Item = TowerPost<'a>>,
+) -> Posts {
+    let mut rows = TokenRows::default();
+    posts.for_each(|p| rows.push(&config.hashes, config.model.text, p.post, p.hidden, p.author, p.content));
+    let (ids, text) = tables.gather(&config.hashes, &rows);
+    Posts { ids, text: config.model.text.then_some(text), rows }
+}
+
+impl Posts {
+    /// Adds the gradients of the looked-up rows to those of their tables.
+    pub(crate) fn scatter(&self, model: &Model, leaves: &LeafGradients, into: &mut TableGradients) {
+        let (ids, text) = (&leaves.candidate_ids, &leaves.candidate_text);
+        model.tables.scatter(&model.config.hashes, &self.rows, ids, text, into);
+    }
+}

@@ -1,0 +1,132 @@
+//! The folder of a run.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use foryou_types::ActionSet;
+use phoenix::ModelKind;
+use serde::{Deserialize, Serialize};
+
+use super::error::TrainError;
+use crate::recipe::Recipe;
+
+/// `config.json` of a run: all that decides its result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunConfig {
+    pub(crate) kind: ModelKind,
+    pub(crate) recipe: Recipe,
+    pub(crate) action_set: ActionSet,
+    pub(crate) seed: u64,
+    /// Sums run in the order of the threads' shards: another count gives other last bits.
+    pub(crate) threads: usize,
+    /// Passes, tokens and candidates of the training part: whether it is the same data.
+    pub(crate) data: [u64; 3],
+}
+
+/// ```text
+/// run/
+///   config.json     what is trained and how
+///   metrics.jsonl   what was measured
+///   checkpoint/     the last state, with the optimiser's
+///   best/           the best model so far, ready to serve
+///   curves.svg      at the end
+/// ```
+#[derive(Clone, Debug)]
+pub(crate) struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// Begins a run, replacing an earlier one. A folder that holds anything else is refused.
+    pub(crate) fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+        let folder = Self(path.to_owned());
+        fs::create_dir_all(path).map_err(TrainError::io(path))?;
+        let empty = fs::read_dir(path).map_err(TrainError::io(path))?.next().is_none();
+        if !empty && folder.read_config()?.is_none() {
+            return Err(folder.refuse("is not empty and holds no run; name another folder"));
+        }
+        for old in [folder.checkpoint(), folder.best()] {
+            match fs::remove_dir_all(&old) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(TrainError::io(&old)(e)),
+                _ => {}
+            }
+        }
+        folder.write_config(config)?;
+        Ok(folder)
+    }
+
+    /// Goes on with a run. Another model, recipe, seed or data is refused.
+    pub(crate) fn resume(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
+        let folder = Self(path.to_owned());
+        let Some(found) = folder.read_config()? else {
+            return Err(folder.refuse("holds no run to resume"));
+        };
+        let differs = if found.kind != config.kind {
+            Some(format!("the model ({}, not {})", found.kind.name(), config.kind.name()))
+        } else if let Some(key) = first_difference(&found.recipe, &config.recipe) {
+            Some(format!("the recipe ({key})"))
+        } else if found.action_set != config.action_set {
+            Some("the action set".to_owned())
+        } else if found.seed != config.seed {
+            Some(format!("the seed ({}, not {})", found.seed, config.seed))
+        } else if found.data != config.data {
+            Some("the training data".to_owned())
+        } else {
+            None
+        };
+        if let Some(what) = differs {
+            return Err(folder.refuse(&format!("holds another run: {what} differs; start anew without --resume")));
+        }
+        if found.threads != config.threads {
+            tracing::warn!(before = found.threads, now = config.threads, "resumed with another number of threads");
+            folder.write_config(config)?;
+        }
+        Ok(folder)
+    }
+
+    fn refuse(&self, problem: &str) -> TrainError {
+        TrainError::Folder { folder: self.0.clone(), problem: problem.to_owned() }
+    }
+
+    fn read_config(&self) -> Result<Option<RunConfig>, TrainError> {
+        let path = self.0.join("config.json");
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(TrainError::io(&path)(e)),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|e| self.refuse(&format!("config.json: {e}")))
+    }
+
+    fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
+        let path = self.0.join("config.json");
+        let text = serde_json::to_vec_pretty(config).map_err(|e| TrainError::io(&path)(e.into()))?;
+        fs::write(&path, text).map_err(TrainError::io(&path))
+    }
+
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    pub(crate) fn best(&self) -> PathBuf {
+        self.0.join("best")
+    }
+
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.0.join("metrics.jsonl")
+    }
+
+    pub(crate) fn curves(&self) -> PathBuf {
+        self.0.join("curves.svg")
+    }
+}
+
+/// The first section or value in which two recipes differ.
+fn first_difference(a: &Recipe, b: &Recipe) -> Option<String> {
+    let fields = |recipe| match serde_json::to_value(recipe) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (a, b) = (fields(a), fields(b));
+    a.iter().find(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.clone())
+}

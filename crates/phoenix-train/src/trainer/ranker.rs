@@ -1,0 +1,217 @@
+//! Training the ranker: every position at once.
+//!
+//! A pass holds a viewer's window and all that was shown on the way; each candidate sees the history up to its own cut-off, so one
+//! pass over the window trains all of them.
+
+use burn_tensor::{Device, Tensor, TensorData};
+use foryou_types::{ActionKind, ActionSet};
+use phoenix::{ModelKind, NamedTensor, Pass};
+
+use super::assemble::{Batch, Dropout, batch};
+use super::error::TrainError;
+use super::heads::Heads;
+use super::measure::{Evaluation, Prediction, measure};
+use super::model::{Model, NotFinite, StepGradients, StepResult, add_all, culprit};
+use super::objective::{Objective, StepPlan};
+use super::shard::{ShardError, read};
+use super::start;
+use super::text_start::text_rows;
+use super::workers::Workers;
+use crate::batches::{BatchPlan, Size};
+use crate::data::TrainingData;
+use crate::model::{DenseParams, ranker_logits};
+use crate::recipe::{HeadRecipe, Recipe, StartRecipe};
+use crate::tables::TableGradients;
+
+/// The ranker's loss over the passes of a data set.
+pub(crate) struct RankerObjective<'a> {
+    data: &'a TrainingData,
+    action_set: &'a ActionSet,
+    heads: Heads,
+    /// Share of the candidates that have an action, or the mean of a continuous one, `[A]`.
+    rates: Vec<f64>,
+    post_dropout: f64,
+    start: StartRecipe,
+    /// The passes of the evaluations' batches.
+    validation: Vec<Vec<u32>>,
+}
+
+/// What one thread computed of a step.
+struct Shard {
+    loss: f64,
+    dense: Vec<Vec<f32>>,
+    tables: TableGradients,
+}
+
+impl<'a> RankerObjective<'a> {
+    pub(crate) fn new(data: &'a TrainingData, action_set: &'a ActionSet, recipe: &Recipe, heads: &HeadRecipe) -> Self {
+        let rates = base_rates(data, action_set);
+        let sizes = data.validation.iter().map(Size::of).collect();
+        Self {
+            data,
+            action_set,
+            heads: Heads::new(action_set, &rates, heads),
+            rates,
+            post_dropout: recipe.post_dropout,
+            start: recipe.start.clone(),
+            validation: BatchPlan::new(sizes, recipe.tokens_per_step, 0).in_order(),
+        }
+    }
+
+    fn shard(&self, model: &Model, plan: &StepPlan, numbers: &[u32], scale: f64) -> Result<Shard, ShardError> {
+        let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.train[i as usize])).collect();
+        let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
+        let batch = batch(model, &passes, Some(dropout), true);
+        let device = Device::flex().autodiff();
+        let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, true)?;
+        let (logits, leaves) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
+        let values = read(logits.clone().detach())?;
+        let mut seeds = vec![0.0; values.len()];
+        let loss = self.losses(&passes, &batch, &values, scale, &mut seeds);
+        if !loss.is_finite() {
+            return Err(blame(model, &passes, &batch).into());
+        }
+        // The loss is `⟨logits, seeds⟩` as far as its derivative is concerned.
+        let seeds = Tensor::<3>::from_data(TensorData::new(seeds, logits.dims()), &device);
+        let gradients = (logits * seeds).sum().backward();
+        let mut tables = TableGradients::new(model.config.model.emb_size);
+        batch.scatter(model, &leaves.gradients(&gradients), &mut tables);
+        Ok(Shard { loss, dense: params.gradients(&gradients), tables })
+    }
+
+    /// The sum of the candidates' losses; derivatives times `scale` go to `seeds`, both `[B, C, A]`.
+    fn losses(&self, passes: &[(u32, &Pass)], batch: &Batch, logits: &[f32], scale: f64, seeds: &mut [f32]) -> f64 {
+        let (c, a) = (batch.candidates.c, self.action_set.len());
+        let mut sum = 0.0;
+        for (i, (_, pass)) in passes.iter().enumerate() {
+            for (j, candidate) in pass.candidates.iter().enumerate() {
+                let at = (i * c + j) * a..(i * c + j + 1) * a;
+                sum += self.heads.loss(candidate, &logits[at.clone()], scale, &mut seeds[at]);
+            }
+        }
+        sum
+    }
+
+    fn predict(&self, model: &Model, numbers: &[u32]) -> Result<(f64, Vec<Prediction>), TrainError> {
+        let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.validation[i as usize])).collect();
+        let batch = batch(model, &passes, None, true);
+        let device = Device::flex();
+        let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, false)?;
+        let (logits, _) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
+        let logits = read(logits)?;
+        let loss = self.losses(&passes, &batch, &logits, 0.0, &mut vec![0.0; logits.len()]);
+        let (c, a) = (batch.candidates.c, self.action_set.len());
+        let predictions = passes.iter().enumerate().flat_map(|(i, (_, pass))| {
+            let logits = &logits;
+            pass.candidates.iter().enumerate().map(move |(j, candidate)| Prediction {
+                logits: logits[(i * c + j) * a..(i * c + j + 1) * a].to_vec(),
+                labels: candidate.labels,
+                dwell_seconds: candidate.dwell_seconds,
+                slate: candidate.slate,
+                training_impressions: candidate.training_impressions,
+            })
+        });
+        Ok((loss, predictions.collect()))
+    }
+}
+
+impl Objective for RankerObjective<'_> {
+    fn kind(&self) -> ModelKind {
+        ModelKind::Ranker
+    }
+
+    fn extra(&self) -> Vec<NamedTensor> {
+        Vec::new()
+    }
+
+    fn prepare(&self, model: &mut Model) -> Result<(), TrainError> {
+        start::scales(model, &self.start);
+        text_rows(model, self.data, self.start.text_axes, self.start.text_scale);
+        if self.start.similarity {
+            start::similarity(model, self.start.sharpness);
+        }
+        if self.start.base_rates {
+            start::base_rates(model, self.data, self.action_set, &self.rates)?;
+        }
+        Ok(())
+    }
+
+    fn passes(&self) -> Vec<(u32, Size)> {
+        let passes = (0u32..).zip(&self.data.train).filter(|(_, pass)| !pass.candidates.is_empty());
+        passes.map(|(number, pass)| (number, Size::of(pass))).collect()
+    }
+
+    fn step(&self, model: &Model, plan: &StepPlan, workers: &Workers) -> Result<StepResult, TrainError> {
+        let passes = || plan.shards.iter().flatten().map(|&i| &self.data.train[i as usize]);
+        let examples: usize = passes().map(|pass| pass.candidates.len()).sum();
+        let scale = 1.0 / examples.max(1) as f64;
+        let shards: Vec<&[u32]> = plan.shards.iter().filter(|s| !s.is_empty()).map(Vec::as_slice).collect();
+        let mut step: Option<StepGradients> = None;
+        for shard in workers.map(shards, |numbers| self.shard(model, plan, numbers, scale)) {
+            let shard = match shard {
+                Ok(shard) => shard,
+                Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
+                Err(ShardError::Failed(e)) => return Err(e),
+            };
+            match &mut step {
+                None => {
+                    step = Some(StepGradients { loss: shard.loss, examples, dense: shard.dense, tables: shard.tables });
+                }
+                Some(step) => {
+                    step.loss += shard.loss;
+                    add_all(&mut step.dense, &shard.dense);
+                    step.tables.merge(&shard.tables);
+                }
+            }
+        }
+        let mut step = step.ok_or(TrainError::Empty("a step without passes"))?;
+        step.loss *= scale;
+        Ok(Ok(step))
+    }
+
+    fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError> {
+        if self.validation.is_empty() {
+            return Ok(None);
+        }
+        let batches: Vec<&[u32]> = self.validation.iter().map(Vec::as_slice).collect();
+        let (mut loss, mut predictions) = (0.0, Vec::new());
+        for part in workers.map(batches, |numbers| self.predict(model, numbers)) {
+            let (part_loss, part) = part?;
+            loss += part_loss;
+            predictions.extend(part);
+        }
+        loss /= predictions.len().max(1) as f64;
+        Ok(Some(measure(self.action_set, loss, predictions)))
+    }
+
+    fn measures(&self) -> &'static [&'static str] {
+        &["ndcg@10", "auc", "normalised_entropy"]
+    }
+}
+
+/// What made the loss of a batch not finite.
+fn blame(model: &Model, passes: &[(u32, &Pass)], batch: &Batch) -> NotFinite {
+    let labels: Vec<f32> =
+        passes.iter().flat_map(|(_, p)| p.candidates.iter().flat_map(|c| [c.dwell_seconds, c.weight])).collect();
+    let mut inputs = batch.inputs();
+    inputs.push(("labels", &labels));
+    culprit(model, &inputs, "logits")
+}
+
+/// Weighted means of the labels of the training part, `[A]`.
+fn base_rates(data: &TrainingData, action_set: &ActionSet) -> Vec<f64> {
+    let mut sums = vec![0.0; action_set.len()];
+    let mut total = 0.0;
+    for candidate in data.train.iter().flat_map(|pass| &pass.candidates) {
+        let weight = f64::from(candidate.weight);
+        total += weight;
+        for (i, action) in action_set.iter() {
+            sums[usize::from(i)] += weight
+                * match action.kind {
+                    ActionKind::Discrete => f64::from(u8::from(candidate.labels.has(i))),
+                    ActionKind::Continuous => f64::from(candidate.dwell_seconds),
+                };
+        }
+    }
+    sums.into_iter().map(|sum| sum / f64::max(total, f64::MIN_POSITIVE)).collect()
+}

@@ -1,0 +1,148 @@
+//! Recall of retrieval: where the posts that were wanted stand among all posts there are.
+
+use std::collections::BTreeMap;
+
+use burn_tensor::{Device, Tensor, TensorData};
+use foryou_types::{ActionSet, PostId};
+use phoenix::{ModelKind, Pass};
+use rustc_hash::FxHashMap;
+
+use super::assemble::{TowerPost, batch, posts};
+use super::error::TrainError;
+use super::measure::Evaluation;
+use super::model::Model;
+use super::pool::Example;
+use super::retrieval::Places;
+use super::shard::read;
+use super::workers::Workers;
+use crate::batches::{BatchPlan, Size};
+use crate::data::{TrainingData, is_positive};
+use crate::model::{DenseParams, candidate_representation, user_representations_at};
+
+/// Most positives that are looked for, evenly over the validation part: enough for ± 0.01, and cheap.
+const MOST_EXAMPLES: usize = 4_000;
+/// Posts of a tower batch.
+const POSTS_PER_BATCH: usize = 4_096;
+/// Users scored at once.
+const USERS_PER_BATCH: usize = 64;
+
+/// The wanted posts of the validation part and the users at those moments.
+pub(crate) struct RecallCheck<'a> {
+    data: &'a TrainingData,
+    /// Passes of a batch with the places of their candidates that are looked for.
+    batches: Vec<Vec<(u32, Vec<u32>)>>,
+    /// Places of the posts among those alive.
+    place: FxHashMap<PostId, usize>,
+}
+
+impl<'a> RecallCheck<'a> {
+    pub(crate) fn new(data: &'a TrainingData, action_set: &ActionSet, tokens: usize) -> Self {
+        let place: FxHashMap<PostId, usize> =
+            data.alive_posts.iter().enumerate().map(|(i, &(post, _))| (post, i)).collect();
+        let mut wanted: Vec<(u32, u32)> = Vec::new();
+        for (number, pass) in (0..).zip(&data.validation) {
+            for (at, candidate) in (0..).zip(&pass.candidates) {
+                if is_positive(candidate, action_set) && place.contains_key(&candidate.item.post) {
+                    wanted.push((number, at));
+                }
+            }
+        }
+        let every = wanted.len().div_ceil(MOST_EXAMPLES).max(1);
+        let mut of_pass: Vec<(u32, Vec<u32>)> = Vec::new();
+        for (number, at) in wanted.into_iter().step_by(every) {
+            match of_pass.last_mut() {
+                Some((last, places)) if *last == number => places.push(at),
+                _ => of_pass.push((number, vec![at])),
+            }
+        }
+        let sizes = of_pass
+            .iter()
+            .map(|(number, _)| Size { history: data.validation[*number as usize].history.len(), candidates: 0 });
+        let plan = BatchPlan::new(sizes.collect(), tokens, 0).in_order();
+        let batches = plan.iter().map(|batch| batch.iter().map(|&i| of_pass[i as usize].clone()).collect()).collect();
+        Self { data, batches, place }
+    }
+
+    /// recall@10, @100 and @1000 (each example has one wanted post, so the share found) and the mean reciprocal rank. Equal scores count
+    /// against the model. None without examples.
+    pub(crate) fn measure(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError> {
+        if self.batches.is_empty() {
+            return Ok(None);
+        }
+        let index = self.index(model, workers)?;
+        let mut ranks = Vec::new();
+        for part in workers.map(self.batches.iter().collect(), |batch| self.ranks(model, &index, batch)) {
+            ranks.extend(part?);
+        }
+        let mean =
+            |f: &dyn Fn(usize) -> f64| ranks.iter().map(|&rank| f(rank)).sum::<f64>() / ranks.len().max(1) as f64;
+        let within = |k: usize| mean(&|rank| f64::from(u8::from(rank < k)));
+        let metrics = BTreeMap::from([
+            ("recall@10".to_owned(), within(10)),
+            ("recall@100".to_owned(), within(100)),
+            ("recall@1000".to_owned(), within(1000)),
+            ("mrr".to_owned(), mean(&|rank| 1.0 / (rank + 1) as f64)),
+        ]);
+        // Recall alone says nothing where there are hardly more than 100 posts.
+        let criterion = -(metrics["recall@100"] + metrics["mrr"]);
+        Ok(Some(Evaluation { metrics, details: BTreeMap::new(), criterion }))
+    }
+
+    /// The vectors of all posts, `[N, D]`.
+    fn index(&self, model: &Model, workers: &Workers) -> Result<Vec<f32>, TrainError> {
+        let sizes = &model.config.model;
+        let chunks: Vec<_> = self.data.alive_posts.chunks(POSTS_PER_BATCH).collect();
+        let vectors = workers.map(chunks, |chunk| {
+            let infos: Vec<_> =
+                chunk.iter().map(|&(post, _)| (post, self.data.corpus.get(post).unwrap_or_default())).collect();
+            let tower = infos.iter().map(|(post, info)| TowerPost {
+                post: *post,
+                hidden: false,
+                author: info.author,
+                content: &info.content,
+            });
+            let tower = posts(&model.config, &model.tables, tower);
+            let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &Device::flex(), false)?;
+            read(candidate_representation(sizes, &params, &tower.ids, tower.text.as_deref()).0)
+        });
+        let mut all = Vec::with_capacity(self.data.alive_posts.len() * sizes.emb_size);
+        for part in vectors {
+            all.extend(part?);
+        }
+        Ok(all)
+    }
+
+    /// The ranks (from 0) of a batch's wanted posts.
+    fn ranks(&self, model: &Model, index: &[f32], batch_of: &[(u32, Vec<u32>)]) -> Result<Vec<usize>, TrainError> {
+        let (sizes, d) = (&model.config.model, model.config.model.emb_size);
+        let passes: Vec<(u32, &Pass)> =
+            batch_of.iter().map(|(i, _)| (*i, &self.data.validation[*i as usize])).collect();
+        let (mut examples, mut wanted) = (Vec::new(), Vec::new());
+        for (row, ((_, pass), (_, places))) in passes.iter().zip(batch_of).enumerate() {
+            for &at in places {
+                let candidate = &pass.candidates[at as usize];
+                examples.push(Example { row, cutoff: candidate.cutoff });
+                wanted.push(self.place.get(&candidate.item.post).copied().unwrap_or(0));
+            }
+        }
+        let batch = batch(model, &passes, None, false);
+        let device = Device::flex();
+        let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, false)?;
+        let places = Places::of(&examples, passes.len());
+        let (vectors, _) = user_representations_at(sizes, &params, &batch.history, &places.cutoffs, places.per_pass);
+        let users = places.pick(&read(vectors)?, d);
+        let posts = index.len() / d;
+        let index = Tensor::<2>::from_data(TensorData::new(index.to_vec(), [posts, d]), &device).transpose();
+        let mut ranks = Vec::with_capacity(wanted.len());
+        for (users, wanted) in users.chunks(USERS_PER_BATCH * d).zip(wanted.chunks(USERS_PER_BATCH)) {
+            let users = Tensor::<2>::from_data(TensorData::new(users.to_vec(), [wanted.len(), d]), &device);
+            let scores = read(users.matmul(index.clone()))?;
+            for (scores, &at) in scores.chunks_exact(posts).zip(wanted) {
+                let own = scores[at];
+                let above = scores.iter().enumerate().filter(|&(i, &score)| i != at && score >= own).count();
+                ranks.push(above);
+            }
+        }
+        Ok(ranks)
+    }
+}

@@ -1,0 +1,329 @@
+//! Training retrieval: users' vectors at every moment they wanted something, against a pool of posts.
+//!
+//! The user tower is causal and a user's vector is the mean of the outputs so far, so one pass over a window gives the vector at
+//! every cut-off in it. Threads compute vectors of their share of users and posts; the softmax over all of them is between the
+//! forward and the backward pass, so that the result does not depend on how the step was shared out.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use burn_tensor::{Device, Tensor, TensorData};
+use foryou_types::ActionSet;
+use phoenix::{ModelKind, NamedTensor, Pass};
+
+use super::assemble::{Batch, Dropout, Posts, batch, posts};
+use super::error::TrainError;
+use super::measure::Evaluation;
+use super::model::{Model, NotFinite, StepGradients, StepResult, add_all, all_finite, culprit};
+use super::objective::{Objective, StepPlan};
+use super::pool::{Engagements, Example, Pool, PoolPost, PoolSource};
+use super::recall::RecallCheck;
+use super::shard::{ShardError, read};
+use super::softmax::{SoftmaxLoss, sampled_softmax};
+use super::start;
+use super::text_start::text_rows;
+use super::workers::Workers;
+use crate::batches::Size;
+use crate::data::{TrainingData, is_hard_negative, is_positive};
+use crate::model::{DenseParams, Leaves, candidate_representation, user_representations_at};
+use crate::recipe::{Recipe, SamplingRecipe, StartRecipe};
+use crate::tables::TableGradients;
+
+const LOG_TEMPERATURE: &str = "retrieval.log_temperature";
+/// Bounds of the learned temperature: below, gradients vanish for all but one post; above 1 nothing is told apart.
+const TEMPERATURE: (f32, f32) = (0.01, 1.0);
+
+/// The softmax loss of retrieval over the passes of a data set.
+pub(crate) struct RetrievalObjective<'a> {
+    data: &'a TrainingData,
+    sampling: &'a SamplingRecipe,
+    engagements: Engagements,
+    all_positives: f64,
+    post_dropout: f64,
+    start: StartRecipe,
+    recall: RecallCheck<'a>,
+}
+
+/// What a thread works on.
+struct Share<'a> {
+    passes: &'a [u32],
+    examples: &'a [Example],
+    posts: &'a [PoolPost],
+    vectors: Sender<Result<Vectors, NotFinite>>,
+    gradients: Receiver<Vectors>,
+}
+
+/// Vectors `[N, D]` of a share's examples and `[M, D]` of its posts, or their gradients.
+struct Vectors {
+    users: Vec<f32>,
+    posts: Vec<f32>,
+}
+
+/// The gradients of a share; none where another share's vectors were not finite.
+type ShareGradients = Option<(Vec<Vec<f32>>, TableGradients)>;
+
+impl<'a> RetrievalObjective<'a> {
+    pub(crate) fn new(
+        data: &'a TrainingData,
+        action_set: &'a ActionSet,
+        recipe: &Recipe,
+        sampling: &'a SamplingRecipe,
+    ) -> Result<Self, TrainError> {
+        let places = |pass: &Pass, of: fn(&phoenix::Candidate, &ActionSet) -> bool| -> Vec<u32> {
+            let candidates = (0..).zip(&pass.candidates);
+            candidates.filter(|(_, candidate)| of(candidate, action_set)).map(|(place, _)| place).collect()
+        };
+        let engagements = Engagements {
+            positives: data.train.iter().map(|pass| places(pass, is_positive)).collect(),
+            rejections: data.train.iter().map(|pass| places(pass, is_hard_negative)).collect(),
+        };
+        let all_positives = engagements.positives.iter().map(Vec::len).sum::<usize>();
+        if all_positives == 0 {
+            return Err(TrainError::Empty("no post was acted on in a way that has a positive weight"));
+        }
+        Ok(Self {
+            data,
+            sampling,
+            engagements,
+            all_positives: all_positives as f64,
+            post_dropout: recipe.post_dropout,
+            start: recipe.start.clone(),
+            recall: RecallCheck::new(data, action_set, recipe.tokens_per_step),
+        })
+    }
+
+    fn share(&self, model: &Model, plan: &StepPlan, share: Share<'_>) -> Result<ShareGradients, ShardError> {
+        let passes: Vec<(u32, &Pass)> = share.passes.iter().map(|&i| (i, &self.data.train[i as usize])).collect();
+        let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
+        let (sizes, d) = (&model.config.model, model.config.model.emb_size);
+        let batch = batch(model, &passes, Some(dropout), false);
+        let tower = posts(&model.config, &model.tables, share.posts.iter().map(PoolPost::tower));
+        let device = Device::flex().autodiff();
+        let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, true)?;
+
+        let places = Places::of(share.examples, passes.len());
+        let users = (!share.examples.is_empty())
+            .then(|| user_representations_at(sizes, &params, &batch.history, &places.cutoffs, places.per_pass));
+        let candidates = (!share.posts.is_empty())
+            .then(|| candidate_representation(sizes, &params, &tower.ids, tower.text.as_deref()));
+        let values = |of: &Option<(Tensor<2>, Leaves)>| match of {
+            Some((tensor, _)) => read(tensor.clone().detach()),
+            None => Ok(Vec::new()),
+        };
+        let vectors = Vectors { users: places.pick(&values(&users)?, d), posts: values(&candidates)? };
+        let finite = all_finite(&vectors.users) && all_finite(&vectors.posts);
+        let sent = if finite { Ok(vectors) } else { Err(blame(model, &batch, &tower)) };
+        // An end that is gone is another share's failure: the caller says which.
+        let answer = share.vectors.send(sent).ok().and_then(|()| share.gradients.recv().ok());
+        let Some(seeds) = answer else { return Ok(None) };
+
+        let product = |of: &Option<(Tensor<2>, Leaves)>, seeds: Vec<f32>| {
+            of.as_ref().map(|(tensor, _)| {
+                let seeds = Tensor::<2>::from_data(TensorData::new(seeds, tensor.dims()), &device);
+                (tensor.clone() * seeds).sum()
+            })
+        };
+        let user_loss = product(&users, places.spread(&seeds.users, d));
+        let loss = match (user_loss, product(&candidates, seeds.posts)) {
+            (Some(a), Some(b)) => a + b,
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return Ok(None),
+        };
+        let gradients = loss.backward();
+        let mut tables = TableGradients::new(d);
+        if let Some((_, leaves)) = &users {
+            batch.scatter(model, &leaves.gradients(&gradients), &mut tables);
+        }
+        if let Some((_, leaves)) = &candidates {
+            tower.scatter(model, &leaves.gradients(&gradients), &mut tables);
+        }
+        Ok(Some((params.gradients(&gradients), tables)))
+    }
+
+    /// The softmax over what all shares computed; each is sent its gradients.
+    fn softmax(
+        &self,
+        model: &Model,
+        pool: &Pool,
+        from: Vec<Receiver<Result<Vectors, NotFinite>>>,
+        to: Vec<Sender<Vectors>>,
+    ) -> Result<Result<SoftmaxLoss, NotFinite>, TrainError> {
+        let d = model.config.model.emb_size;
+        let (mut users, mut posts, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        for share in from {
+            // A share that failed before it sent anything reports its own error.
+            let Ok(vectors) = share.recv() else { return Ok(Err(NotFinite("a share".to_owned()))) };
+            match vectors {
+                Ok(vectors) => {
+                    sizes.push((vectors.users.len(), vectors.posts.len()));
+                    users.extend(vectors.users);
+                    posts.extend(vectors.posts);
+                }
+                Err(what) => return Ok(Err(what)),
+            }
+        }
+        let mut loss = sampled_softmax(users, posts, d, temperature(&model.extra), &pool.targets)?;
+        if !loss.loss.is_finite() {
+            return Ok(Err(culprit(model, &[], "the softmax")));
+        }
+        if !self.sampling.learn_temperature {
+            loss.log_temperature = 0.0;
+        }
+        let (mut user, mut post) = (0, 0);
+        for (share, (users, posts)) in to.into_iter().zip(sizes) {
+            let part = Vectors {
+                users: loss.users[user..user + users].to_vec(),
+                posts: loss.posts[post..post + posts].to_vec(),
+            };
+            (user, post) = (user + users, post + posts);
+            // A share that is gone reports its own error.
+            let _ = share.send(part);
+        }
+        Ok(Ok(loss))
+    }
+}
+
+impl Objective for RetrievalObjective<'_> {
+    fn kind(&self) -> ModelKind {
+        ModelKind::Retrieval
+    }
+
+    fn extra(&self) -> Vec<NamedTensor> {
+        let start = (self.sampling.temperature as f32).ln();
+        vec![NamedTensor { name: LOG_TEMPERATURE.to_owned(), shape: vec![1], data: vec![start] }]
+    }
+
+    fn prepare(&self, model: &mut Model) -> Result<(), TrainError> {
+        start::scales(model, &self.start);
+        text_rows(model, self.data, self.start.text_axes, self.start.text_scale);
+        Ok(())
+    }
+
+    fn passes(&self) -> Vec<(u32, Size)> {
+        let passes = (0u32..).zip(self.data.train.iter().zip(&self.engagements.positives));
+        passes
+            .filter(|(_, (_, positives))| !positives.is_empty())
+            .map(|(number, (pass, _))| (number, Size { history: pass.history.len(), candidates: 0 }))
+            .collect()
+    }
+
+    fn step(&self, model: &Model, plan: &StepPlan, workers: &Workers) -> Result<StepResult, TrainError> {
+        let source = PoolSource {
+            data: self.data,
+            engagements: &self.engagements,
+            sampling: self.sampling,
+            all_positives: self.all_positives,
+            post_dropout: self.post_dropout,
+        };
+        let pool = source.draw(plan);
+        let examples: usize = pool.examples.iter().map(Vec::len).sum();
+        let (mut shares, mut from, mut to) = (Vec::new(), Vec::new(), Vec::new());
+        let threads = plan.shards.len();
+        for (i, (passes, examples)) in plan.shards.iter().zip(&pool.examples).enumerate() {
+            let posts = &pool.posts[i * pool.posts.len() / threads..(i + 1) * pool.posts.len() / threads];
+            let (vectors, receive) = channel();
+            let (send, gradients) = channel();
+            shares.push(Share { passes, examples, posts, vectors, gradients });
+            from.push(receive);
+            to.push(send);
+        }
+        let (results, loss) =
+            workers.map_beside(shares, |share| self.share(model, plan, share), || self.softmax(model, &pool, from, to));
+        let mut sums: ShareGradients = None;
+        for result in results {
+            let gradients = match result {
+                Ok(gradients) => gradients,
+                Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
+                Err(ShardError::Failed(e)) => return Err(e),
+            };
+            match (&mut sums, gradients) {
+                (_, None) => {}
+                (None, some) => sums = some,
+                (Some((dense, tables)), Some((more_dense, more_tables))) => {
+                    add_all(dense, &more_dense);
+                    tables.merge(&more_tables);
+                }
+            }
+        }
+        let loss = match loss? {
+            Ok(loss) => loss,
+            Err(what) => return Ok(Err(what)),
+        };
+        let (mut dense, tables) = sums.ok_or(TrainError::Empty("a step without examples"))?;
+        dense.push(vec![loss.log_temperature]);
+        Ok(Ok(StepGradients { loss: loss.loss, examples, dense, tables }))
+    }
+
+    fn constrain(&self, extra: &mut [NamedTensor]) {
+        for tensor in extra.iter_mut().filter(|tensor| tensor.name == LOG_TEMPERATURE) {
+            tensor.data.iter_mut().for_each(|x| *x = x.clamp(TEMPERATURE.0.ln(), TEMPERATURE.1.ln()));
+        }
+    }
+
+    fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError> {
+        let mut evaluation = self.recall.measure(model, workers)?;
+        if let Some(evaluation) = &mut evaluation {
+            evaluation.details.insert("temperature".to_owned(), f64::from(temperature(&model.extra)).exp());
+        }
+        Ok(evaluation)
+    }
+
+    fn measures(&self) -> &'static [&'static str] {
+        &["recall@100", "temperature"]
+    }
+}
+
+fn temperature(extra: &[NamedTensor]) -> f32 {
+    extra
+        .iter()
+        .find(|tensor| tensor.name == LOG_TEMPERATURE)
+        .and_then(|tensor| tensor.data.first().copied())
+        .unwrap_or(0.0)
+}
+
+fn blame(model: &Model, batch: &Batch, tower: &Posts) -> NotFinite {
+    let mut inputs = batch.inputs();
+    inputs.push(("tower post and author rows", &tower.ids));
+    inputs.extend(tower.text.as_ref().map(|text| ("tower word rows", &text[..])));
+    culprit(model, &inputs, "user or post vectors")
+}
+
+/// Where a share's examples stand in the array `[B, per_pass]` of cut-offs.
+pub(super) struct Places {
+    pub(super) cutoffs: Vec<u16>,
+    pub(super) per_pass: usize,
+    at: Vec<usize>,
+}
+
+impl Places {
+    /// For examples in order of their pass.
+    pub(super) fn of(examples: &[Example], passes: usize) -> Self {
+        let mut counts = vec![0usize; passes];
+        for example in examples {
+            counts[example.row] += 1;
+        }
+        let per_pass = counts.iter().copied().max().unwrap_or(0);
+        let mut places = Self { cutoffs: vec![0; passes * per_pass], per_pass, at: Vec::with_capacity(examples.len()) };
+        counts.fill(0);
+        for example in examples {
+            let at = example.row * per_pass + counts[example.row];
+            counts[example.row] += 1;
+            places.cutoffs[at] = example.cutoff;
+            places.at.push(at);
+        }
+        places
+    }
+
+    /// The rows of the examples out of `[B · per_pass, d]`.
+    pub(super) fn pick(&self, all: &[f32], d: usize) -> Vec<f32> {
+        self.at.iter().flat_map(|at| &all[at * d..(at + 1) * d]).copied().collect()
+    }
+
+    /// The opposite of [`Self::pick`]; zero elsewhere.
+    fn spread(&self, rows: &[f32], d: usize) -> Vec<f32> {
+        let mut all = vec![0.0; self.cutoffs.len() * d];
+        for (at, row) in self.at.iter().zip(rows.chunks_exact(d)) {
+            all[at * d..(at + 1) * d].copy_from_slice(row);
+        }
+        all
+    }
+}

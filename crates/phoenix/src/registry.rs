@@ -1,0 +1,392 @@
+//! Versions of models, and which of them serve.
+//!
+//! ```text
+//! models/
+//!   registry.json       what serves, and what served before
+//!   lock                held while any of this changes
+//!   ranker/0001/        a checkpoint; never changed once it has a number
+//!   retrieval/0001/
+//! ```
+//!
+//! Any number of processes may register, promote and read at the same time: changes are made one after another under the lock, and
+//! `registry.json` is replaced whole, so a reader needs no lock and sees the state before a change or after it.
+
+mod routing;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use foryou_types::{TimeMs, UserId};
+use fs4::fs_std::FileExt;
+use serde::Serialize;
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::config::ModelKind;
+use crate::tensor_file::sync_folder;
+
+pub use routing::{Routing, Version};
+use state::{Challenger, Promotion, State, version_name};
+
+const LOCK: &str = "lock";
+const STATE: &str = "registry.json";
+const KINDS: [ModelKind; 2] = [ModelKind::Ranker, ModelKind::Retrieval];
+
+/// The versions of models in a folder.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    root: PathBuf,
+}
+
+/// What there is to say about a version.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VersionInfo {
+    /// Its name, e.g. `ranker-0001`.
+    pub name: String,
+    /// Which model.
+    pub kind: ModelKind,
+    /// When it was registered.
+    pub created_at: TimeMs,
+    /// Whether it is the promoted one of its kind.
+    pub promoted: bool,
+    /// The share of users it serves, in `[0, 1]`.
+    pub share: f64,
+    /// What its trainer measured.
+    pub metrics: BTreeMap<String, f64>,
+    /// Number of values; `None` if its configuration cannot be read.
+    pub parameters: Option<u64>,
+    /// What is wrong with its configuration or its files, if anything. The tensors are checked when it is promoted.
+    pub problem: Option<String>,
+}
+
+/// A change that was refused, or a registry that cannot be read.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// A file or folder that cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// `registry.json` is none.
+    #[error("{}: {problem}; put it right, or delete it and promote a version again", .path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// No version has that name.
+    #[error("there is no version {name}; there {}", known_names(.known))]
+    Unknown {
+        /// The name as given.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The checkpoint cannot be served.
+    #[error("{name} cannot be served: {source}")]
+    Checkpoint {
+        /// The version, or the folder that was to become one.
+        name: String,
+        /// What is wrong with it.
+        source: CheckpointError,
+    },
+    /// The checkpoint is of the other model.
+    #[error("{name} is a {} model, not a {} model", .is.name(), .wanted.name())]
+    Kind {
+        /// The version, or the folder that was to become one.
+        name: String,
+        /// What it is.
+        is: ModelKind,
+        /// What it should be.
+        wanted: ModelKind,
+    },
+    /// No version of the kind was promoted before the one that serves.
+    #[error("{}", nothing_before(*.kind, .current.as_deref()))]
+    NothingBefore {
+        /// Which model.
+        kind: ModelKind,
+        /// The promoted version, if any.
+        current: Option<String>,
+    },
+    /// A share of users that is none, or that cannot be given.
+    #[error("a share of users for {name}: {problem}")]
+    Share {
+        /// The version.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl RegistryError {
+    /// Whether the caller asked for something that cannot be, rather than that something failed.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::NothingBefore { .. } | Self::Share { .. } | Self::Kind { .. })
+    }
+}
+
+fn known_names(known: &[String]) -> String {
+    if known.is_empty() { "is none yet".to_owned() } else { format!("are {}", known.join(", ")) }
+}
+
+fn nothing_before(kind: ModelKind, current: Option<&str>) -> String {
+    let kind = kind.name();
+    current.map_or_else(
+        || format!("no {kind} version is promoted"),
+        |current| format!("no {kind} version was promoted before {current}"),
+    )
+}
+
+impl Registry {
+    /// The registry in a folder (`models`), which is made at the first change. A broken `registry.json` is refused at once.
+    pub fn open(root: &Path) -> Result<Self, RegistryError> {
+        let registry = Self { root: root.to_owned() };
+        registry.state()?;
+        Ok(registry)
+    }
+
+    /// Makes a finished checkpoint the next version of its kind by renaming its folder (which must be on the same file system), and
+    /// returns its name, e.g. `ranker-0001`. It serves nobody until it is promoted.
+    pub fn register(&self, kind: ModelKind, staging: &Path, now: TimeMs) -> Result<String, RegistryError> {
+        let name = staging.display().to_string();
+        let config = Checkpoint::load_config(staging)
+            .map_err(|source| RegistryError::Checkpoint { name: name.clone(), source })?;
+        if config.kind != kind {
+            return Err(RegistryError::Kind { name, is: config.kind, wanted: kind });
+        }
+        let _lock = self.lock()?;
+        let mut state = self.state()?;
+        let recorded =
+            state.of(kind).created.keys().filter_map(|name| state::parse_name(name)).map(|(_, number)| number);
+        let number = self.numbers(kind)?.into_iter().chain(recorded).max().unwrap_or(0) + 1;
+        let name = version_name(kind, number);
+        let folder = self.folder(kind, number);
+        let parent = self.root.join(kind.name());
+        at(&parent, fs::create_dir_all(&parent))?;
+        at(&folder, fs::rename(staging, &folder))?;
+        at(&parent, sync_folder(&parent))?;
+        state.of_mut(kind).created.insert(name.clone(), now);
+        self.write(&state)?;
+        Ok(name)
+    }
+
+    /// Lets a version serve everybody, and ends a split between two. One that does not load is refused and changes nothing.
+    pub fn promote(&self, name: &str, now: TimeMs) -> Result<(), RegistryError> {
+        let kind = self.servable(name)?;
+        let _lock = self.lock()?;
+        let mut state = self.state()?;
+        let of_kind = state.of_mut(kind);
+        of_kind.challenger = None;
+        if of_kind.champion() != Some(name) {
+            of_kind.history.push(Promotion { name: name.to_owned(), at: now, rolled_back: None });
+        }
+        self.write(&state)
+    }
+
+    /// Gives a version a share of the users in `[0, 1]` beside the promoted one, in place of any other that had one; 0 takes it away.
+    ///
+    /// Who falls into the share is fixed by the user's id: with a growing share nobody changes back.
+    pub fn promote_share(&self, name: &str, share: f64) -> Result<(), RegistryError> {
+        let refuse = |problem: &str| RegistryError::Share { name: name.to_owned(), problem: problem.to_owned() };
+        if !(0.0..=1.0).contains(&share) {
+            return Err(refuse("must be between 0 and 1"));
+        }
+        let kind = self.servable(name)?;
+        let _lock = self.lock()?;
+        let mut state = self.state()?;
+        let of_kind = state.of_mut(kind);
+        match of_kind.champion() {
+            None => return Err(refuse("no version is promoted that could serve the others")),
+            Some(champion) if champion == name => return Err(refuse("it is the promoted version already")),
+            Some(_) => {}
+        }
+        of_kind.challenger = (share > 0.0).then(|| Challenger { name: name.to_owned(), share });
+        self.write(&state)
+    }
+
+    /// Goes back to the version promoted before the one that serves, ends a split between two, and returns its name. Going back again
+    /// goes further back.
+    pub fn rollback(&self, kind: ModelKind, now: TimeMs) -> Result<String, RegistryError> {
+        let _lock = self.lock()?;
+        let mut state = self.state()?;
+        let of_kind = state.of_mut(kind);
+        let Some((current, previous)) = of_kind.last_two() else {
+            return Err(RegistryError::NothingBefore { kind, current: of_kind.champion().map(str::to_owned) });
+        };
+        let name = of_kind.history[previous].name.clone();
+        self.servable(&name)?;
+        of_kind.history[current].rolled_back = Some(now);
+        of_kind.challenger = None;
+        self.write(&state)?;
+        Ok(name)
+    }
+
+    /// The promoted version of a kind.
+    pub fn promoted(&self, kind: ModelKind) -> Result<Option<Version>, RegistryError> {
+        Ok(self.routing(kind)?.champion)
+    }
+
+    /// Which version serves whom: read once, kept until [`Self::stamp`] changes, asked for every request.
+    pub fn routing(&self, kind: ModelKind) -> Result<Routing, RegistryError> {
+        let state = self.state()?;
+        let of_kind = state.of(kind);
+        let version = |name: &str| {
+            let (_, number) = state::parse_name(name)?;
+            Some(Version { name: name.to_owned(), folder: self.folder(kind, number) })
+        };
+        let challenger = of_kind.challenger.as_ref().and_then(|c| Some((version(&c.name)?, c.share)));
+        Ok(Routing { kind, champion: of_kind.champion().and_then(version), challenger })
+    }
+
+    /// The version that serves a user; `None` if none is promoted. Reads the registry: for many users take [`Self::routing`].
+    pub fn route(&self, kind: ModelKind, user: UserId) -> Result<Option<Version>, RegistryError> {
+        Ok(self.routing(kind)?.route(user).cloned())
+    }
+
+    /// A version by its name, served or not.
+    pub fn version(&self, name: &str) -> Result<Version, RegistryError> {
+        let found = state::parse_name(name).map(|(kind, number)| self.folder(kind, number)).filter(|f| f.is_dir());
+        match found {
+            Some(folder) => Ok(Version { name: name.to_owned(), folder }),
+            None => Err(RegistryError::Unknown { name: name.to_owned(), known: self.names()? }),
+        }
+    }
+
+    /// All versions, rankers first, oldest first; a promoted one whose folder is gone is among them.
+    pub fn list(&self) -> Result<Vec<VersionInfo>, RegistryError> {
+        let state = self.state()?;
+        let mut all = Vec::new();
+        for kind in KINDS {
+            let of_kind = state.of(kind);
+            let challenger = of_kind.challenger.as_ref();
+            let serving = of_kind.champion().into_iter().chain(challenger.map(|c| c.name.as_str()));
+            let mut numbers = self.numbers(kind)?;
+            numbers.extend(serving.filter_map(state::parse_name).map(|(_, number)| number));
+            numbers.sort_unstable();
+            numbers.dedup();
+            for number in numbers {
+                let name = version_name(kind, number);
+                let promoted = of_kind.champion() == Some(&name);
+                let shared = challenger.map_or(0.0, |c| c.share);
+                let is_challenger = challenger.is_some_and(|c| c.name == name);
+                let share = if promoted {
+                    1.0 - shared
+                } else if is_challenger {
+                    shared
+                } else {
+                    0.0
+                };
+                let folder = self.folder(kind, number);
+                let created_at = of_kind.created.get(&name).copied().unwrap_or_else(|| modified(&folder));
+                let (metrics, parameters, problem) = match Checkpoint::load_config(&folder) {
+                    Ok(config) => {
+                        let parameters = config.parameters();
+                        let problem = (config.kind != kind).then(|| format!("is a {} model", config.kind.name()));
+                        (config.metrics, Some(parameters), problem.or_else(|| Checkpoint::missing_file(&folder)))
+                    }
+                    Err(e) => (BTreeMap::new(), None, Some(e.to_string())),
+                };
+                all.push(VersionInfo { name, kind, created_at, promoted, share, metrics, parameters, problem });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A number that changes with `registry.json`, cheap enough to be asked for every second.
+    pub fn stamp(&self) -> Result<u64, RegistryError> {
+        Ok(self.state_text()?.map_or(0, |text| xxh3_64(&text)))
+    }
+
+    /// The kind of a version that is there and loads.
+    fn servable(&self, name: &str) -> Result<ModelKind, RegistryError> {
+        let found = state::parse_name(name).filter(|&(kind, number)| self.folder(kind, number).is_dir());
+        let Some((kind, number)) = found else {
+            return Err(RegistryError::Unknown { name: name.to_owned(), known: self.names()? });
+        };
+        let checkpoint = Checkpoint::load(&self.folder(kind, number))
+            .map_err(|source| RegistryError::Checkpoint { name: name.to_owned(), source })?;
+        if checkpoint.config.kind != kind {
+            return Err(RegistryError::Kind { name: name.to_owned(), is: checkpoint.config.kind, wanted: kind });
+        }
+        Ok(kind)
+    }
+
+    fn names(&self) -> Result<Vec<String>, RegistryError> {
+        let mut names = Vec::new();
+        for kind in KINDS {
+            names.extend(self.numbers(kind)?.into_iter().map(|number| version_name(kind, number)));
+        }
+        Ok(names)
+    }
+
+    /// The numbers of the folders there are, ascending.
+    fn numbers(&self, kind: ModelKind) -> Result<Vec<u32>, RegistryError> {
+        let parent = self.root.join(kind.name());
+        let entries = match fs::read_dir(&parent) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => at(&parent, entries)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = at(&parent, entry)?.file_name();
+            numbers.extend(name.to_str().and_then(state::parse_number));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn folder(&self, kind: ModelKind, number: u32) -> PathBuf {
+        self.root.join(kind.name()).join(format!("{number:04}"))
+    }
+
+    /// Holds off all other changes, of this and other processes, until the file is dropped.
+    fn lock(&self) -> Result<File, RegistryError> {
+        at(&self.root, fs::create_dir_all(&self.root))?;
+        let path = self.root.join(LOCK);
+        let lock = at(&path, OpenOptions::new().write(true).create(true).truncate(false).open(&path))?;
+        at(&path, FileExt::lock_exclusive(&lock))?;
+        Ok(lock)
+    }
+
+    fn state_text(&self) -> Result<Option<Vec<u8>>, RegistryError> {
+        let path = self.root.join(STATE);
+        match fs::read(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            text => at(&path, text).map(Some),
+        }
+    }
+
+    fn state(&self) -> Result<State, RegistryError> {
+        let Some(text) = self.state_text()? else { return Ok(State::default()) };
+        State::parse(&text).map_err(|problem| RegistryError::Broken { path: self.root.join(STATE), problem })
+    }
+
+    fn write(&self, state: &State) -> Result<(), RegistryError> {
+        let path = self.root.join(STATE);
+        at(&path, state.write(&path))?;
+        at(&self.root, sync_folder(&self.root))
+    }
+}
+
+/// When a version was last written, for one whose registration was interrupted before it was recorded.
+fn modified(folder: &Path) -> TimeMs {
+    let since_epoch = fs::metadata(folder)
+        .and_then(|meta| meta.modified())
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    TimeMs(since_epoch.map_or(0, |d| d.as_millis() as i64))
+}
+
+fn at<T>(path: &Path, done: io::Result<T>) -> Result<T, RegistryError> {
+    done.map_err(|source| RegistryError::Io { path: path.to_owned(), source })
+}

@@ -1,0 +1,302 @@
+use std::collections::BTreeSet;
+
+use super::routing::place;
+use super::*;
+use crate::testing::small;
+
+struct Place {
+    dir: tempfile::TempDir,
+    registry: Registry,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&dir.path().join("models")).unwrap();
+        Self { dir, registry }
+    }
+
+    fn register(&self, kind: ModelKind) -> String {
+        let staging = self.dir.path().join("staging");
+        small(kind).save(&staging, None).unwrap();
+        self.registry.register(kind, &staging, TimeMs(50)).unwrap()
+    }
+
+    fn champion(&self) -> Option<String> {
+        self.registry.promoted(ModelKind::Ranker).unwrap().map(|v| v.name)
+    }
+
+    fn models(&self) -> PathBuf {
+        self.dir.path().join("models")
+    }
+}
+
+const RANKER: ModelKind = ModelKind::Ranker;
+
+#[test]
+fn an_empty_registry_serves_nothing_and_makes_nothing() {
+    let place = Place::new();
+    assert_eq!(place.champion(), None);
+    assert_eq!(place.registry.route(RANKER, UserId(1)).unwrap(), None);
+    assert_eq!(place.registry.list().unwrap(), []);
+    assert_eq!(place.registry.stamp().unwrap(), 0);
+    assert!(!place.models().exists());
+}
+
+#[test]
+fn versions_are_numbered_by_kind_and_described() {
+    let place = Place::new();
+    assert_eq!(place.register(RANKER), "ranker-0001");
+    assert_eq!(place.register(ModelKind::Retrieval), "retrieval-0001");
+    assert_eq!(place.register(RANKER), "ranker-0002");
+    assert!(!place.dir.path().join("staging").exists(), "it was moved, not copied");
+    assert_eq!(place.champion(), None, "registering serves nobody");
+    place.registry.promote("ranker-0002", TimeMs(60)).unwrap();
+    let list = place.registry.list().unwrap();
+    let brief: Vec<_> = list.iter().map(|v| (v.name.as_str(), v.promoted, v.share)).collect();
+    assert_eq!(brief, [("ranker-0001", false, 0.0), ("ranker-0002", true, 1.0), ("retrieval-0001", false, 0.0)]);
+    assert_eq!(list[0].parameters, Some(small(RANKER).parameters()));
+    assert_eq!(list[0].metrics["validation/ndcg@10"], 0.5);
+    assert_eq!((list[0].created_at, list[0].kind, &list[0].problem), (TimeMs(50), RANKER, &None));
+    let version = place.registry.promoted(RANKER).unwrap().unwrap();
+    assert_eq!(version.folder, place.models().join("ranker/0002"));
+    Checkpoint::load(&version.folder).unwrap();
+}
+
+#[test]
+fn a_number_is_never_given_twice() {
+    let place = Place::new();
+    place.register(RANKER);
+    place.register(RANKER);
+    fs::remove_dir_all(place.models().join("ranker/0002")).unwrap();
+    assert_eq!(place.register(RANKER), "ranker-0003");
+    // Interrupted before it was recorded: the folder is there, registry.json does not know it.
+    small(RANKER).save(&place.models().join("ranker/0004"), None).unwrap();
+    assert_eq!(place.register(RANKER), "ranker-0005");
+    let list = place.registry.list().unwrap();
+    assert_eq!(list.len(), 4);
+    assert!(list[2].created_at > TimeMs(50), "the time of the folder stands in");
+}
+
+#[test]
+fn only_a_checkpoint_of_the_kind_is_registered() {
+    let place = Place::new();
+    let staging = place.dir.path().join("staging");
+    let refused = |e: RegistryError| e.to_string();
+    assert!(refused(place.registry.register(RANKER, &staging, TimeMs(0)).unwrap_err()).contains("config.json"));
+    small(ModelKind::Retrieval).save(&staging, None).unwrap();
+    let error = refused(place.registry.register(RANKER, &staging, TimeMs(0)).unwrap_err());
+    assert!(error.contains("is a retrieval model, not a ranker model"), "{error}");
+    assert!(staging.exists() && place.registry.list().unwrap().is_empty());
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_those_there_are() {
+    let place = Place::new();
+    let refused = |name: &str| place.registry.promote(name, TimeMs(0)).unwrap_err().to_string();
+    assert_eq!(refused("ranker-0001"), "there is no version ranker-0001; there is none yet");
+    place.register(RANKER);
+    place.register(ModelKind::Retrieval);
+    for name in ["ranker-0002", "ranker-1", "ranker-00001", "ranker-../0001", "best", "ranker-", "-0001", "ranker-+001"]
+    {
+        assert_eq!(refused(name), format!("there is no version {name}; there are ranker-0001, retrieval-0001"));
+    }
+    assert!(place.registry.promote_share("ranker-0009", 0.5).unwrap_err().to_string().contains("ranker-0001"));
+}
+
+#[test]
+fn a_version_that_does_not_load_is_refused_and_the_promoted_one_stays() {
+    let place = Place::new();
+    let good = place.register(RANKER);
+    let bad = place.register(RANKER);
+    place.registry.promote(&good, TimeMs(1)).unwrap();
+    let before = place.registry.stamp().unwrap();
+    let dense = place.models().join("ranker/0002/dense.safetensors");
+    let bytes = fs::read(&dense).unwrap();
+    fs::write(&dense, &bytes[..bytes.len() - 4]).unwrap();
+    let error = place.registry.promote(&bad, TimeMs(2)).unwrap_err().to_string();
+    assert!(error.contains("ranker-0002") && error.contains("dense.safetensors"), "{error}");
+    assert!(place.registry.promote_share(&bad, 0.1).is_err());
+    assert_eq!((place.champion(), place.registry.stamp().unwrap()), (Some(good), before));
+    fs::remove_file(dense).unwrap();
+    let list = place.registry.list().unwrap();
+    assert!(list[1].problem.as_ref().unwrap().contains("dense.safetensors"));
+}
+
+#[test]
+fn going_back_goes_further_back_each_time() {
+    let place = Place::new();
+    let error = place.registry.rollback(RANKER, TimeMs(0)).unwrap_err().to_string();
+    assert_eq!(error, "no ranker version is promoted");
+    let [a, b, c] = [0; 3].map(|_| place.register(RANKER));
+    for name in [&a, &b, &b] {
+        place.registry.promote(name, TimeMs(1)).unwrap();
+    }
+    assert_eq!(place.registry.rollback(RANKER, TimeMs(2)).unwrap(), a, "promoting twice counts once");
+    place.registry.promote(&c, TimeMs(3)).unwrap();
+    place.registry.promote(&a, TimeMs(4)).unwrap();
+    assert_eq!(place.registry.rollback(RANKER, TimeMs(5)).unwrap(), c);
+    assert_eq!(place.registry.rollback(RANKER, TimeMs(5)).unwrap(), a);
+    assert_eq!(place.champion().as_ref(), Some(&a));
+    let error = place.registry.rollback(RANKER, TimeMs(6)).unwrap_err().to_string();
+    assert_eq!(error, "no ranker version was promoted before ranker-0001");
+    assert_eq!(place.champion(), Some(a));
+}
+
+#[test]
+fn going_back_to_a_broken_version_is_refused() {
+    let place = Place::new();
+    let [a, b] = [0; 2].map(|_| place.register(RANKER));
+    place.registry.promote(&a, TimeMs(1)).unwrap();
+    place.registry.promote(&b, TimeMs(2)).unwrap();
+    fs::remove_file(place.models().join("ranker/0001/tables.safetensors")).unwrap();
+    assert!(place.registry.rollback(RANKER, TimeMs(3)).unwrap_err().to_string().contains("tables.safetensors"));
+    assert_eq!(place.champion(), Some(b));
+}
+
+#[test]
+fn a_share_of_users_is_served_by_the_challenger() {
+    let place = Place::new();
+    let [a, b] = [0; 2].map(|_| place.register(RANKER));
+    let refused = |name: &str, share| place.registry.promote_share(name, share).unwrap_err().to_string();
+    assert!(refused(&b, 0.5).contains("no version is promoted"));
+    place.registry.promote(&a, TimeMs(1)).unwrap();
+    assert!(refused(&a, 0.5).contains("promoted version already"));
+    for share in [-0.1, 1.1, f64::NAN] {
+        assert!(refused(&b, share).contains("between 0 and 1"));
+    }
+
+    let on_b = |share| -> BTreeSet<u64> {
+        place.registry.promote_share(&b, share).unwrap();
+        let routing = place.registry.routing(RANKER).unwrap();
+        (1..=10_000).filter(|&user| routing.route(UserId(user)).unwrap().name == b).collect()
+    };
+    let (few, more) = (on_b(0.1), on_b(0.3));
+    assert!((900..1_100).contains(&few.len()) && (2_850..3_150).contains(&more.len()));
+    assert!(few.is_subset(&more), "nobody changes back as the share grows");
+    let shares: Vec<f64> = place.registry.list().unwrap().iter().map(|v| v.share).collect();
+    assert_eq!(shares, [0.7, 0.3]);
+    let user = *few.first().unwrap();
+    assert_eq!(place.registry.route(RANKER, UserId(user)).unwrap().unwrap().name, b);
+    assert_eq!(on_b(1.0).len(), 10_000);
+    assert!(on_b(0.0).is_empty());
+
+    on_b(0.5);
+    assert_eq!(place.champion().as_ref(), Some(&a));
+    place.registry.promote(&b, TimeMs(2)).unwrap();
+    assert_eq!(place.registry.routing(RANKER).unwrap().challenger, None);
+    place.registry.promote_share(&a, 0.5).unwrap();
+    assert_eq!(place.registry.rollback(RANKER, TimeMs(3)).unwrap(), a);
+    assert_eq!(place.registry.routing(RANKER).unwrap().challenger, None);
+}
+
+#[test]
+fn kinds_are_split_apart() {
+    let both = (1..=10_000)
+        .filter(|&u| place(RANKER, UserId(u)) < 0.5 && place(ModelKind::Retrieval, UserId(u)) < 0.5)
+        .count();
+    assert!((2_300..2_700).contains(&both), "{both}");
+}
+
+#[test]
+fn the_stamp_changes_with_every_change() {
+    let place = Place::new();
+    let mut stamps = vec![place.registry.stamp().unwrap()];
+    let mut next = |place: &Place| {
+        let stamp = place.registry.stamp().unwrap();
+        assert!(!stamps.contains(&stamp));
+        stamps.push(stamp);
+        assert_eq!(place.registry.stamp().unwrap(), stamp);
+    };
+    let [a, b] = [0; 2].map(|_| place.register(RANKER));
+    next(&place);
+    place.registry.promote(&a, TimeMs(1)).unwrap();
+    next(&place);
+    place.registry.promote_share(&b, 0.5).unwrap();
+    next(&place);
+    place.registry.promote(&b, TimeMs(2)).unwrap();
+    next(&place);
+    place.registry.rollback(RANKER, TimeMs(3)).unwrap();
+    next(&place);
+}
+
+#[test]
+fn a_broken_file_is_named_and_not_written_over() {
+    let place = Place::new();
+    let name = place.register(RANKER);
+    place.registry.promote(&name, TimeMs(1)).unwrap();
+    let path = place.models().join("registry.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    for (text, problem) in [
+        (whole[..whole.len() / 2].to_owned(), "EOF"),
+        ("{}".to_owned(), "format"),
+        (whole.replace("\"format\": 1", "\"format\": 7"), "version 7"),
+        (whole.replace("ranker-0001", "../etc"), "no name of a version"),
+        (whole.replace("ranker-0001", "retrieval-0001"), "no name of a version"),
+        (whole.replace("\"history\"", "\"histories\""), "histories"),
+    ] {
+        fs::write(&path, &text).unwrap();
+        for error in [
+            Registry::open(&place.models()).unwrap_err(),
+            place.registry.promote(&name, TimeMs(2)).unwrap_err(),
+            place.registry.promoted(RANKER).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.contains("registry.json") && error.contains(problem), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_promoted_version_whose_folder_is_gone_is_listed_with_its_problem() {
+    let place = Place::new();
+    let name = place.register(RANKER);
+    place.registry.promote(&name, TimeMs(1)).unwrap();
+    fs::remove_dir_all(place.models().join("ranker/0001")).unwrap();
+    let list = place.registry.list().unwrap();
+    assert!(list[0].promoted && list[0].parameters.is_none());
+    assert!(list[0].problem.as_ref().unwrap().contains("config.json"));
+}
+
+/// Each thread opens the registry of its own, as other processes do: the lock belongs to the open file, not to the process.
+#[test]
+fn many_may_register_and_promote_while_others_read() {
+    const THREADS: usize = 4;
+    const EACH: usize = 5;
+    let place = Place::new();
+    let first = place.register(RANKER);
+    place.registry.promote(&first, TimeMs(0)).unwrap();
+    let names = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let place = &place;
+                scope.spawn(move || {
+                    let registry = Registry::open(&place.models()).unwrap();
+                    (0..EACH)
+                        .map(|i| {
+                            let staging = place.dir.path().join(format!("staging-{thread}"));
+                            small(RANKER).save(&staging, None).unwrap();
+                            let name = registry.register(RANKER, &staging, TimeMs(i as i64)).unwrap();
+                            registry.promote(&name, TimeMs(i as i64)).unwrap();
+                            name
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for _ in 0..200 {
+            let version = place.registry.promoted(RANKER).unwrap().unwrap();
+            assert!(version.folder.join("config.json").is_file());
+            place.registry.list().unwrap();
+        }
+        writers.into_iter().flat_map(|w| w.join().unwrap()).collect::<BTreeSet<_>>()
+    });
+    assert_eq!(names.len(), THREADS * EACH, "no number was given twice");
+    assert_eq!(place.registry.list().unwrap().len(), THREADS * EACH + 1);
+    // Every promotion was kept: all can be rolled back one by one.
+    for _ in 0..THREADS * EACH {
+        place.registry.rollback(RANKER, TimeMs(9)).unwrap();
+    }
+    assert_eq!(place.champion(), Some(first));
+}
