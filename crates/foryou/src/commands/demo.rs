@@ -72,7 +72,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
             promote: true,
         };
         let report = train::train(parts, config, &job, output)?;
-        output.say(format!("trained {} in {:.1} s", report.version.unwrap_or_default(), report.seconds));
+        output.say(format!("trained {} in {:.1} s", report.version, report.seconds));
         trained = true;
     }
     if trained {

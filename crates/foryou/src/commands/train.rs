@@ -11,7 +11,7 @@ use datasets::world::read_manifest;
 use event_log::EventLog;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
-use phoenix::{ModelKind, Registry};
+use phoenix::{Checkpoint, ModelKind, Registry};
 use phoenix_train::data::{DataOptions, TrainingData};
 use phoenix_train::recipe::Recipe;
 use phoenix_train::trainer::{self, EvaluationReport, Outcome, Progress, RunOptions, StepReport};
@@ -28,8 +28,8 @@ use crate::stop::stop_on_ctrl_c;
 /// What `train` prints.
 #[derive(Debug, Serialize)]
 pub(super) struct TrainReport {
-    /// The version it became; none for a run that was stopped.
-    pub(super) version: Option<String>,
+    /// The version it became.
+    pub(super) version: String,
     /// Whether it serves.
     pub(super) promoted: bool,
     /// The best evaluation, by metric.
@@ -167,18 +167,13 @@ pub(super) fn train_on(
     };
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
-    let version = if outcome.stopped {
-        output.say(format!("stopped; `foryou train {} --resume` goes on from here", job.kind.name()));
-        None
-    } else {
-        Some(register(config, job, &outcome)?)
-    };
     if outcome.stopped {
-        bail!("stopped after {} steps", outcome.steps);
+        let model = job.kind.name();
+        bail!("stopped after {} steps; `foryou train {model} --resume` goes on from here", outcome.steps);
     }
     Ok(TrainReport {
-        promoted: version.is_some() && job.promote,
-        version,
+        promoted: job.promote,
+        version: register(config, job, &outcome)?,
         best: outcome.best,
         epochs: outcome.epochs,
         examples_per_second: outcome.examples_per_second,
@@ -191,9 +186,13 @@ pub(super) fn train_on(
 }
 
 fn register(config: &Config, job: &Job, outcome: &Outcome) -> anyhow::Result<String> {
-    let registry = Registry::open(&config.data.join("models"))?;
+    let models = config.data.join("models");
+    let registry = Registry::open(&models)?;
     let now = WallClock.now();
-    let version = registry.register(job.kind, &outcome.checkpoint, now)?;
+    // A copy beside the versions: the run keeps its own, and may be on another disk.
+    let staging = models.join(format!(".new-{}", job.kind.name()));
+    Checkpoint::load(&outcome.checkpoint)?.save(&staging, None)?;
+    let version = registry.register(job.kind, &staging, now)?;
     if job.promote {
         registry.promote(&version, now)?;
     }
@@ -236,7 +235,7 @@ fn describe(report: &TrainReport) -> String {
     let best: Vec<_> = report.best.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
     format!(
         "{}{}\nbest: {}\n{} epochs in {:.1} s ({:.0} examples/s), data read in {:.1} s, {} parameters, {} steps skipped\nrun: {}\n",
-        report.version.as_deref().unwrap_or("not registered"),
+        report.version,
         if report.promoted { " serves" } else { "" },
         best.join(" · "),
         report.epochs,

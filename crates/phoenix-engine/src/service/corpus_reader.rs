@@ -201,7 +201,8 @@ impl CorpusReader {
         match &record.event.body {
             EventBody::Post(post) => {
                 self.shared.posts.fetch_add(1, Relaxed);
-                if self.deleted.contains(&post.post_id) {
+                // As everywhere else, a post known twice keeps its first creation.
+                if self.deleted.contains(&post.post_id) || self.corpus.get(post.post_id).is_some() {
                     return;
                 }
                 let info = post_info(record.event.at, post);

@@ -35,7 +35,7 @@ pub(super) fn unit(x: Tensor<2>) -> Tensor<2> {
 
 /// GELU in its tanh form, as `x · sigmoid(2·√(2/π)·(x + 0.044715·x³))`, which is the same function.
 pub(super) fn gelu(x: Tensor<2>) -> Tensor<2> {
-    const LINEAR: f32 = 1.595_769_1;
+    const LINEAR: f32 = 1.595_769;
     const CUBIC: f32 = LINEAR * 0.044_715;
     let inner = (x.clone() * x.clone()).mul_scalar(CUBIC).add_scalar(LINEAR) * x.clone();
     x * sigmoid(inner)

@@ -65,7 +65,7 @@ fn random_history(config: &ModelConfig, lengths: &[usize], s: usize, rng: &mut d
         user_valid: vec![true; b],
         ids: values(rng, b * s * ids),
         text: Some(values(rng, b * s * d)),
-        actions: (0..b * s * config.num_actions).map(|_| f32::from(rng.next_u64() % 3 == 0)).collect(),
+        actions: (0..b * s * config.num_actions).map(|_| f32::from(rng.next_u64().is_multiple_of(3))).collect(),
         surface: (0..b * s).map(|_| (rng.next_u64() % config.product_surface_vocab_size as u64) as u8).collect(),
         age: (0..b * s).map(|_| (rng.next_u64() % 82) as u8).collect(),
         dwell: (0..b * s).map(|_| (rng.next_u64() % 30) as f32).collect(),

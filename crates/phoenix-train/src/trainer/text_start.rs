@@ -55,7 +55,9 @@ pub(crate) fn text_rows(model: &mut Model, data: &TrainingData, axes: usize, sca
     for row in coordinates.chunks_exact_mut(axes) {
         let longest = length(row).max(median);
         if longest > 0.0 {
-            row.iter_mut().for_each(|x| *x /= longest);
+            for x in row {
+                *x /= longest;
+            }
         }
     }
     let place: FxHashMap<u32, usize> = counts.rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();

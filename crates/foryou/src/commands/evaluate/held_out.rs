@@ -1,5 +1,6 @@
 //! The held-out part of a world as a model meets it: each slate with the history the viewer had at its moment.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +26,21 @@ pub(super) struct Engagement {
 /// A slate's truth, and what a model is given to rank it: the same posts in the same order.
 pub(super) struct Case {
     pub(super) slate: Slate,
-    pub(super) inputs: EvalSlate,
+    /// By history length S, shortest first; never empty.
+    inputs: Vec<(usize, EvalSlate)>,
+}
+
+impl Case {
+    /// What a model with a history of `s` is given.
+    pub(super) fn inputs(&self, s: usize) -> &EvalSlate {
+        let found = self.inputs.iter().find(|(length, _)| *length == s);
+        &found.unwrap_or(&self.inputs[0]).1
+    }
+
+    /// Per post, how often it had been shown before the cut.
+    pub(super) fn training_impressions(&self) -> &[u32] {
+        &self.inputs[0].1.impressions_before
+    }
 }
 
 /// Everything that is measured on.
@@ -42,36 +57,45 @@ pub(super) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Reads a world's truth and its log. `history` is the S of the models.
+    /// Reads a world's truth and its log, for models with histories of these lengths.
     pub(super) fn read(
         parts: &Parts,
         world: &Path,
         manifest: &WorldManifest,
-        history: usize,
+        lengths: BTreeSet<usize>,
         output: Output,
     ) -> anyhow::Result<Self> {
         let log: Arc<dyn EventLog> = parts.log.clone();
         let corpus = Arc::new(Corpus::new());
         CorpusReader::new(log.clone(), corpus.clone()).catch_up().context("reading the posts")?;
-        let bar = output.progress(Some(log.head().position.next_seq), "reading");
-        let options = DataOptions { history, ..DataOptions::default() };
-        let inputs = data::slates_after(&*log, &parts.profile, &options, manifest.cut, &|read, total| {
-            bar.set_length(total);
-            bar.set_position(read);
-        });
-        bar.finish_and_clear();
-        let mut inputs: FxHashMap<String, EvalSlate> =
-            inputs?.into_iter().filter_map(|s| Some((s.request_id.clone()?, s))).collect();
+        let mut by_length = Vec::new();
+        for history in lengths {
+            let bar = output.progress(Some(log.head().position.next_seq), "reading");
+            let options = DataOptions { history, ..DataOptions::default() };
+            let slates = data::slates_after(&*log, &parts.profile, &options, manifest.cut, &|read, total| {
+                bar.set_length(total);
+                bar.set_position(read);
+            });
+            bar.finish_and_clear();
+            let slates: FxHashMap<String, EvalSlate> =
+                slates?.into_iter().filter_map(|s| Some((s.request_id.clone()?, s))).collect();
+            by_length.push((history, slates));
+        }
+        anyhow::ensure!(!by_length.is_empty(), "no version to evaluate");
         let mut cases = Vec::new();
         for slate in read_slates(world)? {
-            let inputs = inputs
-                .remove(&slate.request_id)
-                .with_context(|| format!("the log has no impression of the held-out slate {}", slate.request_id))?;
-            anyhow::ensure!(
-                inputs.candidates.iter().map(|c| c.post).eq(slate.posts.iter().map(|p| p.post_id)),
-                "the log shows other posts than the held-out slate {}",
-                slate.request_id
-            );
+            let mut inputs = Vec::with_capacity(by_length.len());
+            for (history, slates) in &mut by_length {
+                let found = slates
+                    .remove(&slate.request_id)
+                    .with_context(|| format!("the log has no impression of the held-out slate {}", slate.request_id))?;
+                anyhow::ensure!(
+                    found.candidates.iter().map(|c| c.post).eq(slate.posts.iter().map(|p| p.post_id)),
+                    "the log shows other posts than the held-out slate {}",
+                    slate.request_id
+                );
+                inputs.push((*history, found));
+            }
             cases.push(Case { slate, inputs });
         }
         cases.sort_by_key(|case| case.slate.at);

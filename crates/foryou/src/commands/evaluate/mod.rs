@@ -42,13 +42,9 @@ pub(super) fn evaluate(
     }
     let manifest = read_manifest(&world)?;
     let (rankers, retrievals) = load(config, versions)?;
-    let lengths: Vec<usize> =
-        rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
-    let history = lengths.first().copied().unwrap_or_default();
-    if let Some(other) = lengths.iter().find(|s| **s != history) {
-        bail!("the versions have histories of {history} and {other} tokens: evaluate them apart");
-    }
-    let held_out = held_out::HeldOut::read(parts, &world, &manifest, history, output)?;
+    // Versions may have histories of different lengths, and each is asked with its own.
+    let lengths = rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
+    let held_out = held_out::HeldOut::read(parts, &world, &manifest, lengths, output)?;
     let ranking = ranking::evaluate(&held_out, &rankers, &manifest, config.seed)?;
     let retrieval = retrieval::evaluate(&held_out, &retrievals, config.seed)?;
     Ok(report::WorldEvaluation::new(&manifest, &held_out, ranking, retrieval, config.seed))

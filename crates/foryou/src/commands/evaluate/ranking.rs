@@ -4,10 +4,11 @@ use anyhow::Context;
 use datasets::world::behaviour::value;
 use datasets::world::{SlatePost, WorldManifest};
 use evaluation::{
-    ImpressionBucket, Interval, auc, calibration, mean, ndcg_at_k, normalised_entropy, paired_bootstrap, pr_auc,
+    ImpressionBucket, Interval, auc, calibration, mean, mrr, ndcg_at_k, normalised_entropy, paired_bootstrap, pr_auc,
 };
 use foryou_types::{ActionKind, SplitMix64};
 use phoenix_engine::Ranker;
+use phoenix_train::data::positive_actions;
 use serde::Serialize;
 
 use super::Named;
@@ -31,6 +32,8 @@ pub(crate) struct RankerRow {
     /// Mean NDCG@10 of the actions really taken, gain = max(0, Σ w·taken).
     #[serde(rename = "ndcg@10_taken")]
     pub(crate) ndcg_at_10_taken: f64,
+    /// Mean reciprocal rank of the first post with an action of positive weight, over slates with one.
+    pub(crate) mrr: f64,
     /// (NDCG − popularity) / (informed ceiling − popularity).
     pub(crate) of_the_way: Option<f64>,
     /// NDCG − popularity over the same slates: mean and ends of the 95 % paired bootstrap interval.
@@ -125,6 +128,7 @@ pub(super) fn evaluate(
             model: answers.name.clone(),
             ndcg_at_10,
             ndcg_at_10_taken: mean(&per_slate(&answers.scores, &taken)).unwrap_or_default(),
+            mrr: mean(&reciprocal_ranks(held_out, &answers.scores)).unwrap_or_default(),
             of_the_way: manifest.report.of_the_way(ndcg_at_10),
             above_popularity: above.map(|Interval { mean, low, high }| [mean, low, high]),
             by_training_impressions: ImpressionBucket::ALL.map(|b| bucket(held_out, answers, &truth, b)).into(),
@@ -139,15 +143,15 @@ fn ask(name: &str, ranker: &Ranker, held_out: &HeldOut) -> Answers {
     let mut logits = Vec::new();
     let mut all_scores = Vec::with_capacity(held_out.cases.len());
     let mut all_heads = Vec::with_capacity(held_out.cases.len());
-    for Case { slate, inputs, .. } in &held_out.cases {
+    for case in &held_out.cases {
+        let Case { slate, .. } = case;
+        let inputs = case.inputs(ranker.config().model.history_seq_len);
         let context = ranker.encode(inputs.user, &inputs.history);
         ranker.score(&context, &inputs.candidates, &mut logits);
         let heads: Vec<Box<[f64]>> =
             logits.chunks_exact(held_out.action_set.len()).map(|row| ranker.heads(row)).collect();
-        let score = |(heads, post): (&Box<[f64]>, &SlatePost)| {
-            value(&held_out.action_set, heads.iter().copied(), post.video_ms)
-        };
-        all_scores.push(heads.iter().zip(&slate.posts).map(score).collect());
+        let score = |heads: &[f64], post: &SlatePost| value(&held_out.action_set, heads.iter().copied(), post.video_ms);
+        all_scores.push(heads.iter().zip(&slate.posts).map(|(heads, post)| score(heads, post)).collect());
         all_heads.push(heads);
     }
     Answers { name: name.to_owned(), scores: all_scores, heads: Some(all_heads) }
@@ -158,12 +162,21 @@ fn per_slate(scores: &[Vec<f64>], gains: &[Vec<f64>]) -> Vec<f64> {
     scores.iter().zip(gains).filter_map(|(scores, gains)| ndcg_at_k(scores, gains, K)).collect()
 }
 
+fn reciprocal_ranks(held_out: &HeldOut, scores: &[Vec<f64>]) -> Vec<f64> {
+    let positive = positive_actions(&held_out.action_set);
+    let of_slate = |(case, scores): (&Case, &Vec<f64>)| {
+        let relevant: Vec<bool> = case.slate.posts.iter().map(|p| p.taken.0 & positive.0 != 0).collect();
+        mrr(scores, &relevant)
+    };
+    held_out.cases.iter().zip(scores).filter_map(of_slate).collect()
+}
+
 fn bucket(held_out: &HeldOut, answers: &Answers, truth: &[Vec<f64>], bucket: ImpressionBucket) -> BucketCell {
     let mut ndcg = Vec::new();
     let mut places = Vec::new();
     for (i, case) in held_out.cases.iter().enumerate() {
         let inside: Vec<usize> = (0..case.slate.posts.len())
-            .filter(|j| ImpressionBucket::of(case.inputs.impressions_before[*j]) == bucket)
+            .filter(|j| ImpressionBucket::of(case.training_impressions()[*j]) == bucket)
             .collect();
         if inside.len() >= 2 {
             let of = |all: &[f64]| -> Vec<f64> { inside.iter().map(|j| all[*j]).collect() };

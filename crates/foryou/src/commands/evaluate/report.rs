@@ -39,6 +39,7 @@ impl WorldEvaluation {
         let definitions = [
             ("ndcg@10", "mean over slates with gain; gain = max(0, sum w p_true), linear, discount 1/log2(rank + 1), ties as shown".to_owned()),
             ("ndcg@10 taken", "the same with gain = max(0, sum w taken)".to_owned()),
+            ("mrr", "mean over slates with a positive of 1 / rank of the first post with an action of positive weight".to_owned()),
             ("of the way", "(ndcg@10 - popularity) / (informed ceiling - popularity)".to_owned()),
             ("auc", "mean over heads of positive weight with at least 50 outcomes of each kind, midranks for ties".to_owned()),
             ("recall@k", format!("mean over slates with a positive of |first k and positives| / min(k, |positives|); positives: posts of the slate with an action of positive weight; candidates: every original of the last {age_hours} h")),
@@ -90,12 +91,13 @@ fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; 
 pub(crate) fn describe(report: &WorldEvaluation) -> String {
     let mut text = format!("{}\n{} slates, {} posts\n\n", report.protocol, report.slates, report.posts);
     let ranking = table(
-        ["ranker", "NDCG@10", "taken", "of the way", "above popularity [95 %]"],
+        ["ranker", "NDCG@10", "taken", "MRR", "of the way", "above popularity [95 %]"],
         report.ranking.iter().map(|r| {
             [
                 r.model.clone(),
                 format!("{:.4}", r.ndcg_at_10),
                 format!("{:.4}", r.ndcg_at_10_taken),
+                format!("{:.4}", r.mrr),
                 r.of_the_way.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", 100.0 * v)),
                 above(r.above_popularity),
             ]

@@ -2,9 +2,10 @@
 
 use anyhow::Context;
 use evaluation::{Interval, mean, paired_bootstrap, rank_order};
-use foryou_types::{ActionKind, PostId, SplitMix64, TimeMs};
+use foryou_types::{PostId, SplitMix64, TimeMs};
 use phoenix::CandidateItem;
 use phoenix_engine::RetrievalModel;
+use phoenix_train::data::positive_actions;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
@@ -114,7 +115,7 @@ pub(super) fn evaluate(held_out: &HeldOut, versions: &[Named], seed: u64) -> any
         baselines[1].1.add(&question, &by(&|post, _| counts.all_time(post)));
         baselines[2].1.add(&question, &by(&|post, _| counts.decayed(post)));
         for ((_, vectors, model), recalls) in models.iter().zip(&mut found) {
-            let inputs = &question.case.inputs;
+            let inputs = question.case.inputs(model.config().model.history_seq_len);
             let user = model.user_vector(inputs.user, &inputs.history);
             recalls.add(&question, &by(&|post, _| vectors.dot(&user, post)));
         }
@@ -127,12 +128,7 @@ pub(super) fn evaluate(held_out: &HeldOut, versions: &[Named], seed: u64) -> any
 
 /// The slates in which something of positive value was done, with what was alive at their moment.
 fn questions(held_out: &HeldOut) -> impl Iterator<Item = Question<'_>> {
-    let positive: Vec<_> = held_out
-        .action_set
-        .iter()
-        .filter(|(_, a)| a.kind == ActionKind::Discrete && a.weight > 0.0)
-        .map(|(i, _)| i)
-        .collect();
+    let positive = positive_actions(&held_out.action_set);
     held_out.cases.iter().filter_map(move |case| {
         let at = case.slate.at;
         let originals = &held_out.originals;
@@ -140,9 +136,9 @@ fn questions(held_out: &HeldOut) -> impl Iterator<Item = Question<'_>> {
         let to = originals.partition_point(|(_, created)| *created < at);
         let alive = &originals[from..to];
         let known: FxHashSet<PostId> = alive.iter().map(|a| a.0).collect();
-        let posts = case.slate.posts.iter().zip(&case.inputs.impressions_before);
+        let posts = case.slate.posts.iter().zip(case.training_impressions());
         let targets: Vec<(PostId, bool)> = posts
-            .filter(|(post, _)| positive.iter().any(|a| post.taken.has(*a)) && known.contains(&post.post_id))
+            .filter(|(post, _)| post.taken.0 & positive.0 != 0 && known.contains(&post.post_id))
             .map(|(post, n)| (post.post_id, *n == 0))
             .collect();
         (!targets.is_empty()).then_some(Question { case, targets, alive })
