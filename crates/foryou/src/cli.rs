@@ -226,7 +226,8 @@ pub enum ModelsCommand {
     /// Let a version serve
     Promote {
         /// The version
-        version: String,
+        #[arg(value_name = "VERSION")]
+        name: String,
         /// Only for this share of the users, beside the version that serves now
         #[arg(long, value_name = "0..1")]
         share: Option<f64>,

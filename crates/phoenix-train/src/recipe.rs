@@ -274,6 +274,8 @@ impl Recipe {
     fn shrink(&mut self) {
         self.epochs = 3;
         self.tokens_per_step = 2_048;
+        // A small corpus tells fewer topics apart, and further axes are noise.
+        self.start.text_axes = 24;
     }
 
     /// D 64, 2 layers: what a machine of two cores trains in minutes.
@@ -287,7 +289,7 @@ impl Recipe {
     fn base(model: ModelConfig) -> Self {
         let data = DataOptions::default();
         Self {
-            epochs: 4,
+            epochs: 3,
             tokens_per_step: 4_096,
             post_dropout: 0.15,
             model,
@@ -311,8 +313,8 @@ impl Recipe {
                 post_norm: 0.3,
                 action_std: 0.3,
                 feature_std: 0.3,
-                text_axes: 64,
-                text_scale: 1.0,
+                text_axes: 48,
+                text_scale: 2.0,
                 sharpness: 1.3,
                 similarity: true,
                 base_rates: true,

@@ -37,9 +37,9 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
     let now = WallClock.now();
     match command {
         ModelsCommand::List => {}
-        ModelsCommand::Promote { version, share: None } => registry.promote(version, now).map_err(usage)?,
-        ModelsCommand::Promote { version, share: Some(share) } => {
-            registry.promote_share(version, *share).map_err(usage)?;
+        ModelsCommand::Promote { name, share: None } => registry.promote(name, now).map_err(usage)?,
+        ModelsCommand::Promote { name, share: Some(share) } => {
+            registry.promote_share(name, *share).map_err(usage)?;
         }
         ModelsCommand::Rollback { model } => {
             let serving = registry.rollback((*model).into(), now).map_err(usage)?;
