@@ -144,7 +144,7 @@ impl DataFolder {
 
     /// Deletes what is in the folder; its parts must be closed.
     pub fn clear(self) -> anyhow::Result<()> {
-        for name in ["log", "state"] {
+        for name in ["log", "state", "world"] {
             match fs::remove_dir_all(self.path.join(name)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => bail!("{}: {e}", self.path.join(name).display()),
                 _ => {}

@@ -9,7 +9,7 @@ use foryou_types::seams::{Ranking, Retrieval};
 use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use phoenix::{Corpus, Registry};
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
-use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, Watch};
+use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig, Watch};
 use server::app::Follower;
 use tonic::transport::{Channel, Endpoint};
 
@@ -60,7 +60,10 @@ impl Phoenix {
                 prior: prior.clone(),
                 popular: popular.clone(),
             },
-            serving,
+            &ServingConfig {
+                max_concurrent: if serving.max_concurrent == 0 { config.threads } else { serving.max_concurrent },
+                ..serving.clone()
+            },
         ));
         let mut reader = CorpusReader::new(log, corpus);
         reader.catch_up().context("reading the posts for the models")?;

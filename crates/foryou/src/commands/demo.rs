@@ -1,9 +1,9 @@
 //! `foryou demo`: a small world where there is none, and its feed.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use datasets::world::{World, WorldManifest, read_manifest};
 use phoenix::{ModelKind, Registry};
 use phoenix_train::recipe::Recipe;
@@ -18,12 +18,13 @@ use crate::engine::{Engine, Life, Parts};
 use crate::exit::wrong_use;
 use crate::folder::DataFolder;
 use crate::output::Output;
+use crate::stop::stop_flag;
 
 pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
     let files = config.data.join("world");
     let parts = Parts::open(folder, config)?;
-    if !files.exists() && parts.state.position().next_seq > 0 {
+    if !files.join("events.jsonl").is_file() && parts.state.position().next_seq > 0 {
         wrong_use!(
             "{} holds a world that the demo did not make: serve it with `foryou up`, or name another folder with --data",
             config.data.display()
@@ -32,12 +33,15 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     let manifest = world_of(config, args, &files, output)?;
     // Idempotent: an interrupted import goes on here, a whole one adds nothing.
     let importer = datasets::import::open("world", &files, Some(&parts.profile))?;
-    let report = import::import(&parts, &*importer, &AtomicBool::new(false), output)?;
+    let report = import::import(&parts, &*importer, stop_flag(), output)?;
     if report.imported.total() > 0 {
         output.say(format!("imported {} events in {:.1} s", report.imported.total(), report.seconds));
     }
     // Training computes for tens of seconds: not on a thread of the runtime.
     tokio::task::block_in_place(|| train_missing(&parts, config, output))?;
+    if stop_flag().load(Ordering::Relaxed) {
+        bail!("stopped");
+    }
     let viewer =
         manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
     if !args.once {
@@ -70,6 +74,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
             run: train::run_folder(&config.data, kind),
             resume: false,
             promote: true,
+            again: "`foryou demo` trains it anew",
         };
         let report = train::train(parts, config, &job, output)?;
         output.say(format!("trained {} in {:.1} s", report.version, report.seconds));

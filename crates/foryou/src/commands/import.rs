@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use crate::exit::WrongUse;
 use crate::folder::{DataFolder, Found, look};
 use crate::output::Output;
 use crate::sink::FolderSink;
-use crate::stop::stop_on_ctrl_c;
+use crate::stop::stop_flag;
 
 pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow::Result<()> {
     let kind = match args.kind {
@@ -38,15 +37,12 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
         None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
     };
     let parts = Parts::open(folder, config)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_ctrl_c(stop.clone());
-    match import(&parts, &*importer, &stop, output) {
-        Ok(report) => {
-            if args.kind == ImportKind::World {
-                keep_truth(&args.path, &config.data)?;
-            }
-            output.print(&report, || describe(&report))
-        }
+    if args.kind == ImportKind::World {
+        // Before the events: a training between two halves of an import must know what is held out.
+        keep_truth(&args.path, &config.data)?;
+    }
+    match import(&parts, &*importer, stop_flag(), output) {
+        Ok(report) => output.print(&report, || describe(&report)),
         Err(error) => {
             if fresh && parts.log.head().position.next_seq == 0 {
                 // Nothing came of it: the folder is not of this kind now, or of any.

@@ -39,6 +39,10 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
     let effective = Effective::load(&cli.global, variables()?.into_iter())?;
     let config = &effective.config;
+    if config.threads > 0 {
+        // Fails where it was set before (tests run several commands in one process): the first stays.
+        rayon::ThreadPoolBuilder::new().num_threads(config.threads).build_global().ok();
+    }
     match cli.command {
         Command::Demo(args) => runtime(config.threads)?.block_on(demo::run(config, &args, output)),
         Command::Up(args) => runtime(config.threads)?.block_on(up::run(config, &args, output)),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -23,7 +21,7 @@ use crate::engine::Parts;
 use crate::exit::{WrongUse, wrong_use};
 use crate::folder::DataFolder;
 use crate::output::Output;
-use crate::stop::stop_on_ctrl_c;
+use crate::stop::stop_flag;
 
 /// What `train` prints.
 #[derive(Debug, Serialize)]
@@ -60,7 +58,8 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
     let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
     let parts = Parts::open(folder, config)?;
     let run = args.out.clone().unwrap_or_else(|| run_folder(&config.data, kind));
-    let job = Job { kind, recipe, until, run, resume: args.resume, promote: !args.no_promote };
+    let again = "the same command with --resume goes on from here";
+    let job = Job { kind, recipe, until, run, resume: args.resume, promote: !args.no_promote, again };
     let report = train(&parts, config, &job, output)?;
     output.print(&report, || describe(&report))
 }
@@ -73,6 +72,8 @@ pub(super) struct Job {
     pub(super) run: PathBuf,
     pub(super) resume: bool,
     pub(super) promote: bool,
+    /// What goes on after a stop.
+    pub(super) again: &'static str,
 }
 
 /// Where a model's runs stand when nothing else is said.
@@ -122,7 +123,7 @@ pub(super) fn read_log(
     output: Output,
 ) -> anyhow::Result<TrainingData> {
     let bar = output.progress(Some(parts.log.head().position.next_seq), "reading");
-    let options = DataOptions { until: learn_until(&config.data, until)?, ..recipe.data_options() };
+    let options = DataOptions { until: learn_until(&config.data, until)?, seed: config.seed, ..recipe.data_options() };
     let data = phoenix_train::data::load(&*parts.log, &parts.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);
@@ -155,11 +156,14 @@ pub(super) fn train_on(
     data_seconds: f64,
     output: Output,
 ) -> anyhow::Result<TrainReport> {
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_ctrl_c(stop.clone());
     let bar = Bar { bar: output.progress(Some(0), job.kind.name()), output };
-    let options =
-        RunOptions { threads: threads(config), seed: config.seed, resume: job.resume, stop: &stop, progress: &bar };
+    let options = RunOptions {
+        threads: threads(config),
+        seed: config.seed,
+        resume: job.resume,
+        stop: stop_flag(),
+        progress: &bar,
+    };
     let action_set = &parts.profile.action_set;
     let outcome = match job.kind {
         ModelKind::Ranker => trainer::train_ranker(data, &job.recipe, action_set, &job.run, &options),
@@ -168,8 +172,7 @@ pub(super) fn train_on(
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
     if outcome.stopped {
-        let model = job.kind.name();
-        bail!("stopped after {} steps; `foryou train {model} --resume` goes on from here", outcome.steps);
+        bail!("stopped after {} steps; {}", outcome.steps, job.again);
     }
     Ok(TrainReport {
         promoted: job.promote,

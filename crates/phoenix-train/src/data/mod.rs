@@ -89,6 +89,14 @@ impl TrainingData {
         count(&self.train)
     }
 
+    /// The originals created before what is held back for validation, in order of time.
+    pub fn training_posts(&self) -> &[(PostId, TimeMs)] {
+        let n = self.validation_from.map_or(self.alive_posts.len(), |from| {
+            self.alive_posts.partition_point(|(_, created_at)| *created_at < from)
+        });
+        &self.alive_posts[..n]
+    }
+
     /// Posts held back for validation, counted in the same way.
     pub fn validation_candidates(&self) -> u64 {
         count(&self.validation)

@@ -4,7 +4,7 @@
 //! strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
-use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, TokenChange, TokenEvent, UserId};
+use foryou_types::{ActionKind, Has, PostId, Profile, Rng, Surface, TimeMs, TokenChange, TokenEvent, UserId};
 use phoenix::hashing::IdCounts;
 use phoenix::{CandidateItem, HistoryItem, history_item};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -14,6 +14,7 @@ use super::labels::{Labels, Outcome, Taken};
 use super::negatives::Negatives;
 use super::posts::Posts;
 use super::{DataError, DataOptions};
+use crate::streams::stream;
 
 /// Events between two calls of the progress function.
 const EVENTS_PER_REPORT: u64 = 16_384;
@@ -71,6 +72,7 @@ pub(crate) struct Replay<'a> {
     history: usize,
     /// Slates before this moment are only counted.
     slates_from: TimeMs,
+    seed: u64,
     assumed_impressions: f64,
     /// Only where no impressions are recorded.
     negatives: Option<Negatives>,
@@ -102,6 +104,7 @@ impl<'a> Replay<'a> {
             profile,
             history: options.history,
             slates_from,
+            seed: options.seed,
             assumed_impressions: options.assumed_impressions,
             negatives,
             places: FxHashMap::default(),
@@ -306,6 +309,9 @@ impl<'a> Replay<'a> {
             let item = self.posts.candidate(post, event.surface, at);
             shown.push(Shown { item, weight, label: self.labels.add(), sampled: true });
         }
+        // Not always first: rankers that cannot tell posts apart must not look perfect.
+        let place = stream(self.seed, "place of the positive", self.counts.slates, 0).below(shown.len());
+        shown.swap(0, place);
         self.counts.slates += 1;
         // The token itself is at the slate's moment, not strictly before it.
         let history = self.history_at(viewer, at);

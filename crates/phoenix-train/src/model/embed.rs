@@ -10,6 +10,7 @@ use burn_tensor::Tensor;
 use burn_tensor::activation::sigmoid;
 use phoenix::ModelConfig;
 use phoenix::config::AGE_BUCKETS;
+use phoenix::inputs::dwell_input;
 
 use super::arrays::{CandidateArrays, HistoryArrays};
 use super::dense::DenseParams;
@@ -73,7 +74,7 @@ pub(super) fn context(
     let features = discrete_features(config, Some(&arrays.actions), &arrays.surface, &arrays.age);
     history = history + product_of_features(features, tokens, tables, params);
     if let Some((first, second)) = params.dwell() {
-        let seconds = arrays.dwell.iter().map(|seconds| seconds.max(0.0).ln_1p()).collect();
+        let seconds = arrays.dwell.iter().map(|&seconds| dwell_input(seconds)).collect();
         let hidden = constant(seconds, [tokens, 1], params.device()).matmul(first.clone());
         let hidden = hidden.clone() * sigmoid(hidden);
         history = history + hidden.matmul(second.clone().matmul(blocks.take(1)));

@@ -79,7 +79,7 @@ pub(crate) fn batch(model: &Model, passes: &[(u32, &Pass)], dropout: Option<Drop
             for action in item.actions.iter().filter(|&action| usize::from(action) < a) {
                 history.actions[at * a + usize::from(action)] = 1.0;
             }
-            history.surface[at] = surface(config, item.surface);
+            history.surface[at] = item.surface;
             history.age[at] = item.age_bucket;
             history.dwell[at] = item.dwell_seconds;
             history.valid[at] = item.post.is_some();
@@ -91,7 +91,7 @@ pub(crate) fn batch(model: &Model, passes: &[(u32, &Pass)], dropout: Option<Drop
         for (j, candidate) in pass.candidates.iter().enumerate() {
             let (at, item) = (i * c + j, &candidate.item);
             rows.candidates.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
-            candidates.surface[at] = surface(config, item.surface);
+            candidates.surface[at] = item.surface;
             candidates.age[at] = item.age_bucket;
             candidates.cutoff[at] = candidate.cutoff;
             candidates.valid[at] = true;
@@ -105,11 +105,6 @@ pub(crate) fn batch(model: &Model, passes: &[(u32, &Pass)], dropout: Option<Drop
     let (ids, words) = tables.gather(hashes, &rows.candidates);
     (candidates.ids, candidates.text) = (ids, text(words));
     Batch { history, candidates, rows }
-}
-
-/// A surface the model has no row for is surface 0.
-fn surface(config: &CheckpointConfig, surface: u8) -> u8 {
-    if usize::from(surface) < config.model.product_surface_vocab_size { surface } else { 0 }
 }
 
 impl Batch {

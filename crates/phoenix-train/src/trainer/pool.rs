@@ -169,7 +169,7 @@ impl PoolSource<'_> {
     }
 
     fn add_uniform(&self, plan: &StepPlan, columns: &mut Columns) {
-        let alive = &self.data.alive_posts;
+        let alive = self.data.training_posts();
         let mut rng = stream(plan.seed, "uniform negatives", plan.step, 0);
         for _ in 0..if alive.is_empty() { 0 } else { self.sampling.uniform } {
             let (post, _) = alive[rng.below(alive.len())];
@@ -181,7 +181,7 @@ impl PoolSource<'_> {
 
     /// The logarithm of how often each column's post is expected in a pool: by others' positives and by the uniform draw.
     fn corrections(&self, columns: &Columns, examples: usize) -> Vec<f32> {
-        let uniform = self.sampling.uniform as f64 / self.data.alive_posts.len().max(1) as f64;
+        let uniform = self.sampling.uniform as f64 / self.data.training_posts().len().max(1) as f64;
         let expected = |post: &PostId| {
             let frequency = self.data.post_frequency.get(post).copied().unwrap_or(0);
             (examples as f64 * f64::from(frequency) / self.all_positives + uniform).max(1e-9)

@@ -138,8 +138,10 @@ impl<'a> RecallCheck<'a> {
             let users = Tensor::<2>::from_data(TensorData::new(users.to_vec(), [wanted.len(), d]), &device);
             let scores = read(users.matmul(index.clone()))?;
             for (scores, &at) in scores.chunks_exact(posts).zip(wanted) {
-                let own = scores[at];
-                let above = scores.iter().enumerate().filter(|&(i, &score)| i != at && score >= own).count();
+                // NaN counts against the model: as its own score it is below all, as another's above.
+                let own = if scores[at].is_nan() { f32::NEG_INFINITY } else { scores[at] };
+                let above =
+                    scores.iter().enumerate().filter(|&(i, score)| i != at && score.total_cmp(&own).is_ge()).count();
                 ranks.push(above);
             }
         }

@@ -56,11 +56,21 @@ pub(super) fn run(
         let folder = RunFolder::resume(path, &config)?;
         let state = match RunState::load(&folder.checkpoint(), objective.extra()) {
             // It ended before its first checkpoint.
-            Err(TrainError::Checkpoint(CheckpointError::Io { source, .. })) if source.kind() == ErrorKind::NotFound => {
+            Err(TrainError::Checkpoint(CheckpointError::Io { source, .. }))
+                if source.kind() == ErrorKind::NotFound && !folder.checkpoint().exists() =>
+            {
                 fresh()?
             }
             state => state?,
         };
+        let saved = &state.model.config;
+        if (saved.kind, saved.seed) != (config.kind, options.seed)
+            || saved.model != recipe.model
+            || saved.action_set != *action_set
+        {
+            let problem = "the checkpoint is of another run".to_owned();
+            return Err(TrainError::Folder { folder: folder.checkpoint(), problem });
+        }
         (folder, state)
     } else {
         let folder = RunFolder::create(path, &config)?;

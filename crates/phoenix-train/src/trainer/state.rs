@@ -60,11 +60,8 @@ impl RunState {
         let counters = [step, skipped, skipped_in_row, since_best, best_step, self.adam.steps];
         let data: Vec<f32> = counters.iter().flat_map(|&n| digits(n)).collect();
         tensors.push(NamedTensor { name: COUNTERS.to_owned(), shape: vec![data.len()], data });
-        if self.best.is_finite() {
-            let high = self.best as f32;
-            let data = vec![high, (self.best - f64::from(high)) as f32];
-            tensors.push(NamedTensor { name: BEST.to_owned(), shape: vec![2], data });
-        }
+        let data = digits(self.best.to_bits()).into_iter().collect();
+        tensors.push(NamedTensor { name: BEST.to_owned(), shape: vec![DIGITS], data });
         self.model.snapshot().save(folder, Some(&tensors))
     }
 
@@ -101,9 +98,7 @@ impl RunState {
         state.counters =
             Counters { step: next(), skipped: next(), skipped_in_row: next(), since_best: next(), best_step: next() };
         state.adam.steps = next();
-        if let Ok(best) = take(BEST, 2) {
-            state.best = best.iter().map(|&x| f64::from(x)).sum();
-        }
+        state.best = f64::from_bits(number(&take(BEST, DIGITS)?));
         Ok(state)
     }
 }

@@ -69,22 +69,20 @@ pub(crate) fn text_rows(model: &mut Model, data: &TrainingData, axes: usize, sca
     }
 }
 
-/// The counts over all posts that are no reposts.
+/// The counts over the originals of the training part, in order of time.
 fn count(model: &Model, data: &TrainingData) -> Counts {
     let text = &model.config.hashes.text;
     let mut posts_with: FxHashMap<u32, u32> = FxHashMap::default();
     let mut cells: FxHashMap<(u64, u32), f32> = FxHashMap::default();
-    data.corpus.for_each(|post, info| {
-        if info.source.is_some() {
-            return;
-        }
+    for (post, _) in data.training_posts() {
+        let Some(info) = data.corpus.get(*post) else { continue };
         // In a set without authors each post stands for one.
         let author = if info.author.is_some() { info.author.0 } else { post.0 };
         for row in info.content.iter().flat_map(|word| text.rows_of(u64::from(*word))) {
             *posts_with.entry(row).or_default() += 1;
             *cells.entry((author, row)).or_default() += 1.0;
         }
-    });
+    }
     let mut cells: Vec<((u64, u32), f32)> =
         cells.into_iter().filter(|((_, row), _)| posts_with[row] >= LEAST_POSTS).collect();
     // Not in the order of a hash map: sums must be the same in every run.
@@ -180,9 +178,9 @@ fn rms_of_posts(
 ) -> f32 {
     let text = &model.config.hashes.text;
     let (mut squares, mut posts) = (0.0f64, 0u64);
-    data.corpus.for_each(|_, info| {
-        if info.source.is_some() || info.content.is_empty() {
-            return;
+    for info in data.training_posts().iter().filter_map(|(post, _)| data.corpus.get(*post)) {
+        if info.content.is_empty() {
+            continue;
         }
         let mut mean = vec![0.0f32; axes];
         for row in info.content.iter().flat_map(|word| text.rows_of(u64::from(*word))) {
@@ -193,7 +191,7 @@ fn rms_of_posts(
         let words = info.content.len() as f32;
         squares += mean.iter().map(|m| f64::from((m / words).powi(2))).sum::<f64>();
         posts += 1;
-    });
+    }
     (squares / (posts.max(1) * model.config.model.emb_size as u64) as f64).sqrt() as f32
 }
 

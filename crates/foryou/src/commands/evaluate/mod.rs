@@ -8,6 +8,7 @@ mod retrieval;
 
 use anyhow::bail;
 use datasets::world::read_manifest;
+use foryou_types::{ActionSet, TimeMs};
 use phoenix::{Checkpoint, ModelKind, Registry};
 
 use crate::cli::EvaluateArgs;
@@ -42,12 +43,27 @@ pub(super) fn evaluate(
     }
     let manifest = read_manifest(&world)?;
     let (rankers, retrievals) = load(config, versions)?;
+    for (name, checkpoint) in rankers.iter().chain(&retrievals) {
+        check(name, checkpoint, &parts.profile.action_set, manifest.cut)?;
+    }
     // Versions may have histories of different lengths, and each is asked with its own.
     let lengths = rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
     let held_out = held_out::HeldOut::read(parts, &world, &manifest, lengths, output)?;
     let ranking = ranking::evaluate(&held_out, &rankers, &manifest, config.seed)?;
     let retrieval = retrieval::evaluate(&held_out, &retrievals, config.seed)?;
     Ok(report::WorldEvaluation::new(&manifest, &held_out, ranking, retrieval, config.seed))
+}
+
+/// A version that learned from the held-out part, or predicts other actions, cannot be measured here.
+fn check(name: &str, checkpoint: &Checkpoint, actions: &ActionSet, cut: TimeMs) -> anyhow::Result<()> {
+    if checkpoint.config.trained_until.is_none_or(|until| until > cut) {
+        bail!("{name} learned from events after {cut}, where the held-out slates begin: train it again");
+    }
+    let names = |set: &ActionSet| set.actions.iter().map(|a| (a.name.clone(), a.kind)).collect::<Vec<_>>();
+    if names(&checkpoint.config.action_set) != names(actions) {
+        bail!("{name} was trained for other actions than those of the folder's profile");
+    }
+    Ok(())
 }
 
 /// A version's name and model.

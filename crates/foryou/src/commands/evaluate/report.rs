@@ -1,5 +1,7 @@
 //! What `evaluate` prints, its protocol first.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Table, presets};
 use datasets::world::WorldManifest;
 use evaluation::{Protocol, QueryTime};
@@ -18,12 +20,35 @@ pub(crate) struct WorldEvaluation {
     pub(crate) slates: usize,
     /// Their posts.
     pub(crate) posts: usize,
+    /// Every model with its metrics by name.
+    pub(crate) results: Vec<ModelMetrics>,
     /// The rankers.
     pub(crate) ranking: Vec<RankerRow>,
     /// Every head of every version.
     pub(crate) heads: Vec<HeadRow>,
     /// Finding posts.
     pub(crate) retrieval: Vec<RetrievalRow>,
+}
+
+/// A model's metrics in the form that every evaluation prints.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ModelMetrics {
+    /// The model.
+    pub(crate) model: String,
+    /// The values by metric.
+    pub(crate) metrics: BTreeMap<&'static str, f64>,
+}
+
+fn results(ranking: &Ranking, retrieval: &[RetrievalRow]) -> Vec<ModelMetrics> {
+    let rankers = ranking.rows.iter().map(|r| ModelMetrics {
+        model: r.model.clone(),
+        metrics: [("ndcg@10", r.ndcg_at_10), ("ndcg@10_taken", r.ndcg_at_10_taken), ("mrr", r.mrr)].into(),
+    });
+    let found = retrieval.iter().map(|r| ModelMetrics {
+        model: r.model.clone(),
+        metrics: [("recall@10", r.at_10), ("recall@100", r.at_100), ("recall@1000", r.at_1000)].into(),
+    });
+    rankers.chain(found).collect()
 }
 
 impl WorldEvaluation {
@@ -63,6 +88,7 @@ impl WorldEvaluation {
             protocol,
             slates: held_out.cases.len(),
             posts: held_out.cases.iter().map(|c| c.slate.posts.len()).sum(),
+            results: results(&ranking, &retrieval),
             ranking: ranking.rows,
             heads: ranking.heads,
             retrieval,
