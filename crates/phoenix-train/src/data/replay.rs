@@ -14,7 +14,6 @@ use super::labels::{Labels, Outcome, Taken};
 use super::negatives::Negatives;
 use super::posts::Posts;
 use super::{DataError, DataOptions};
-use crate::streams::stream;
 
 /// Events between two calls of the progress function.
 const EVENTS_PER_REPORT: u64 = 16_384;
@@ -72,7 +71,6 @@ pub(crate) struct Replay<'a> {
     history: usize,
     /// Slates before this moment are only counted.
     slates_from: TimeMs,
-    seed: u64,
     assumed_impressions: f64,
     /// Only where no impressions are recorded.
     negatives: Option<Negatives>,
@@ -104,7 +102,6 @@ impl<'a> Replay<'a> {
             profile,
             history: options.history,
             slates_from,
-            seed: options.seed,
             assumed_impressions: options.assumed_impressions,
             negatives,
             places: FxHashMap::default(),
@@ -309,9 +306,6 @@ impl<'a> Replay<'a> {
             let item = self.posts.candidate(post, event.surface, at);
             shown.push(Shown { item, weight, label: self.labels.add(), sampled: true });
         }
-        // Not always first: rankers that cannot tell posts apart must not look perfect.
-        let place = stream(self.seed, "place of the positive", self.counts.slates, 0).below(shown.len());
-        shown.swap(0, place);
         self.counts.slates += 1;
         // The token itself is at the slate's moment, not strictly before it.
         let history = self.history_at(viewer, at);
