@@ -272,7 +272,7 @@ impl Recipe {
     }
 
     fn shrink(&mut self) {
-        self.epochs = 3;
+        self.epochs = 4;
         self.tokens_per_step = 2_048;
         // A small corpus tells fewer topics apart, and further axes are noise.
         self.start.text_axes = 24;
@@ -295,7 +295,7 @@ impl Recipe {
             model,
             tables: TableRecipe {
                 learning_rate: 0.05,
-                user_factor: 4.0,
+                user_factor: 1.0,
                 text_factor: 1.0,
                 eps: 1e-8,
                 decay: 0.0,
@@ -315,7 +315,7 @@ impl Recipe {
                 feature_std: 0.3,
                 text_axes: 48,
                 text_scale: 2.0,
-                sharpness: 1.3,
+                sharpness: 1.0,
                 similarity: true,
                 base_rates: true,
             },
@@ -336,7 +336,8 @@ impl Recipe {
                 log_every: 10,
             },
             data: DataRecipe {
-                validation_share: data.validation_share,
+                // The newest hours say most about the posts of the next ones.
+                validation_share: 0.02,
                 max_candidates: data.max_candidates,
                 negatives: data.negatives,
                 assumed_impressions: data.assumed_impressions,
