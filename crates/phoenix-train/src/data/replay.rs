@@ -4,7 +4,7 @@
 //! strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
-use foryou_types::{ActionKind, Has, PostId, Profile, Rng, Surface, TimeMs, TokenChange, TokenEvent, UserId};
+use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, TokenChange, TokenEvent, UserId};
 use phoenix::hashing::IdCounts;
 use phoenix::{CandidateItem, HistoryItem, history_item};
 use rustc_hash::{FxHashMap, FxHashSet};
