@@ -7,7 +7,7 @@ use anyhow::Context;
 use event_log::EventLog;
 use foryou_types::seams::{Ranking, Retrieval};
 use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
-use phoenix::{Corpus, Registry};
+use phoenix::{Corpus, ModelKind, Registry};
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
 use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig, Watch};
 use server::app::Follower;
@@ -26,8 +26,6 @@ pub struct Phoenix {
     pub prior: Arc<dyn Ranking>,
     /// Retrieves without a model.
     pub popular: Arc<dyn Retrieval>,
-    /// The models of this folder; none where both are asked elsewhere.
-    pub host: Option<Arc<ModelHost>>,
     follower: Option<Arc<CorpusFollower>>,
     _watch: Option<Watch>,
 }
@@ -45,14 +43,27 @@ impl Phoenix {
             channel(retrieval_address)?.map(|c| Arc::new(RetrievalClient::new(c, timeout)) as _);
         if let (Some(ranking), Some(retrieval)) = (&remote_ranking, &remote_retrieval) {
             let (ranking, retrieval) = (ranking.clone(), retrieval.clone());
-            return Ok(Self { ranking, retrieval, prior, popular, host: None, follower: None, _watch: None });
+            return Ok(Self { ranking, retrieval, prior, popular, follower: None, _watch: None });
+        }
+        let registry = Registry::open(&config.data.join("models"))?;
+        let serves = |kind| registry.promoted(kind).map(|version| version.is_some());
+        if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
+            // One feed by the prior needs no posts in memory.
+            return Ok(Self {
+                ranking: remote_ranking.unwrap_or_else(|| prior.clone()),
+                retrieval: remote_retrieval.unwrap_or_else(|| popular.clone()),
+                prior,
+                popular,
+                follower: None,
+                _watch: None,
+            });
         }
 
         let log: Arc<dyn EventLog> = parts.log.clone();
         let corpus = Arc::new(Corpus::new());
         let host = Arc::new(ModelHost::new(
             HostParts {
-                registry: Registry::open(&config.data.join("models"))?,
+                registry,
                 corpus: corpus.clone(),
                 action_set: parts.profile.action_set.clone(),
                 max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),
@@ -81,7 +92,6 @@ impl Phoenix {
             retrieval: remote_retrieval.unwrap_or_else(|| host.retrieval()),
             prior,
             popular,
-            host: Some(host),
             follower,
             _watch: watch,
         })

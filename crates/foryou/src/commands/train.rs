@@ -105,7 +105,7 @@ fn recipe(kind: ModelKind, args: &TrainArgs) -> anyhow::Result<Recipe> {
 }
 
 /// The training part's end: what was asked for, and never into a synthetic world's held-out part.
-pub(super) fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
+fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
     let world = data.join("world");
     if !world.join("world.json").is_file() {
         return Ok(until);
@@ -115,7 +115,7 @@ pub(super) fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<
 }
 
 /// Reads the log up to the training part's end.
-pub(super) fn read_log(
+fn read_log(
     parts: &Parts,
     config: &Config,
     recipe: &Recipe,
@@ -144,18 +144,6 @@ pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -
         data.trained_until,
         data.validation_candidates()
     ));
-    train_on(&data, parts, config, job, data_seconds, output)
-}
-
-/// As [`train`], on data that was read before.
-pub(super) fn train_on(
-    data: &TrainingData,
-    parts: &Parts,
-    config: &Config,
-    job: &Job,
-    data_seconds: f64,
-    output: Output,
-) -> anyhow::Result<TrainReport> {
     let bar = Bar { bar: output.progress(Some(0), job.kind.name()), output };
     let options = RunOptions {
         threads: threads(config),
@@ -166,8 +154,8 @@ pub(super) fn train_on(
     };
     let action_set = &parts.profile.action_set;
     let outcome = match job.kind {
-        ModelKind::Ranker => trainer::train_ranker(data, &job.recipe, action_set, &job.run, &options),
-        ModelKind::Retrieval => trainer::train_retrieval(data, &job.recipe, action_set, &job.run, &options),
+        ModelKind::Ranker => trainer::train_ranker(&data, &job.recipe, action_set, &job.run, &options),
+        ModelKind::Retrieval => trainer::train_retrieval(&data, &job.recipe, action_set, &job.run, &options),
     };
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
@@ -203,7 +191,7 @@ fn register(config: &Config, job: &Job, outcome: &Outcome) -> anyhow::Result<Str
 }
 
 /// The threads of a training.
-pub(super) fn threads(config: &Config) -> usize {
+fn threads(config: &Config) -> usize {
     match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How ranking and retrieval serve; the table `[phoenix]` of a configuration file.
+/// How ranking and retrieval serve; the table `[phoenix.serving]` of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServingConfig {
@@ -28,7 +28,7 @@ impl Default for ServingConfig {
 
 /// A value that cannot be served with.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("phoenix.{key}: {problem}")]
+#[error("phoenix.serving.{key}: {problem}")]
 pub struct ConfigError {
     /// The key.
     pub key: &'static str,
@@ -70,7 +70,7 @@ mod tests {
         let bad = ServingConfig { registry_poll_ms: 0, ..ServingConfig::default() };
         assert_eq!(
             bad.check().unwrap_err().to_string(),
-            "phoenix.registry_poll_ms: must be between 10 and 3600000, is 0"
+            "phoenix.serving.registry_poll_ms: must be between 10 and 3600000, is 0"
         );
         assert!(ServingConfig::default().concurrent() >= 1);
     }
