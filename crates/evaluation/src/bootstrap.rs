@@ -21,16 +21,21 @@ pub struct Interval {
 /// `None` of nothing. The same `rng` gives the same interval.
 pub fn bootstrap_mean(values: &[f64], resamples: usize, level: f64, rng: &mut dyn Rng) -> Option<Interval> {
     let centre = mean(values)?;
-    let mut means: Vec<f64> = (0..resamples)
+    let means = (0..resamples)
         .map(|_| values.iter().map(|_| values[rng.below(values.len())]).sum::<f64>() / values.len() as f64)
         .collect();
+    Some(percentiles(centre, means, level))
+}
+
+/// The interval that leaves out the same share of the resampled `means` at either end.
+pub(crate) fn percentiles(centre: f64, mut means: Vec<f64>, level: f64) -> Interval {
     means.sort_by(f64::total_cmp);
     let tail = (1.0 - level.clamp(0.0, 1.0)) / 2.0;
     let at = |share: f64| {
         let place = (share * means.len().saturating_sub(1) as f64).round() as usize;
         means.get(place).copied().unwrap_or(centre)
     };
-    Some(Interval { mean: centre, low: at(tail), high: at(1.0 - tail) })
+    Interval { mean: centre, low: at(tail), high: at(1.0 - tail) }
 }
 
 /// The mean of `a − b` over the same queries with its interval: two rankers are told apart where it leaves out 0.

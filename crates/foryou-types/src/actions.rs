@@ -149,6 +149,17 @@ impl ActionSet {
         self.iter().find(|(_, a)| a.kind == ActionKind::Continuous).map(|(i, _)| i)
     }
 
+    /// What the heads of a post (`[A]`, probabilities and seconds) are worth: `Σ weight · head`, seconds clipped at
+    /// [`Self::DWELL_CLIP_SECONDS`]. A missing head counts 0. (A feed's own rules for videos and replies come on top, see the
+    /// weighted scorer.)
+    pub fn value(&self, heads: &[f64]) -> f64 {
+        let term = |(action, head): (&ActionDef, &f64)| match action.kind {
+            ActionKind::Discrete => action.weight * head,
+            ActionKind::Continuous => action.weight * head.clamp(0.0, Self::DWELL_CLIP_SECONDS),
+        };
+        self.actions.iter().zip(heads).map(term).sum()
+    }
+
     /// The first thing wrong with the set, if any: empty, too long, a name twice, a weight that is not finite.
     pub fn problem(&self) -> Option<String> {
         if self.actions.is_empty() || self.actions.len() > 64 {

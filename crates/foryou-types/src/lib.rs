@@ -27,4 +27,4 @@ pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64};
 pub use sequence::{ActionToken, TokenChange, TokenEvent, UserActionSequence, thin_dense_runs, window_start};
 pub use surface::Surface;
-pub use time::{TimeError, TimeMs};
+pub use time::{DurationError, TimeError, TimeMs, parse_duration_ms};

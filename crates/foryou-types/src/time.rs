@@ -46,6 +46,26 @@ impl TimeMs {
     }
 }
 
+/// A text that is no length of time.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{0:?} is no length of time: give a number with s, m, h or d (90s, 15m, 12h, 1d)")]
+pub struct DurationError(pub String);
+
+/// Reads a length of time, e.g. `90s`, `15m`, `12h` or `1d`, into milliseconds; 0 is none.
+pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
+    let error = || DurationError(text.to_owned());
+    let unit = text.chars().last().ok_or_else(error)?;
+    let unit_ms: i64 = match unit {
+        's' => 1_000,
+        'm' => 60_000,
+        'h' => 3_600_000,
+        'd' => 86_400_000,
+        _ => return Err(error()),
+    };
+    let number: i64 = text[..text.len() - 1].parse().map_err(|_| error())?;
+    number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(error)
+}
+
 impl Add<i64> for TimeMs {
     type Output = Self;
     fn add(self, ms: i64) -> Self {
@@ -83,6 +103,18 @@ mod tests {
         assert_eq!(t.to_rfc3339(), "2012-07-04T12:00:00Z");
         assert_eq!(TimeMs(-1).as_secs(), -1);
         assert!(TimeMs::parse("yesterday").unwrap_err().to_string().contains("yesterday"));
+    }
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        let read = |text| parse_duration_ms(text).ok();
+        assert_eq!(
+            [read("90s"), read("15m"), read("12h"), read("1d")],
+            [Some(90_000), Some(900_000), Some(43_200_000), Some(86_400_000)]
+        );
+        for bad in ["", "d", "1", "0d", "-1h", "1.5h", "1w", "1€", "999999999999999d"] {
+            assert!(parse_duration_ms(bad).unwrap_err().to_string().contains("no length of time"), "{bad}");
+        }
     }
 
     #[test]

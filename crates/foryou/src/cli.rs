@@ -58,6 +58,8 @@ pub enum Command {
     Feed(FeedArgs),
     /// Train a model from the data folder's log and register it as a version
     Train(TrainArgs),
+    /// Live through a data set: predict each event, then learn it; report as evaluation does
+    Stream(StreamArgs),
     /// Measure model versions on the held-out slates of a synthetic world
     Evaluate(EvaluateArgs),
     /// Versions of the trained models
@@ -107,6 +109,21 @@ pub enum ImportKind {
     Higgs,
     /// Deskdrop (CI&T): a folder with its interactions
     Deskdrop,
+    /// Globo.com news: clicks.csv, packed or not, or a folder with it
+    Globo,
+    /// MIND (Microsoft News): a folder with behaviors.tsv and news.tsv
+    Mind,
+    /// KuaiRand (Kuaishou): one log, or a folder with it
+    Kuairand,
+    /// RecBole's atomic files: NAME.inter, or a folder with it (and NAME.item)
+    Recbole,
+}
+
+impl ImportKind {
+    /// The kind's name, as the importers know it.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Arguments of `import`.
@@ -202,12 +219,54 @@ pub struct TrainArgs {
     /// One setting of the training, e.g. --set model.num_layers=2; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Go on from this checkpoint instead of anew: a run folder, its checkpoint or best model, or a version of the registry
+    #[arg(long, value_name = "DIR|VERSION")]
+    pub from: Option<String>,
+    /// Learn only from what was shown at or after this moment (Unix milliseconds or RFC 3339), or that of the log's event N (@N)
+    #[arg(long, value_name = "TIME|@OFFSET", allow_hyphen_values = true)]
+    pub since: Option<String>,
     /// Learn only from events before this moment (Unix milliseconds or RFC 3339); a synthetic world's held-out part is never used
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Register the version without serving it
     #[arg(long)]
     pub no_promote: bool,
+}
+
+/// Arguments of `stream`.
+#[derive(Debug, Args)]
+pub struct StreamArgs {
+    /// Kind of data set
+    pub kind: ImportKind,
+    /// The file or folder
+    pub path: PathBuf,
+    /// The last part of the set that is predicted, as a share of its actions (or impressions, where it has those)
+    #[arg(long, value_name = "0..1", default_value_t = 0.2)]
+    pub test_share: f64,
+    /// Predict only every n-th of what could be predicted [default: 5 of actions, 1 of impressions]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub every: Option<u64>,
+    /// Refresh the models' weights this often, in the log's time (e.g. 1d, 6h)
+    #[arg(long, value_name = "TIME", default_value = "1d")]
+    pub train_every: String,
+    /// The first training looks back this far [default: to the beginning]
+    #[arg(long, value_name = "TIME")]
+    pub learn_from: Option<String>,
+    /// Most posts that the ranker is asked about; of a larger catalogue those that retrieval and recent counts find
+    #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(200..=1_000_000))]
+    pub shortlist: u32,
+    /// Let the log's time pass this many times as fast as the clock's [default: as fast as it can]
+    #[arg(long, value_name = "N")]
+    pub speed: Option<f64>,
+    /// A setting of the training, e.g. --set ranker.epochs=2; may be repeated
+    #[arg(long, value_name = "MODEL.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Forget a stream that was begun here
+    #[arg(long)]
+    pub restart: bool,
+    /// Write the report into this folder too, as stream.md and stream.json
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
 }
 
 /// Arguments of `evaluate`.

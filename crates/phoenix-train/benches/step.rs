@@ -85,8 +85,14 @@ fn step(c: &mut Criterion) {
                 let mut seconds = 0.0;
                 for i in 0..iterations {
                     let run = folder.path().join(format!("{threads}-{i}"));
-                    let options =
-                        RunOptions { threads, seed: i, resume: false, stop: &AtomicBool::new(false), progress: &() };
+                    let options = RunOptions {
+                        threads,
+                        seed: i,
+                        resume: false,
+                        from: None,
+                        stop: &AtomicBool::new(false),
+                        progress: &(),
+                    };
                     let outcome =
                         train_ranker(&data, &recipe, &ActionSet::for_you(), &run, &options).expect("a training");
                     let candidates = 8.0 * 64.0;

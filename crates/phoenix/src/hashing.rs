@@ -135,6 +135,8 @@ mod tests {
         // 2^64 - 1 = 8 (2^61 - 1) + 7, and so is the id -1.
         assert_eq!(plain.row(u64::MAX, 1_000), 8);
         assert_eq!(plain.row(UserId::from_i64(-1).0, 1_000), 8);
+        // The least negative id: 2^63 = 4 (2^61 - 1) + 4.
+        assert_eq!(plain.row(UserId::from_i64(i64::MIN).0, 1_000), 5);
         // a = p - 1 is -1: p - 5 = 2305843009213693946.
         assert_eq!(HashFn { a: PRIME - 1, b: 0 }.row(5, 11), 6 + 1);
         assert_eq!(HashFn { a: PRIME - 1, b: 10 }.row(5, 11), 5 + 1);
@@ -195,6 +197,14 @@ mod tests {
         );
         assert_ne!(tables.user.functions[0], tables.post.functions[0]);
         assert_ne!(tables.user.functions[0], tables.user.functions[1]);
+    }
+
+    #[test]
+    fn the_smallest_table_has_one_row_for_every_id() {
+        let f = HashFn::draw(&mut SplitMix64::new(4));
+        for id in [1, PRIME, 8 * PRIME, i64::MIN.cast_unsigned(), u64::MAX] {
+            assert_eq!(f.row(id, 2), 1);
+        }
     }
 
     proptest! {

@@ -16,10 +16,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    external_sort::Sorting,
     fields::{shown, signed_id, split, unix_seconds},
-    ordered::{TimedMapper, WINDOW_ROWS, import_in_time_order},
+    ordered::{TimedMapper, import_in_time_order},
     rows::Row,
     run::Mapped,
+    spill::spill_fields,
 };
 
 /// The kind's name.
@@ -58,7 +60,7 @@ pub struct Deskdrop {
     files: [SetFile; 1],
     /// Per event type of [`ACTIONS`], its index in the profile's set.
     actions: [ActionIndex; 5],
-    window_rows: usize,
+    sorting: Sorting,
 }
 
 impl Deskdrop {
@@ -85,12 +87,12 @@ impl Deskdrop {
         }
         let files =
             [SetFile { role: "interactions", path: file, form: RowForm::Table(&COLUMNS), order: RowOrder::Time }];
-        Ok(Self { profile, files, actions, window_rows: WINDOW_ROWS })
+        Ok(Self { profile, files, actions, sorting: Sorting::default() })
     }
 
     #[cfg(test)]
-    pub(super) fn with_window(self, window_rows: usize) -> Self {
-        Self { window_rows, ..self }
+    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
+        Self { sorting, ..self }
     }
 }
 
@@ -109,7 +111,7 @@ impl Importer for Deskdrop {
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
         let mut mapper = Mapper { actions: self.actions, created: FxHashMap::default(), posted: FxHashSet::default() };
-        import_in_time_order(run, &self.files[0], &mut mapper, self.window_rows)
+        import_in_time_order(run, &self.files[0], &mut mapper, &self.sorting)
     }
 }
 
@@ -122,12 +124,13 @@ struct Mapper {
 }
 
 /// A row: who acted on which article, and how.
-#[derive(Clone, Copy)]
 struct Interaction {
     person: u64,
     article: u64,
     action: ActionIndex,
 }
+
+spill_fields!(Interaction { person, article, action });
 
 impl TimedMapper for Mapper {
     type Row = Interaction;

@@ -108,6 +108,16 @@ pub enum ImportError {
         /// What was imported before the fault.
         report: Box<ImportReport>,
     },
+    /// Rows could not be sorted: the temporary file for them could not be written or read. Whole batches are imported.
+    #[error(
+        "cannot sort rows by way of a temporary file in {folder} (free space there or name another folder in TMPDIR, then import again: it goes on after the last whole batch): {source}"
+    )]
+    Sort {
+        /// The folder of the temporary file.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The caller asked to stop. Whole batches are imported; the next import goes on after them.
     #[error("stopped after {} rows; importing again goes on there", .0.rows)]
     Stopped(Box<ImportReport>),

@@ -5,6 +5,9 @@ use foryou_types::TimeMs;
 /// The last second of the year 9999: a larger number is no time in seconds (milliseconds by mistake are beyond it).
 const MAX_SECONDS: i64 = 253_402_300_799;
 
+/// The last millisecond of the year 9999.
+const MAX_MILLIS: i64 = MAX_SECONDS * 1_000 + 999;
+
 /// Splits a row into exactly `N` columns.
 pub(super) fn split<'a, const N: usize>(
     row: &str,
@@ -23,11 +26,15 @@ pub(super) fn split<'a, const N: usize>(
 
 /// An id that is printed as an unsigned number; 0 is none.
 pub(super) fn unsigned_id(name: &str, text: &str) -> Result<u64, String> {
-    match text.parse::<u64>() {
-        Ok(0) => Err(format!("{name} is 0, which means none")),
-        Ok(id) => Ok(id),
-        Err(_) => Err(format!("{name} {} is not an unsigned 64-bit number", shown(text))),
+    match unsigned_number(name, text)? {
+        0 => Err(format!("{name} is 0, which means none")),
+        id => Ok(id),
     }
+}
+
+/// An unsigned number, 0 too: an id of a set whose ids are kept in the dictionary.
+pub(super) fn unsigned_number(name: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{name} {} is not an unsigned 64-bit number", shown(text)))
 }
 
 /// An id that is printed as a signed number; 0 is none.
@@ -44,6 +51,14 @@ pub(super) fn unix_seconds(text: &str) -> Result<TimeMs, String> {
     match text.parse::<i64>() {
         Ok(seconds) if (0..=MAX_SECONDS).contains(&seconds) => Ok(TimeMs::from_secs(seconds)),
         _ => Err(format!("timestamp {} is no time in Unix seconds", shown(text))),
+    }
+}
+
+/// A time in Unix milliseconds, from 1970 to 9999.
+pub(super) fn unix_millis(text: &str) -> Result<TimeMs, String> {
+    match text.parse::<i64>() {
+        Ok(millis) if (0..=MAX_MILLIS).contains(&millis) => Ok(TimeMs(millis)),
+        _ => Err(format!("timestamp {} is no time in Unix milliseconds", shown(text))),
     }
 }
 
@@ -75,6 +90,9 @@ mod tests {
         assert!(unsigned_id("user", "-1").unwrap_err().contains("unsigned"));
         assert!(signed_id("user", "9223372036854775808").unwrap_err().contains("signed"));
         assert_eq!(signed_id("user", "0").unwrap_err(), "user is 0, which means none");
+        assert_eq!(unsigned_id("user", "0").unwrap_err(), "user is 0, which means none");
+        assert_eq!(unsigned_number("user", "0"), Ok(0));
+        assert!(unsigned_number("user", "-0").is_err());
     }
 
     #[test]
@@ -84,5 +102,16 @@ mod tests {
             assert!(unix_seconds(bad).is_err(), "{bad}");
         }
         assert!(unix_seconds(&"9".repeat(500)).unwrap_err().len() < 150);
+    }
+
+    #[test]
+    fn times_are_milliseconds_of_our_era() {
+        assert_eq!(unix_millis("1506826828020"), Ok(TimeMs(1_506_826_828_020)));
+        assert_eq!(unix_millis("0"), Ok(TimeMs(0)));
+        assert_eq!(unix_millis("253402300799999"), Ok(TimeMs(253_402_300_799_999)));
+        for bad in ["", "x", "1.5", "-1", "253402300800000", "1506826828020000"] {
+            let reason = unix_millis(bad).unwrap_err();
+            assert_eq!(reason, format!("timestamp {bad:?} is no time in Unix milliseconds"));
+        }
     }
 }

@@ -21,7 +21,7 @@ const WINDOW_LOG_MAX: u32 = 27;
 pub enum RowOrder {
     /// As they stand in the file.
     File,
-    /// By their time, within windows of the file.
+    /// By their time: all rows that the log lacks when an import begins are sorted together.
     Time,
 }
 
@@ -33,6 +33,8 @@ pub enum RowForm {
     /// The first line names columns. A row is these columns, in this order, joined by tabs: so two files that hold the same
     /// rows with other columns beside them, or with another delimiter, have equal rows.
     Table(&'static [&'static str]),
+    /// The first line names columns. A row is all of them, in the order of the file, joined by tabs.
+    Records,
 }
 
 /// The file that is read for one role of a set.
@@ -103,7 +105,8 @@ impl SetFile {
 
     /// The delimiter of a table, by the file's name.
     pub(super) fn delimiter(&self) -> u8 {
-        if self.name().contains(".tsv") { b'\t' } else { b',' }
+        let name = self.name();
+        if [".tsv", ".inter", ".item"].iter().any(|tabs| name.contains(tabs)) { b'\t' } else { b',' }
     }
 }
 

@@ -16,23 +16,33 @@
 //!
 //! # Invariants
 //!
-//! * Memory does not grow with the file, except for 4 bytes a row that the log has (its hash) and what a set's rules need to know
-//!   of earlier rows (Higgs: who acted on whom; Deskdrop: the articles, and a window of rows to sort).
+//! * Memory does not grow with the file, except for 4 bytes a row (its hash: of rows that the log has, and of rows that are being
+//!   sorted) and what a set's rules need to know of earlier rows (Higgs: who acted on whom; Deskdrop: the articles; Globo: the
+//!   articles and the people; MIND, KuaiRand, RecBole: the posts, and of MIND who clicked what). Rows that have to be sorted
+//!   wait in a temporary file, beside one run of them in memory.
 //! * Importers read no clock and no randomness: the same file gives the same events, ids and order.
 //!
 //! To add a set: a file here with an [`Importer`], its kind in [`KINDS`] and [`open`], and its rules on top of that file.
 
+mod catalog;
+mod checksum;
 mod deskdrop;
 mod error;
 mod events;
+mod external_sort;
 mod fields;
 mod files;
+mod globo;
 mod higgs;
+mod kuairand;
+mod mind;
 mod ordered;
+mod recbole;
 mod report;
 mod rows;
 mod run;
 mod sink;
+mod spill;
 #[cfg(test)]
 mod tests;
 
@@ -40,17 +50,31 @@ use std::path::Path;
 
 use foryou_types::{ActionIndex, Profile};
 
+pub use checksum::checksum;
 pub use deskdrop::Deskdrop;
 pub use error::ImportError;
 pub use events::Events;
 pub use files::{RowForm, RowOrder, SetFile};
+pub use globo::Globo;
 pub use higgs::Higgs;
+pub use kuairand::KuaiRand;
+pub use mind::Mind;
+pub use recbole::Recbole;
 pub use report::{ImportReport, Imported, MAX_LISTED, Rejection};
 pub use run::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, Run};
 pub use sink::{ImportSink, LogSink, SinkError, SinkOutcome};
 
 /// The kinds of sets there are importers for.
-pub const KINDS: [&str; 4] = [events::EVENTS, events::WORLD, higgs::KIND, deskdrop::KIND];
+pub const KINDS: [&str; 8] = [
+    events::EVENTS,
+    events::WORLD,
+    higgs::KIND,
+    deskdrop::KIND,
+    globo::KIND,
+    mind::KIND,
+    kuairand::KIND,
+    recbole::KIND,
+];
 
 /// An importer that has found the files of its set.
 pub trait Importer {
@@ -79,6 +103,22 @@ pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Box<dyn
         deskdrop::KIND => {
             same_kind(folder, deskdrop::KIND, path)?;
             Box::new(Deskdrop::open(path, folder)?)
+        }
+        globo::KIND => {
+            same_kind(folder, globo::KIND, path)?;
+            Box::new(Globo::open(path, folder)?)
+        }
+        mind::KIND => {
+            same_kind(folder, mind::KIND, path)?;
+            Box::new(Mind::open(path, folder)?)
+        }
+        kuairand::KIND => {
+            same_kind(folder, kuairand::KIND, path)?;
+            Box::new(KuaiRand::open(path, folder)?)
+        }
+        recbole::KIND => {
+            same_kind(folder, recbole::KIND, path)?;
+            Box::new(Recbole::open(path, folder)?)
         }
         _ => {
             return Err(ImportError::UnknownKind { kind: kind.to_owned(), known: KINDS.join(", ") });
@@ -135,8 +175,16 @@ fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
         let is = |names: &[&str]| SetFile::find(path, names).is_some();
         let other = if is(&deskdrop::FILES) {
             Some(deskdrop::KIND)
+        } else if is(&globo::FILES) {
+            Some(globo::KIND)
         } else if higgs::FILES.iter().all(|names| is(names)) {
             Some(higgs::KIND)
+        } else if mind::FILES.iter().all(|names| is(names)) {
+            Some(mind::KIND)
+        } else if kuairand::is_set(path) {
+            Some(kuairand::KIND)
+        } else if recbole::is_set(path) {
+            Some(recbole::KIND)
         } else if is(&events::FILES) {
             Some(if is(&[events::PROFILE]) { events::WORLD } else { events::EVENTS })
         } else {

@@ -1,9 +1,9 @@
 //! Importing a file in the order of its times, where its rows stand in another one.
 //!
-//! People's histories must be written as they happened, and some published files are not sorted (Deskdrop). Sorting and
-//! resuming are reconciled by windows: the rows that the log lacks are read, a window of them ([`WINDOW_ROWS`]) is sorted by
-//! time and imported in batches, then the next window. A file of one window is imported wholly in the order of time; of a larger
-//! one, a row comes at most a window too late.
+//! People's histories must be written as they happened, and some published files are not sorted (Deskdrop, Globo). Sorting and
+//! resuming are reconciled by windows: all rows that the log lacks when an import begins are one window, which is sorted as a whole
+//! ([`super::external_sort`]: in bounded memory, by way of a temporary file where it has to be) and imported in batches. So a
+//! file is imported wholly in the order of time, and so is, after it, every part by which it grows.
 //!
 //! Three marks of progress per role make a resumed import the same as an undisturbed one:
 //!
@@ -14,25 +14,31 @@
 //!
 //! So `len(ROLE) ≤ len(ROLE/ordered) ≤ len(ROLE/planned)`; where the first two differ from the third, the rows between the first
 //! and the third are the window that was interrupted, and the second says how many of its rows, in their order, are in the log.
+//!
+//! A window's first and last batch therefore carry 4 bytes for every row of it (12 MB for the 3 million of Globo; the log takes
+//! batches of 2 GiB), cut into marks of [`MARK_ROWS`] rows. Besides them, memory holds one run of the sort and one batch.
 
 use std::ops::ControlFlow;
 
+use event_log::ImportProgress;
 use foryou_types::TimeMs;
 
 use super::{
     ImportError,
+    external_sort::{ExternalSort, SortError, Sorted, Sorting},
     files::{Meter, SetFile},
-    rows::{Row, for_each_row},
+    rows::{FileFault, Row, for_each_row},
     run::{Batch, Mapped, Run, broken, check},
+    spill::Spill,
 };
 
-/// Rows that are sorted together: about 30 MB in memory.
-pub(super) const WINDOW_ROWS: usize = 512 * 1024;
+/// Rows of one mark: a window's marks are many values of 256 KiB in the log's index rather than one of any size.
+const MARK_ROWS: usize = 64 * 1024;
 
 /// Makes events of rows, in the order of their times.
 pub(super) trait TimedMapper {
-    /// A row, read.
-    type Row: Copy;
+    /// A row, read. It waits outside memory for its turn.
+    type Row: Spill;
 
     /// Reads a row, or says what is wrong with it.
     fn parse(&self, row: &Row<'_>) -> Result<(TimeMs, Self::Row), String>;
@@ -45,14 +51,28 @@ pub(super) trait TimedMapper {
 
     /// Adds the events of a row.
     fn map(&mut self, at: TimeMs, row: Self::Row, out: &mut Mapped);
+
+    /// The batch is in the log.
+    fn submitted(&mut self) {}
 }
 
 /// A row of a window; rows that cannot be read come first.
 struct Slot<R> {
-    at: TimeMs,
     line: u64,
     hash: u32,
     row: Result<R, Box<str>>,
+}
+
+impl<R: Spill> Spill for Slot<R> {
+    fn spill(&self, out: &mut Vec<u8>) {
+        self.line.spill(out);
+        self.hash.spill(out);
+        self.row.spill(out);
+    }
+
+    fn restore(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { line: Spill::restore(bytes)?, hash: Spill::restore(bytes)?, row: Spill::restore(bytes)? })
+    }
 }
 
 /// The role of the rows of windows that were begun.
@@ -64,12 +84,12 @@ fn ordered(role: &str) -> String {
     format!("{role}/ordered")
 }
 
-/// Imports the rows of a file that the log does not have, window by window in the order of time.
+/// Imports the rows of a file that the log does not have, in the order of time.
 pub(super) fn import_in_time_order<M: TimedMapper>(
     run: &mut Run<'_>,
     file: &SetFile,
     mapper: &mut M,
-    window_rows: usize,
+    sorting: &Sorting,
 ) -> Result<(), ImportError> {
     let planned = run.progress(&planned(file.role))?;
     let mut finished = run.progress(file.role)?.len();
@@ -90,14 +110,13 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     }
 
     let meter = Meter::default();
-    let mut window: Vec<Slot<M::Row>> = Vec::new();
-    let end_of_window = |finished: usize| {
-        if planned.len() > finished { planned.len() } else { rows.min(finished.saturating_add(window_rows.max(1))) }
-    };
-    for_each_row(file, &meter, &mut |row| {
+    let mut window = Window::new(sorting);
+    let mut last_line = 1;
+    let fault_now = for_each_row(file, &meter, &mut |row| {
         if row.number >= rows as u64 {
             return Ok(ControlFlow::Break(()));
         }
+        last_line = row.line;
         check(file, &planned, row)?;
         let parsed = mapper.parse(row);
         if row.number < finished as u64 {
@@ -106,21 +125,48 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
             }
             return Ok(ControlFlow::Continue(()));
         }
+        window.add(row, parsed).map_err(no_sort)?;
+        let begun = planned.len() > finished;
+        let end = if begun { planned.len() } else { rows };
+        if row.number + 1 == end as u64 {
+            let whole = std::mem::replace(&mut window, Window::new(sorting));
+            import_window(run, file, mapper, whole, Marks { finished, submitted, begun }, meter.bytes().1)?;
+            (finished, submitted) = (end, end);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if finished < rows {
+        let shorter = || FileFault { line: last_line + 1, reason: "it became shorter while it was read".to_owned() };
+        return Err(broken(file, fault_now.unwrap_or_else(shorter), finished as u64));
+    }
+    fault.map_or(Ok(()), |fault| Err(broken(file, fault, finished as u64)))
+}
+
+/// The error of a sort.
+fn no_sort(SortError { folder, source }: SortError) -> ImportError {
+    ImportError::Sort { folder: folder.display().to_string(), source }
+}
+
+/// Rows that are sorted together, as they are read.
+struct Window<R> {
+    sort: ExternalSort<Slot<R>>,
+    /// The rows' hashes, in the order of the file.
+    hashes: Vec<u32>,
+}
+
+impl<R: Spill> Window<R> {
+    fn new(sorting: &Sorting) -> Self {
+        Self { sort: ExternalSort::new(sorting.clone()), hashes: Vec::new() }
+    }
+
+    fn add(&mut self, row: &Row<'_>, parsed: Result<(TimeMs, R), String>) -> Result<(), SortError> {
         let (at, parsed) = match parsed {
             Ok((at, parsed)) => (at, Ok(parsed)),
             Err(reason) => (TimeMs(i64::MIN), Err(reason.into_boxed_str())),
         };
-        window.push(Slot { at, line: row.line, hash: row.hash, row: parsed });
-        if row.number + 1 == end_of_window(finished) as u64 {
-            let begun = planned.len() > finished;
-            import_window(run, file, mapper, &mut window, Marks { finished, submitted, begun }, meter.bytes())?;
-            finished += window.len();
-            submitted = finished;
-            window.clear();
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    fault.map_or(Ok(()), |fault| Err(broken(file, fault, finished as u64)))
+        self.hashes.push(row.hash);
+        self.sort.push(at, &Slot { line: row.line, hash: row.hash, row: parsed })
+    }
 }
 
 /// Where the marks of a role stand.
@@ -137,41 +183,65 @@ fn import_window<M: TimedMapper>(
     run: &mut Run<'_>,
     file: &SetFile,
     mapper: &mut M,
-    window: &mut [Slot<M::Row>],
+    Window { sort, hashes: in_file }: Window<M::Row>,
     marks: Marks,
-    bytes: (u64, u64),
+    file_bytes: u64,
 ) -> Result<(), ImportError> {
-    let in_file: Vec<u32> = window.iter().map(|slot| slot.hash).collect();
-    // Stable: rows of one time keep the order of the file.
-    window.sort_by_key(|slot| slot.at);
-    let (there, new) = window.split_at(marks.submitted.saturating_sub(marks.finished).min(window.len()));
-    for slot in there {
-        if let Ok(row) = slot.row {
+    let mut sorted = sort.finish().map_err(no_sort)?;
+    let there = marks.submitted.saturating_sub(marks.finished).min(in_file.len());
+    for slot in sorted.by_ref().take(there) {
+        if let Ok(row) = slot.map_err(no_sort)?.1.row {
             mapper.known(row);
         }
     }
-    let mut submitted = marks.submitted;
-    let mut plan = (!marks.begun).then(|| run.mark(planned(file.role), marks.finished as u64, in_file.clone()));
-    let last = new.len().div_ceil(run.batch_rows()).saturating_sub(1);
-    for (i, rows) in new.chunks(run.batch_rows()).enumerate() {
-        let mut batch = Batch::default();
-        for slot in rows {
-            batch.add(slot.line, 0, |out| match &slot.row {
-                Ok(row) => {
-                    mapper.map(slot.at, *row, out);
-                    Ok(())
-                }
-                Err(reason) => Err(reason.to_string()),
-            });
+    let mut done = there;
+    while done < in_file.len() {
+        let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows())?;
+        let mut progress = Vec::new();
+        if done == there && !marks.begun {
+            progress.extend(chunks(run, &planned(file.role), marks.finished, &in_file));
         }
-        let hashes = rows.iter().map(|slot| slot.hash).collect();
-        let mut progress: Vec<_> = plan.take().into_iter().collect();
-        progress.push(run.mark(ordered(file.role), submitted as u64, hashes));
-        if i == last {
-            progress.push(run.mark(file.role.to_owned(), marks.finished as u64, in_file.clone()));
+        progress.extend(chunks(run, &ordered(file.role), marks.finished + done, &hashes));
+        done += hashes.len();
+        if done == in_file.len() {
+            progress.extend(chunks(run, file.role, marks.finished, &in_file));
         }
-        run.submit(file, &mut batch, progress, bytes)?;
-        submitted += rows.len();
+        // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
+        let share = file_bytes as f64 * (done as f64 / in_file.len() as f64);
+        run.submit(file, &mut batch, progress, (share as u64, file_bytes))?;
+        mapper.submitted();
     }
     Ok(())
+}
+
+/// The next rows in their order, and their hashes.
+fn next_batch<M: TimedMapper>(
+    sorted: &mut Sorted<Slot<M::Row>>,
+    mapper: &mut M,
+    rows: usize,
+) -> Result<(Batch, Vec<u32>), ImportError> {
+    let (mut batch, mut hashes) = (Batch::default(), Vec::new());
+    for slot in sorted.take(rows) {
+        let (at, slot) = slot.map_err(no_sort)?;
+        hashes.push(slot.hash);
+        batch.add(slot.line, 0, |out| match slot.row {
+            Ok(row) => {
+                mapper.map(at, row, out);
+                Ok(())
+            }
+            Err(reason) => Err(reason.into()),
+        });
+    }
+    Ok((batch, hashes))
+}
+
+/// Marks for consecutive rows of a role.
+fn chunks<'a>(
+    run: &'a Run<'_>,
+    role: &'a str,
+    first_row: usize,
+    hashes: &'a [u32],
+) -> impl Iterator<Item = ImportProgress> + 'a {
+    let rows = (first_row..).step_by(MARK_ROWS);
+    rows.zip(hashes.chunks(MARK_ROWS)).map(move |(row, hashes)| run.mark(role.to_owned(), row as u64, hashes.to_vec()))
 }

@@ -58,7 +58,8 @@ pub(super) fn for_each_row(
 ) -> Result<Option<FileFault>, ImportError> {
     let read = file.open(meter, |reader| match file.form {
         RowForm::Lines => each_line(reader, visit),
-        RowForm::Table(columns) => each_record(file, columns, reader, visit),
+        RowForm::Table(columns) => each_record(file, Some(columns), reader, visit),
+        RowForm::Records => each_record(file, None, reader, visit),
     })?;
     Ok(match read {
         Unpacked::Read(fault) => fault,
@@ -138,9 +139,10 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// Rows of these columns, or of all.
 fn each_record(
     file: &SetFile,
-    columns: &'static [&'static str],
+    columns: Option<&'static [&'static str]>,
     reader: &mut dyn Read,
     visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
 ) -> Result<Option<FileFault>, ImportError> {
@@ -165,7 +167,12 @@ fn each_record(
         Ok(false) => return Ok(None),
         Err(reason) => return Ok(Some(FileFault { line: 1, reason })),
     };
-    let places = places(&header, columns).map_err(|problem| ImportError::Header { file: file.name(), problem })?;
+    let places = match columns {
+        Some(columns) => {
+            places(&header, columns).map_err(|problem| ImportError::Header { file: file.name(), problem })?
+        }
+        None => (0..header.len()).collect(),
+    };
 
     let mut bytes = Vec::new();
     let mut last_line = 1;

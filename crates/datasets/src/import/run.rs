@@ -26,7 +26,7 @@ pub struct ImportStatus<'a> {
     pub file: &'a str,
     /// Rows taken by this run, of all files.
     pub rows: u64,
-    /// Bytes of the (packed) file read.
+    /// Bytes of the (packed) file read; where the rows are sorted, its bytes times the share of the rows that is imported.
     pub bytes_read: u64,
     /// Bytes of the (packed) file.
     pub bytes_total: u64,

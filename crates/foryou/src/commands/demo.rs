@@ -70,6 +70,8 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
         let job = Job {
             kind,
             recipe: Recipe::small(kind),
+            from: None,
+            since: None,
             until: None,
             run: train::run_folder(&config.data, kind),
             resume: false,

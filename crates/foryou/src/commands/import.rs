@@ -19,30 +19,45 @@ use crate::sink::FolderSink;
 use crate::stop::stop_flag;
 
 pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow::Result<()> {
-    let kind = match args.kind {
-        ImportKind::Events => "events",
-        ImportKind::World => "world",
-        ImportKind::Higgs => "higgs",
-        ImportKind::Deskdrop => "deskdrop",
-    };
+    let set = open(config, args.kind, &args.path)?;
+    let report = bring(set, output)?.0;
+    output.print(&report, || describe(&report))
+}
+
+/// A set that was found, and the data folder for it.
+pub(super) struct FoundSet {
+    pub(super) importer: Box<dyn Importer>,
+    parts: Parts,
+    /// The folder was made for it.
+    fresh: bool,
+}
+
+/// Finds a set, and opens or makes the data folder for it.
+pub(super) fn open(config: &Config, kind: ImportKind, path: &Path) -> anyhow::Result<FoundSet> {
     let existing = match look(&config.data)? {
         Found::Nothing => None,
         Found::DataFolder => Some(DataFolder::open(&config.data)?.ours(&config.data)?),
     };
     let importer =
-        datasets::import::open(kind, &args.path, existing.as_ref().map(|f| &**f.profile())).map_err(usage)?;
+        datasets::import::open(&kind.name(), path, existing.as_ref().map(|f| &**f.profile())).map_err(usage)?;
     let fresh = existing.is_none();
     let folder = match existing {
         Some(folder) => folder,
         None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
     };
     let parts = Parts::open(folder, config)?;
-    if args.kind == ImportKind::World {
+    if kind == ImportKind::World {
         // Before the events: a training between two halves of an import must know what is held out.
-        keep_truth(&args.path, &config.data)?;
+        keep_truth(path, &config.data)?;
     }
+    Ok(FoundSet { importer, parts, fresh })
+}
+
+/// Imports a set into its folder. Of a folder that was made for it and got nothing, nothing is left.
+pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportReport, Parts)> {
+    let FoundSet { importer, parts, fresh } = set;
     match import(&parts, &*importer, stop_flag(), output) {
-        Ok(report) => output.print(&report, || describe(&report)),
+        Ok(report) => Ok((report, parts)),
         Err(error) => {
             if fresh && parts.log.head().position.next_seq == 0 {
                 // Nothing came of it: the folder is not of this kind now, or of any.

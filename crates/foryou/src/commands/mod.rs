@@ -9,8 +9,11 @@ mod import;
 mod models;
 mod openapi;
 mod phoenix;
+mod stream;
 mod train;
+mod train_from;
 mod up;
+mod vectors;
 mod world;
 
 use std::io::IsTerminal;
@@ -50,6 +53,7 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::World(args) => world::run(config, &args, output),
         Command::Feed(args) => runtime(config.threads)?.block_on(feed::run(config, &args, output)),
         Command::Train(args) => train::run(config, &args, output),
+        Command::Stream(args) => stream::run(config, &args, output),
         Command::Evaluate(args) => evaluate::run(config, &args, output),
         Command::Models(command) => models::run(config, &command, output),
         Command::Phoenix(PhoenixCommand::Check { files }) => phoenix::check(&files, output),

@@ -15,6 +15,7 @@ use phoenix_train::recipe::Recipe;
 use phoenix_train::trainer::{self, EvaluationReport, Outcome, Progress, RunOptions, StepReport};
 use serde::Serialize;
 
+use super::train_from::{self, Since};
 use crate::cli::{Device, TrainArgs};
 use crate::config::Config;
 use crate::engine::Parts;
@@ -55,11 +56,14 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
     let kind = ModelKind::from(args.model);
     let recipe = recipe(kind, args)?;
     let until = args.until.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--until: {e}")))?;
+    let since = args.since.as_deref().map(Since::parse).transpose()?;
     let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
+    let from = args.from.as_deref().map(|from| train_from::checkpoint(config, from)).transpose()?;
     let parts = Parts::open(folder, config)?;
+    let since = since.map(|since| since.moment(&*parts.log)).transpose()?;
     let run = args.out.clone().unwrap_or_else(|| run_folder(&config.data, kind));
     let again = "the same command with --resume goes on from here";
-    let job = Job { kind, recipe, until, run, resume: args.resume, promote: !args.no_promote, again };
+    let job = Job { kind, recipe, from, since, until, run, resume: args.resume, promote: !args.no_promote, again };
     let report = train(&parts, config, &job, output)?;
     output.print(&report, || describe(&report))
 }
@@ -68,6 +72,9 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
 pub(super) struct Job {
     pub(super) kind: ModelKind,
     pub(super) recipe: Recipe,
+    /// The checkpoint to go on from.
+    pub(super) from: Option<PathBuf>,
+    pub(super) since: Option<TimeMs>,
     pub(super) until: Option<TimeMs>,
     pub(super) run: PathBuf,
     pub(super) resume: bool,
@@ -114,16 +121,15 @@ fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<Time
     Ok(Some(until.map_or(cut, |until| until.min(cut))))
 }
 
-/// Reads the log up to the training part's end.
-fn read_log(
-    parts: &Parts,
-    config: &Config,
-    recipe: &Recipe,
-    until: Option<TimeMs>,
-    output: Output,
-) -> anyhow::Result<TrainingData> {
+/// Reads the training part of the log.
+fn read_log(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainingData> {
     let bar = output.progress(Some(parts.log.head().position.next_seq), "reading");
-    let options = DataOptions { until: learn_until(&config.data, until)?, seed: config.seed, ..recipe.data_options() };
+    let options = DataOptions {
+        since: job.since,
+        until: learn_until(&config.data, job.until)?,
+        seed: config.seed,
+        ..job.recipe.data_options()
+    };
     let data = phoenix_train::data::load(&*parts.log, &parts.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);
@@ -135,7 +141,7 @@ fn read_log(
 /// Trains, registers and promotes.
 pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainReport> {
     let started = Instant::now();
-    let data = read_log(parts, config, &job.recipe, job.until, output)?;
+    let data = read_log(parts, config, job, output)?;
     let data_seconds = started.elapsed().as_secs_f64();
     output.say(format!(
         "learning from {} posts shown to {} people before {} ({} held back for validation)",
@@ -149,6 +155,7 @@ pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -
         threads: threads(config),
         seed: config.seed,
         resume: job.resume,
+        from: job.from.as_deref(),
         stop: stop_flag(),
         progress: &bar,
     };
@@ -191,7 +198,7 @@ fn register(config: &Config, job: &Job, outcome: &Outcome) -> anyhow::Result<Str
 }
 
 /// The threads of a training.
-fn threads(config: &Config) -> usize {
+pub(super) fn threads(config: &Config) -> usize {
     match config.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,

@@ -113,6 +113,34 @@ fn trained_versions_rank_the_feed_and_can_be_taken_back() {
 }
 
 #[test]
+fn a_training_goes_on_from_a_version_or_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = folder(dir.path());
+    let text = data.to_str().unwrap();
+    train(text, "ranker", &[]);
+    assert_eq!(train(text, "ranker", &["--from", "ranker/1", "--since", "@0"])["version"], "ranker-0002");
+    let run = data.join("models/runs/ranker");
+    let (run, next) = (run.to_str().unwrap(), data.join("models/runs/next"));
+    let more = ["--from", run, "--out", next.to_str().unwrap(), "--since", "2000-01-01T00:00:00Z", "--no-promote"];
+    assert_eq!(train(text, "ranker", &more)["version"], "ranker-0003");
+
+    let error = |code, model: &str, more: &[&str]| {
+        let mut args = vec!["train", model, "--data", text];
+        args.extend(TINY);
+        args.extend(more);
+        fails(code, &args)
+    };
+    assert!(error(1, "ranker", &["--from", run]).contains("the run's own folder"));
+    assert!(error(1, "retrieval", &["--from", run]).contains("it is a ranker model"));
+    assert!(error(1, "ranker", &["--from", "ranker/1", "--set", "model.num_layers=2"]).contains("model.num_layers"));
+    let unknown = error(2, "ranker", &["--from", "ranker/9"]);
+    assert!(unknown.contains("ranker-0009") && unknown.contains("ranker-0003"), "{unknown}");
+    assert!(error(1, "ranker", &["--since", "2100-01-01T00:00:00Z"]).contains("at or after 2100-01-01T00:00:00Z"));
+    assert!(error(2, "ranker", &["--since", "soon"]).contains("--since"));
+    assert!(error(2, "ranker", &["--since", "@999999"]).contains("the log has"));
+}
+
+#[test]
 fn a_broken_version_is_refused_and_a_whole_one_is_swapped_in() {
     let dir = tempfile::tempdir().unwrap();
     let data = folder(dir.path());

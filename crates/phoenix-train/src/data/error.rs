@@ -44,6 +44,14 @@ pub enum Empty {
         /// The moment.
         until: TimeMs,
     },
+    /// Nothing that can be learnt from stands in the part that was asked for.
+    #[error("in {events} events nothing was shown, or acted on where no impressions are recorded, at or after {since}")]
+    Since {
+        /// Events read.
+        events: u64,
+        /// The moment.
+        since: TimeMs,
+    },
     /// There are no posts.
     #[error("none of the {events} events creates a post")]
     Posts {
@@ -67,5 +75,13 @@ pub enum Empty {
     Labels {
         /// Posts shown in the training part.
         impressions: u64,
+    },
+    /// No action was on a post shown before, in the part that was asked for.
+    #[error("of {impressions} posts shown at or after {since}, none was acted on after it was shown")]
+    LabelsSince {
+        /// Posts shown in the training part.
+        impressions: u64,
+        /// The moment.
+        since: TimeMs,
     },
 }

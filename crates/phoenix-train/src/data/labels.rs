@@ -5,7 +5,9 @@
 //! * Taking an action back takes it from the latest impression, at or before the moment of taking it back, that has it.
 //! * Attention is summed over the actions of an impression; taking back does not undo having looked.
 //!
-//! Impressions and actions are collected (24 and 32 bytes each) and brought together at the end, by sorting.
+//! Impressions and actions are collected (24 and 32 bytes each) and brought together at the end, by sorting. Where only the slates
+//! from some moment on are wanted, those before it need not be: an action on a wanted slate comes at or after it, and finds it
+//! before any earlier one.
 
 use foryou_types::{ActionIndex, ActionMask, PostId, TimeMs};
 
@@ -89,6 +91,12 @@ impl Labels {
     /// Notes an action. Actions come in the order of the log.
     pub(crate) fn take(&mut self, taken: Taken) {
         self.taken.push(taken);
+    }
+
+    /// How many outcomes, impressions and actions are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> [usize; 3] {
+        [self.outcomes.len(), self.shown.len(), self.taken.len()]
     }
 
     /// The outcomes, by number.

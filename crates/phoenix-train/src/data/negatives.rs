@@ -13,12 +13,14 @@ pub(crate) struct Negatives {
     rng: SplitMix64,
     count: usize,
     max_age_ms: i64,
+    /// What a draw has so far.
+    drawn: FxHashSet<PostId>,
 }
 
 impl Negatives {
     /// `count` posts a draw, at most `max_age_ms` old.
     pub(crate) fn new(count: usize, max_age_ms: i64, seed: u64) -> Self {
-        Self { rng: SplitMix64::fork(seed, "sampled negatives"), count, max_age_ms }
+        Self { rng: SplitMix64::fork(seed, "sampled negatives"), count, max_age_ms, drawn: FxHashSet::default() }
     }
 
     /// Posts that stand for what the person was shown at a moment beside `positive`: fewer than asked for where there are fewer.
@@ -42,20 +44,22 @@ impl Negatives {
     fn among(&mut self, posts: &[(TimeMs, PostId)], range: Range<usize>, free: &dyn Fn(PostId) -> bool) -> Vec<PostId> {
         let posts = &posts[range];
         let mut drawn = Vec::with_capacity(self.count.min(posts.len()));
+        self.drawn.clear();
         if posts.len() > 4 * self.count {
-            for _ in 0..8 * self.count {
-                if drawn.len() == self.count {
-                    return drawn;
-                }
+            // As long as that is cheaper than to look at every post.
+            for _ in 0..(8 * self.count).max(posts.len() / 8) {
                 let (_, post) = posts[self.rng.below(posts.len())];
-                if !drawn.contains(&post) && free(post) {
+                if free(post) && self.drawn.insert(post) {
                     drawn.push(post);
+                    if drawn.len() == self.count {
+                        return drawn;
+                    }
                 }
             }
         }
         // Few posts, or few that can be drawn: from the list of those.
         let mut left: Vec<PostId> =
-            posts.iter().map(|(_, post)| *post).filter(|post| !drawn.contains(post) && free(*post)).collect();
+            posts.iter().map(|(_, post)| *post).filter(|post| !self.drawn.contains(post) && free(*post)).collect();
         while drawn.len() < self.count && !left.is_empty() {
             drawn.push(left.swap_remove(self.rng.below(left.len())));
         }

@@ -9,6 +9,9 @@ use super::DataError;
 pub struct DataOptions {
     /// History length S of the model: a pass holds up to S + S/4 tokens.
     pub history: usize,
+    /// Only slates at or after this moment are learnt from; `None` for all. Histories, posts, what a person has acted on and the
+    /// counts of ids still come from everything before it. An action at or after it on what was shown before it is no label.
+    pub since: Option<TimeMs>,
     /// Only events strictly before this moment are read; `None` for all.
     pub until: Option<TimeMs>,
     /// Share of the slates, the last ones in time, that is held back for validation; 0 for none.
@@ -31,6 +34,7 @@ impl Default for DataOptions {
     fn default() -> Self {
         Self {
             history: 128,
+            since: None,
             until: None,
             validation_share: 0.1,
             max_candidates: 256,
@@ -55,6 +59,7 @@ impl DataOptions {
                 self.assumed_impressions.is_finite() && self.assumed_impressions > 0.0,
                 "must be positive",
             ),
+            ("since", self.since.zip(self.until).is_none_or(|(since, until)| since < until), "must be before `until`"),
             ("max_post_age_ms", self.max_post_age_ms.is_none_or(|age| age > 0), "must be positive"),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {

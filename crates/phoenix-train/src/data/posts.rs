@@ -5,6 +5,9 @@ use foryou_types::{PostId, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, Corpus, age_bucket, post_info};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// A post created at most this many places before the newest one is put in its place at once.
+const NEAR: usize = 64;
+
 /// A deleted post: histories keep its author.
 #[derive(Clone, Copy, Default)]
 struct Deleted {
@@ -20,8 +23,12 @@ struct Deleted {
 pub(crate) struct Posts {
     corpus: Corpus,
     deleted: FxHashMap<PostId, Deleted>,
-    /// Originals by time of creation; deleted ones stay.
+    /// Originals by time of creation; deleted ones stay until they are the most.
     by_time: Vec<(TimeMs, PostId)>,
+    /// Originals that have no place among those yet: see [`Self::settle`].
+    unsettled: Vec<(TimeMs, PostId)>,
+    /// How many of `by_time` and `unsettled` are deleted.
+    dead: usize,
     authors: FxHashSet<UserId>,
     words: FxHashSet<u32>,
     created: u64,
@@ -45,9 +52,13 @@ impl Posts {
         }
         self.words.extend(info.content.iter().copied());
         if !post.is_repost() {
-            // Nearly always at the end: a log is nearly in order of time.
+            // Nearly always at the end: a log is nearly in order of time. Far from it an insertion would move too many.
             let place = self.by_time.partition_point(|&entry| entry <= (at, id));
-            self.by_time.insert(place, (at, id));
+            if self.by_time.len() - place <= NEAR {
+                self.by_time.insert(place, (at, id));
+            } else {
+                self.unsettled.push((at, id));
+            }
         }
         self.corpus.insert(id, info);
         self.created += 1;
@@ -56,8 +67,23 @@ impl Posts {
     pub(crate) fn delete(&mut self, id: PostId) {
         let info = self.corpus.get(id);
         self.corpus.remove(id);
+        self.dead += usize::from(info.as_ref().is_some_and(|info| info.source.is_none()));
         let known = info.map(|info| Deleted { author: info.author, source: info.source, created: true });
         self.deleted.entry(id).or_insert_with(|| known.unwrap_or_default());
+    }
+
+    /// Brings the originals into the order of time that [`Self::created_until`] needs. Cheap where nothing was created out of order
+    /// since the last time; deleted ones are dropped when they are the most, so that draws do not meet them more often than not.
+    pub(crate) fn settle(&mut self) {
+        if !self.unsettled.is_empty() {
+            self.by_time.append(&mut self.unsettled);
+            // Takes runs that are in order as they are.
+            self.by_time.sort();
+        }
+        if self.dead > self.by_time.len() / 2 {
+            self.by_time.retain(|(_, post)| !self.deleted.contains_key(post));
+            self.dead = 0;
+        }
     }
 
     /// Author and source of a post, deleted ones included; none of a post that is not known (yet).
@@ -86,8 +112,8 @@ impl Posts {
         }
     }
 
-    /// The originals (reposts are not candidates) that were created at or before a moment, in order of time; deleted ones are
-    /// among them, see [`Self::exists`].
+    /// The originals (reposts are not candidates) that were created at or before a moment, in order of time; deleted ones may be
+    /// among them, see [`Self::exists`]. What was created since the last [`Self::settle`] may be missing.
     pub(crate) fn created_until(&self, at: TimeMs) -> &[(TimeMs, PostId)] {
         &self.by_time[..self.by_time.partition_point(|(created_at, _)| *created_at <= at)]
     }
@@ -109,8 +135,68 @@ impl Posts {
 
     /// The corpus, and the originals in it in order of time.
     pub(crate) fn finish(mut self) -> (Corpus, Vec<(PostId, TimeMs)>) {
+        self.settle();
         let deleted = std::mem::take(&mut self.deleted);
         let alive = self.by_time.into_iter().filter(|(_, post)| !deleted.contains_key(post));
         (self.corpus, alive.map(|(at, post)| (post, at)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn create(posts: &mut Posts, at: i64, id: u64) {
+        posts.create(TimeMs(at), &PostEvent { post_id: PostId(id), ..PostEvent::default() });
+    }
+
+    proptest! {
+        #[test]
+        fn the_originals_stand_in_order_of_time_in_whatever_order_they_came(
+            steps in prop::collection::vec((0i64..500, prop::bool::weighted(0.3), prop::bool::weighted(0.1)), 0..400),
+            sorted: bool,
+            at in 0i64..500,
+        ) {
+            let mut steps = steps;
+            if sorted {
+                steps.sort_unstable();
+            }
+            let (mut posts, mut all) = (Posts::default(), Vec::new());
+            for (id, (created, delete, settle)) in (1..).zip(steps) {
+                create(&mut posts, created, id);
+                all.push((TimeMs(created), PostId(id)));
+                if delete {
+                    // One from the middle, maybe gone already.
+                    let (_, gone) = all[all.len() / 2];
+                    posts.delete(gone);
+                }
+                if settle {
+                    posts.settle();
+                }
+            }
+            posts.settle();
+            all.retain(|(created, post)| *created <= TimeMs(at) && posts.exists(*post));
+            all.sort_unstable();
+            let listed = posts.created_until(TimeMs(at));
+            prop_assert!(listed.is_sorted());
+            let found: Vec<_> = listed.iter().copied().filter(|(_, post)| posts.exists(*post)).collect();
+            prop_assert_eq!(found, all);
+        }
+    }
+
+    #[test]
+    fn deleted_posts_are_dropped_when_they_are_the_most() {
+        let mut posts = Posts::default();
+        (1..=100).for_each(|id| create(&mut posts, id as i64, id));
+        (1..=50).for_each(|id| posts.delete(PostId(id)));
+        posts.settle();
+        assert_eq!(posts.created_until(TimeMs(1_000)).len(), 100);
+        posts.delete(PostId(51));
+        posts.settle();
+        assert_eq!(posts.created_until(TimeMs(1_000)).len(), 49);
+        let (corpus, alive) = posts.finish();
+        assert_eq!((corpus.len(), alive.len(), alive[0]), (49, 49, (PostId(52), TimeMs(52))));
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Slate {
 #[derive(Default)]
 struct Viewer {
     tokens: Tokens,
-    /// Where no impressions are recorded: the outcome that the newest token is.
+    /// Where no impressions are recorded: the outcome that the newest token is, if its slate is wanted.
     label: Option<u32>,
     /// Where no impressions are recorded: posts acted on.
     acted: FxHashSet<PostId>,
@@ -61,7 +61,7 @@ pub(crate) struct Counts {
     pub(crate) impressions: u64,
     /// Actions of the profile's set.
     pub(crate) actions: u64,
-    /// Slates.
+    /// Slates handed out.
     pub(crate) slates: u64,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Counts {
 pub(crate) struct Replay<'a> {
     profile: &'a Profile,
     history: usize,
-    /// Slates before this moment are only counted.
+    /// Slates before this moment are only counted, by post.
     slates_from: TimeMs,
     assumed_impressions: f64,
     /// Only where no impressions are recorded.
@@ -204,20 +204,17 @@ impl<'a> Replay<'a> {
                 posts.push(post);
             }
         }
-        let labels: Vec<u32> = posts.iter().map(|&post| self.labels.show(viewer, post, at)).collect();
         if at < self.slates_from {
             for post in posts {
                 *self.shown_before.entry(post).or_default() += 1;
             }
             return;
         }
-        let shown = posts.iter().zip(labels).map(|(&post, label)| Shown {
-            item: self.posts.candidate(post, event.surface, at),
-            weight: 1.0,
-            label,
-            sampled: false,
-        });
-        let shown = shown.collect();
+        let mut shown = Vec::with_capacity(posts.len());
+        for post in posts {
+            let item = self.posts.candidate(post, event.surface, at);
+            shown.push(Shown { item, weight: 1.0, label: self.labels.show(viewer, post, at), sampled: false });
+        }
         self.counts.slates += 1;
         slate(Slate {
             viewer,
@@ -251,7 +248,7 @@ impl<'a> Replay<'a> {
         let change = self.viewers[viewer as usize].tokens.take_in(&token);
         if self.negatives.is_some() {
             self.positive(viewer, at, event, counted, change, slate);
-        } else {
+        } else if at >= self.slates_from {
             self.labels.take(Taken {
                 viewer,
                 post: counted,
@@ -285,19 +282,21 @@ impl<'a> Replay<'a> {
             }
             TokenChange::Started(token) => token,
         };
-        let label = self.labels.add();
-        self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
-        state.label = Some(label);
-        let wanted = at >= self.slates_from;
-        let negatives = match &mut self.negatives {
-            Some(negatives) if wanted => negatives.draw(&self.posts, at, post, &state.acted),
-            _ => Vec::new(),
-        };
-        state.acted.insert(post);
-        if !wanted {
+        state.label = None;
+        if at < self.slates_from {
+            state.acted.insert(post);
             *self.shown_before.entry(post).or_default() += 1;
             return;
         }
+        let label = self.labels.add();
+        self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
+        state.label = Some(label);
+        self.posts.settle();
+        let negatives = match &mut self.negatives {
+            Some(negatives) => negatives.draw(&self.posts, at, post, &state.acted),
+            None => Vec::new(),
+        };
+        state.acted.insert(post);
         let weight = (self.assumed_impressions / negatives.len().max(1) as f64) as f32;
         let mut shown = Vec::with_capacity(1 + negatives.len());
         let item = self.posts.candidate(post, event.surface, at);

@@ -56,5 +56,7 @@ mod tests {
             assert!(factors[10..].windows(2).all(|w| w[0] >= w[1]), "{decay:?}");
         }
         assert_eq!(Schedule { warm_up: 0.0, decay: Decay::Linear, steps: 2 }.factor(0), 0.75);
+        let constant = Schedule { warm_up: 0.0, decay: Decay::Constant, steps: 3 };
+        assert_eq!([0, 1, 2].map(|step| constant.factor(step)), [1.0; 3]);
     }
 }

@@ -30,6 +30,14 @@ pub enum TrainError {
         /// What is wrong.
         problem: String,
     },
+    /// The checkpoint to begin from is of another model, or in the way.
+    #[error("{}: cannot go on from this checkpoint: {problem}", .folder.display())]
+    WarmStart {
+        /// The checkpoint.
+        folder: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

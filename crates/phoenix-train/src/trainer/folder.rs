@@ -23,6 +23,9 @@ pub(crate) struct RunConfig {
     pub(crate) threads: usize,
     /// Passes, tokens and candidates of the training part: whether it is the same data.
     pub(crate) data: [u64; 3],
+    /// Fingerprint of the checkpoint it began from, see [`crate::trainer::RunOptions::from`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<String>,
 }
 
 /// ```text
@@ -55,6 +58,11 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Whether there is a run.
+    pub(crate) fn holds_run(path: &Path) -> Result<bool, TrainError> {
+        Ok(Self(path.to_owned()).read_config()?.is_some())
+    }
+
     /// Goes on with a run. Another model, recipe, seed or data is refused.
     pub(crate) fn resume(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         let folder = Self(path.to_owned());
@@ -71,6 +79,8 @@ impl RunFolder {
             Some(format!("the seed ({}, not {})", found.seed, config.seed))
         } else if found.data != config.data {
             Some("the training data".to_owned())
+        } else if found.from != config.from {
+            Some("the checkpoint it began from".to_owned())
         } else {
             None
         };

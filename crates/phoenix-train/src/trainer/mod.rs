@@ -7,8 +7,10 @@
 //! * A run is fixed by data, recipe, seed and number of threads: a resumed one ends in the same bits as one that never stopped.
 //! * Gradients are summed in the order of the shards, whichever thread is first.
 //! * What is saved is finite, or refused.
+//! * A run that goes on from a checkpoint ([`RunOptions::from`]) is fixed by that too.
 
 mod assemble;
+mod begin;
 mod error;
 mod folder;
 mod heads;
@@ -27,6 +29,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod text_start;
+mod warm_start;
+mod weighted;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -51,8 +55,16 @@ pub struct RunOptions<'a> {
     pub threads: usize,
     /// Everything random comes from here.
     pub seed: u64,
-    /// Whether to go on with the run in the folder.
+    /// Whether to go on with the run in the folder. With [`Self::from`], a folder without a run is no error: the run begins.
     pub resume: bool,
+    /// A checkpoint to begin from instead of anew: of a run (its `checkpoint/`, with the state of the optimisers) or one to serve
+    /// (`best/`, or a version of the registry, without).
+    ///
+    /// Its dense tensors, tables with their sizes and hash functions, and the temperature of retrieval are taken over, and where it
+    /// has them the moments of AdamW and the accumulators of Adagrad. Steps, schedule, best and patience start anew, and what a recipe
+    /// says of starts and of tables' rows does not apply. Another model or action set is refused (weights of actions may differ), and
+    /// so is a checkpoint in the run's own folder. To resume such a run the same checkpoint must be given again.
+    pub from: Option<&'a Path>,
     /// Ends the run after the current step, with a checkpoint.
     pub stop: &'a AtomicBool,
     /// Who is told.
@@ -61,11 +73,12 @@ pub struct RunOptions<'a> {
 
 impl fmt::Debug for RunOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { threads, seed, resume, .. } = self;
+        let Self { threads, seed, resume, from, .. } = self;
         f.debug_struct("RunOptions")
             .field("threads", threads)
             .field("seed", seed)
             .field("resume", resume)
+            .field("from", from)
             .finish_non_exhaustive()
     }
 }

@@ -22,9 +22,16 @@ impl Model {
         Self { config: checkpoint.config, dense: checkpoint.dense, extra, tables }
     }
 
-    /// A copy as a checkpoint.
+    /// A copy as a checkpoint. Numbers that are learned beside the model stand among its metrics: those outlast the optimiser's
+    /// state, so that training can go on from a registered version.
     pub(crate) fn snapshot(&self) -> Checkpoint {
-        Checkpoint { config: self.config.clone(), dense: self.dense.clone(), tables: self.tables.snapshot() }
+        let mut config = self.config.clone();
+        for tensor in &self.extra {
+            if let [value] = tensor.data[..] {
+                config.metrics.insert(tensor.name.clone(), f64::from(value));
+            }
+        }
+        Checkpoint { config, dense: self.dense.clone(), tables: self.tables.snapshot() }
     }
 }
 

@@ -107,6 +107,7 @@ impl<'a> RankerObjective<'a> {
                 logits: logits[(i * c + j) * a..(i * c + j + 1) * a].to_vec(),
                 labels: candidate.labels,
                 dwell_seconds: candidate.dwell_seconds,
+                weight: candidate.weight,
                 slate: candidate.slate,
                 training_impressions: candidate.training_impressions,
             })

@@ -1,18 +1,17 @@
 //! The loop around an objective.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use foryou_types::ActionSet;
-use phoenix::checkpoint::FORMAT;
-use phoenix::{Checkpoint, CheckpointConfig, CheckpointError, HashTables, TableSpec};
+use phoenix::Checkpoint;
 
+use super::begin::{Begun, begin};
 use super::error::TrainError;
-use super::folder::{RunConfig, RunFolder};
-use super::model::{Model, NotFinite, StepGradients};
+use super::folder::RunFolder;
+use super::model::{NotFinite, StepGradients};
 use super::objective::{Objective, StepPlan};
 use super::state::RunState;
 use super::workers::Workers;
@@ -26,6 +25,8 @@ use crate::recipe::Recipe;
 
 /// Share of the running mean of the loss that a step keeps.
 const LOSS_MEMORY: f64 = 0.95;
+/// Before the names of an evaluation's measures in a checkpoint.
+const VALIDATION: &str = "validation/";
 
 /// Trains, or goes on training, to the end of the recipe.
 pub(super) fn run(
@@ -38,47 +39,10 @@ pub(super) fn run(
 ) -> Result<Outcome, TrainError> {
     let passes = objective.passes();
     let sizes: Vec<Size> = passes.iter().map(|(_, size)| *size).collect();
-    let config = RunConfig {
-        kind: objective.kind(),
-        recipe: recipe.clone(),
-        action_set: action_set.clone(),
-        seed: options.seed,
-        threads: options.threads.max(1),
-        data: [
-            data.train.len() as u64,
-            data.train.iter().map(|pass| pass.history.len() as u64).sum(),
-            data.train.iter().map(|pass| pass.candidates.len() as u64).sum(),
-        ],
-    };
     let workers = Workers::new(options.threads).map_err(|e| TrainError::Machine(e.to_string()))?;
-    let fresh = || initial(data, recipe, action_set, objective, options.seed).map(RunState::new);
-    let (folder, state) = if options.resume {
-        let folder = RunFolder::resume(path, &config)?;
-        let state = match RunState::load(&folder.checkpoint(), objective.extra()) {
-            // It ended before its first checkpoint.
-            Err(TrainError::Checkpoint(CheckpointError::Io { source, .. }))
-                if source.kind() == ErrorKind::NotFound && !folder.checkpoint().exists() =>
-            {
-                fresh()?
-            }
-            state => state?,
-        };
-        let saved = &state.model.config;
-        if (saved.kind, saved.seed) != (config.kind, options.seed)
-            || saved.model != recipe.model
-            || saved.action_set != *action_set
-        {
-            let problem = "the checkpoint is of another run".to_owned();
-            return Err(TrainError::Folder { folder: folder.checkpoint(), problem });
-        }
-        (folder, state)
-    } else {
-        let folder = RunFolder::create(path, &config)?;
-        (folder, fresh()?)
-    };
+    let Begun { folder, state, resumed } = begin(data, recipe, action_set, objective, path, options)?;
     let metrics = folder.metrics();
-    let log =
-        if options.resume { MetricsLog::resume(&metrics, state.counters.step) } else { MetricsLog::create(&metrics) };
+    let log = if resumed { MetricsLog::resume(&metrics, state.counters.step) } else { MetricsLog::create(&metrics) };
     let plan = BatchPlan::new(sizes, recipe.tokens_per_step, options.seed);
     // Epochs differ by a few steps (the noise on the lengths), and the schedule needs the total.
     let epoch_steps: Vec<u64> = (0..recipe.epochs).map(|epoch| plan.epoch(epoch.into()).len() as u64).collect();
@@ -103,35 +67,6 @@ pub(super) fn run(
         best: BTreeMap::new(),
     };
     run.finish()
-}
-
-/// The model before its first step.
-pub(super) fn initial(
-    data: &TrainingData,
-    recipe: &Recipe,
-    action_set: &ActionSet,
-    objective: &dyn Objective,
-    seed: u64,
-) -> Result<Model, TrainError> {
-    let mut hashes = HashTables::draw(&recipe.model, data.ids, seed);
-    let set = |table: &mut TableSpec, rows: Option<u32>| table.rows = rows.unwrap_or(table.rows);
-    set(&mut hashes.user, recipe.tables.user_rows);
-    set(&mut hashes.post, recipe.tables.post_rows);
-    set(&mut hashes.author, recipe.tables.author_rows);
-    set(&mut hashes.text, recipe.tables.text_rows);
-    let config = CheckpointConfig {
-        format: FORMAT,
-        kind: objective.kind(),
-        model: recipe.model.clone(),
-        action_set: action_set.clone(),
-        hashes,
-        seed,
-        trained_until: Some(data.trained_until),
-        metrics: BTreeMap::new(),
-    };
-    let mut model = Model::new(Checkpoint::initial(config, recipe.table_init()), objective.extra());
-    objective.prepare(&mut model)?;
-    Ok(model)
 }
 
 /// How fast it goes, since the run was begun or resumed.
@@ -184,6 +119,7 @@ impl Run<'_> {
     fn finish(mut self) -> Result<Outcome, TrainError> {
         if self.state.counters.best_step > 0 && self.folder.best().is_dir() {
             self.best = Checkpoint::load_config(&self.folder.best())?.metrics;
+            self.best.retain(|name, _| name.starts_with(VALIDATION));
         }
         let end = self.steps()?;
         self.state.save(&self.folder.checkpoint())?;
@@ -357,10 +293,9 @@ impl Run<'_> {
             (counters.since_best, counters.best_step) = (0, step);
             self.state.best = evaluation.criterion;
             let mut checkpoint = self.state.model.snapshot();
-            checkpoint.config.metrics =
-                metrics.iter().map(|(name, value)| (format!("validation/{name}"), *value)).collect();
+            self.best = metrics.iter().map(|(name, value)| (format!("{VALIDATION}{name}"), *value)).collect();
+            checkpoint.config.metrics.extend(self.best.clone());
             checkpoint.save(&self.folder.best(), None)?;
-            self.best = checkpoint.config.metrics;
         } else {
             counters.since_best += 1;
         }

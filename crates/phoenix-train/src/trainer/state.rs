@@ -1,5 +1,6 @@
 //! The state of a run: in memory, and in the checkpoint it goes on from.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use phoenix::{Checkpoint, CheckpointError, NamedTensor};
@@ -68,38 +69,83 @@ impl RunState {
     /// Reads what [`Self::save`] wrote; `extra` names what is learned beside the model.
     pub(crate) fn load(folder: &Path, extra: Vec<NamedTensor>) -> Result<Self, TrainError> {
         let mut state = Self::new(Model::new(Checkpoint::load(folder)?, extra));
-        let mut tensors = Checkpoint::load_optimizer(folder)?;
-        let mut take = |name: &str, len: usize| {
-            let problem = |problem: String| TrainError::Folder { folder: folder.to_owned(), problem };
-            let at = tensors.iter().position(|tensor| tensor.name == name);
-            let tensor = at.map(|at| tensors.swap_remove(at));
-            let tensor = tensor.ok_or_else(|| problem(format!("the optimiser's tensor {name} is missing")))?;
-            if tensor.data.len() != len {
-                return Err(problem(format!(
-                    "the optimiser's tensor {name} has {} values, not {len}",
-                    tensor.data.len()
-                )));
-            }
-            Ok(tensor.data)
-        };
-        for (i, tensor) in state.model.dense.iter().chain(&state.model.extra).enumerate() {
-            state.adam.mean[i] = take(&format!("adamw.mean.{}", tensor.name), tensor.data.len())?;
-            state.adam.square[i] = take(&format!("adamw.square.{}", tensor.name), tensor.data.len())?;
-        }
-        for (name, table) in state.model.tables.named_mut() {
-            table.restore(take(&format!("adagrad.{name}"), table.accumulator().len())?);
-        }
-        for tensor in &mut state.model.extra {
-            tensor.data = take(&tensor.name, tensor.data.len())?;
-        }
-        let counters = take(COUNTERS, 6 * DIGITS)?;
-        let mut numbers = counters.chunks_exact(DIGITS).map(number);
-        let mut next = || numbers.next().unwrap_or(0);
-        state.counters =
-            Counters { step: next(), skipped: next(), skipped_in_row: next(), since_best: next(), best_step: next() };
-        state.adam.steps = next();
-        state.best = f64::from_bits(number(&take(BEST, DIGITS)?));
+        let mut saved = Saved::read(folder)?;
+        state.restore(&mut saved)?;
+        state.counters = saved.counters()?.0;
+        state.best = f64::from_bits(number(&saved.take(BEST, DIGITS)?));
         Ok(state)
+    }
+
+    /// Takes up what was learned beside the model and what the optimisers know.
+    pub(crate) fn restore(&mut self, saved: &mut Saved<'_>) -> Result<(), TrainError> {
+        for (i, tensor) in self.model.dense.iter().chain(&self.model.extra).enumerate() {
+            self.adam.mean[i] = saved.take(&format!("adamw.mean.{}", tensor.name), tensor.data.len())?;
+            self.adam.square[i] = saved.take(&format!("adamw.square.{}", tensor.name), tensor.data.len())?;
+        }
+        for (name, table) in self.model.tables.named_mut() {
+            table.restore(saved.take(&format!("adagrad.{name}"), table.accumulator().len())?);
+        }
+        for tensor in &mut self.model.extra {
+            tensor.data = saved.take(&tensor.name, tensor.data.len())?;
+        }
+        // Moments belong to the number of steps they have seen.
+        self.adam.steps = saved.counters()?.1;
+        Ok(())
+    }
+}
+
+/// What a checkpoint holds beside its model.
+pub(crate) struct Saved<'a> {
+    folder: &'a Path,
+    tensors: Vec<NamedTensor>,
+}
+
+impl<'a> Saved<'a> {
+    pub(crate) fn read(folder: &'a Path) -> Result<Self, CheckpointError> {
+        Ok(Self { folder, tensors: Checkpoint::load_optimizer(folder)? })
+    }
+
+    /// As [`Self::read`]; none where the checkpoint holds a model alone.
+    pub(crate) fn read_if_there(folder: &'a Path) -> Result<Option<Self>, CheckpointError> {
+        match Self::read(folder) {
+            Err(CheckpointError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            saved => saved.map(Some),
+        }
+    }
+
+    /// The tensors, in the order of the file.
+    pub(crate) fn tensors(&self) -> &[NamedTensor] {
+        &self.tensors
+    }
+
+    fn problem(&self, problem: String) -> TrainError {
+        TrainError::Folder { folder: self.folder.to_owned(), problem }
+    }
+
+    /// The values of a tensor, which must be `len`.
+    fn take(&mut self, name: &str, len: usize) -> Result<Vec<f32>, TrainError> {
+        let at = self.tensors.iter().position(|tensor| tensor.name == name);
+        let Some(tensor) = at.map(|at| self.tensors.swap_remove(at)) else {
+            return Err(self.problem(format!("the optimiser's tensor {name} is missing")));
+        };
+        if tensor.data.len() != len {
+            let problem = format!("the optimiser's tensor {name} has {} values, not {len}", tensor.data.len());
+            return Err(self.problem(problem));
+        }
+        Ok(tensor.data)
+    }
+
+    /// How far the run was, and the optimiser's steps.
+    fn counters(&self) -> Result<(Counters, u64), TrainError> {
+        let tensor = self.tensors.iter().find(|tensor| tensor.name == COUNTERS && tensor.data.len() == 6 * DIGITS);
+        let Some(tensor) = tensor else {
+            return Err(self.problem(format!("the optimiser's tensor {COUNTERS} is missing, or not of this version")));
+        };
+        let mut numbers = tensor.data.chunks_exact(DIGITS).map(number);
+        let mut next = || numbers.next().unwrap_or(0);
+        let counters =
+            Counters { step: next(), skipped: next(), skipped_in_row: next(), since_best: next(), best_step: next() };
+        Ok((counters, next()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deskdrop on invented rows: the order of time, first events, both forms of the file, windows.
+//! Deskdrop on invented rows: the order of time, first events, both forms of the file, windows and runs.
 
 use event_log::ActionEvent;
 use foryou_types::{ClockKind, IdForm, TimeMs};
@@ -156,6 +156,43 @@ fn a_file_without_its_columns_is_refused() {
     );
 }
 
+#[test]
+fn marks_of_many_rows_are_cut_and_join_again() {
+    let rows: Vec<Line> = (0..70_000).map(|i| (i * 7_919 % 100_003, "VIEW", 1 + i % 97, 1 + i % 53, i)).collect();
+    let set = Set::new().with(SLIM, &slim_text(&rows));
+    let log = MemoryLog::default();
+    let importer = Deskdrop::open(set.path(), None).unwrap().with_sorting(runs_of(9_000));
+    let interrupted = run_into(&importer, &Interrupted { log: &log, batches_left: Cell::new(5) }, 4_096);
+    assert!(interrupted.is_err());
+    let marks = |role: &str| log.import_progress("deskdrop", role).unwrap().len();
+    assert_eq!((marks("interactions/planned"), marks("interactions/ordered")), (70_000, 5 * 4_096));
+    assert_eq!(marks("interactions"), 0);
+    let rest = run_into(&importer, &LogSink(&log), 4_096).unwrap();
+    assert_eq!((rest.rows, rest.rows_already_there), (70_000 - 5 * 4_096, 5 * 4_096));
+    let in_file = log.import_progress("deskdrop", "interactions").unwrap();
+    assert_eq!(in_file, log.import_progress("deskdrop", "interactions/planned").unwrap());
+    assert_eq!((in_file.len(), marks("interactions/ordered")), (70_000, 70_000));
+    let actions: Vec<_> = shorts(&log).into_iter().filter(|e| e.1 != "post").collect();
+    assert!(actions.len() == 70_000 && actions.is_sorted_by_key(|a| a.0));
+}
+
+#[test]
+fn rows_that_cannot_be_sorted_are_not_imported() {
+    let set = Set::new().with(SLIM, &slim_text(&ROWS));
+    let log = MemoryLog::default();
+    let sorting = Sorting { folder: set.file("nowhere"), ..runs_of(4) };
+    let importer = Deskdrop::open(set.path(), None).unwrap().with_sorting(sorting);
+    let error = run_into(&importer, &LogSink(&log), 3).unwrap_err();
+    let start = format!("cannot sort rows by way of a temporary file in {} (", set.file("nowhere").display());
+    assert!(
+        error.to_string().starts_with(&start) && error.to_string().contains("No such file or directory"),
+        "{error}"
+    );
+    assert!(!error.is_usage() && log.head().position.next_seq == 0, "nothing was added");
+    fs::create_dir(set.file("nowhere")).unwrap();
+    assert_eq!(run_into(&importer, &LogSink(&log), 3).unwrap().rows, 6);
+}
+
 fn any_rows() -> impl Strategy<Value = Vec<Line>> {
     let event = prop::sample::select(vec!["VIEW", "LIKE", "FOLLOW", "NOTHING"]);
     prop::collection::vec((0i64..50, event, 1i64..6, 1i64..4, 0i64..2), 1..30)
@@ -166,17 +203,17 @@ proptest! {
 
     #[test]
     fn an_interrupted_import_ends_as_an_undisturbed_one(
-        rows in any_rows(), batch_rows in 1usize..8, window in 1usize..20,
+        rows in any_rows(), batch_rows in 1usize..8, run_rows in 1usize..20,
     ) {
         let set = Set::new().with(SLIM, &slim_text(&rows));
-        interrupt_everywhere(&Deskdrop::open(set.path(), None).unwrap().with_window(window), batch_rows);
+        interrupt_everywhere(&Deskdrop::open(set.path(), None).unwrap().with_sorting(runs_of(run_rows)), batch_rows);
     }
 
     #[test]
-    fn one_window_is_sorted_and_posts_are_as_old_as_their_first_event(rows in any_rows(), window in 1usize..40) {
+    fn rows_are_sorted_and_posts_are_as_old_as_their_first_event(rows in any_rows(), run_rows in 1usize..40) {
         let set = Set::new().with(SLIM, &slim_text(&rows));
         let log = MemoryLog::default();
-        run_into(&Deskdrop::open(set.path(), None).unwrap().with_window(window), &LogSink(&log), 4).unwrap();
+        run_into(&Deskdrop::open(set.path(), None).unwrap().with_sorting(runs_of(run_rows)), &LogSink(&log), 4).unwrap();
         let sound: Vec<_> = rows.iter().filter(|r| r.1 != "NOTHING").collect();
         let events = shorts(&log);
         for (t, what, article) in &events {
@@ -186,9 +223,7 @@ proptest! {
         }
         let actions: Vec<_> = events.iter().filter(|e| e.1 != "post").collect();
         prop_assert_eq!(actions.len(), sound.len());
-        if window >= rows.len() {
-            prop_assert!(actions.is_sorted_by_key(|a| a.0));
-        }
+        prop_assert!(actions.is_sorted_by_key(|a| a.0));
         let mut posted: Vec<_> = events.iter().filter(|e| e.1 == "post").map(|e| e.2).collect();
         let posts = posted.len();
         posted.sort_unstable();
@@ -197,20 +232,26 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_grew_while_an_import_was_interrupted_loses_nothing(
-        rows in any_rows(), more in any_rows(), batches in 0usize..6,
+    fn a_file_that_grew_while_an_import_was_interrupted_is_as_one_that_grew_after_it(
+        rows in any_rows(), more in any_rows(), batches in 0usize..6, run_rows in 1usize..20,
     ) {
         let set = Set::new().with(SLIM, &slim_text(&rows));
         let log = MemoryLog::default();
-        let importer = Deskdrop::open(set.path(), None).unwrap();
+        let importer = Deskdrop::open(set.path(), None).unwrap().with_sorting(runs_of(run_rows));
         let _ = run_into(&importer, &Interrupted { log: &log, batches_left: Cell::new(batches) }, 3);
+        let grown = more.len();
         let all: Vec<Line> = rows.into_iter().chain(more).collect();
         set.write(SLIM, &slim_text(&all));
         run_into(&importer, &LogSink(&log), 3).unwrap();
-        let mut actions: Vec<_> = shorts(&log).into_iter().filter(|e| e.1 != "post").map(|e| (e.0, e.2)).collect();
-        let mut expected: Vec<_> = all.iter().filter(|r| r.1 != "NOTHING").map(|r| (r.0, r.2)).collect();
-        actions.sort_unstable();
-        expected.sort_unstable();
+        let actions: Vec<_> = shorts(&log).into_iter().filter(|e| e.1 != "post").map(|e| (e.0, e.2)).collect();
+        // The rows that were there when the first batch was written are a window, sorted by itself.
+        let first_window = if batches == 0 { 0 } else { all.len() - grown };
+        let (first, second) = all.split_at(first_window);
+        let expected: Vec<_> = [first, second].into_iter().flat_map(|window| {
+            let mut rows: Vec<_> = window.iter().filter(|r| r.1 != "NOTHING").map(|r| (r.0, r.2)).collect();
+            rows.sort_by_key(|row| row.0);
+            rows
+        }).collect();
         prop_assert_eq!(actions, expected);
         prop_assert!(events_of(&log).iter().all(|e| e.at >= TimeMs(0)));
     }

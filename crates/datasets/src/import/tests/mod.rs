@@ -3,8 +3,12 @@
 mod deskdrop;
 mod events;
 mod faults;
+mod globo;
 mod higgs;
+mod kuairand;
+mod mind;
 mod published;
+mod recbole;
 
 use std::{
     cell::Cell,
@@ -18,7 +22,12 @@ use event_log::{Event, EventBody, EventLog, MemoryLog};
 use foryou_types::Names;
 use tempfile::TempDir;
 
-use super::*;
+use super::{external_sort::Sorting, *};
+
+/// Sorting in runs of so few rows that even invented sets have several.
+fn runs_of(run_rows: usize) -> Sorting {
+    Sorting { run_rows, ..Sorting::default() }
+}
 
 /// A set in a folder of its own.
 struct Set(TempDir);

@@ -9,6 +9,7 @@ use phoenix_train::data::positive_actions;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
+use super::super::vectors::PostVectors;
 use super::Named;
 use super::held_out::{Case, HeldOut};
 
@@ -92,7 +93,7 @@ pub(super) fn evaluate(held_out: &HeldOut, versions: &[Named], seed: u64) -> any
     let mut models = Vec::new();
     for (name, checkpoint) in versions {
         let model = RetrievalModel::new(checkpoint).with_context(|| name.clone())?;
-        models.push((name.as_str(), Vectors::of(&model, held_out), model));
+        models.push((name.as_str(), vectors(&model, held_out), model));
     }
     let mut counts = Counts::default();
     let mut done = 0;
@@ -145,31 +146,14 @@ fn questions(held_out: &HeldOut) -> impl Iterator<Item = Question<'_>> {
     })
 }
 
-/// The post vectors of a model, `[N, D]`.
-struct Vectors {
-    place: FxHashMap<PostId, usize>,
-    d: usize,
-    values: Vec<f32>,
-}
-
-impl Vectors {
-    fn of(model: &RetrievalModel, held_out: &HeldOut) -> Self {
-        let items: Vec<CandidateItem> = held_out
-            .originals
-            .iter()
-            .map(|(post, _)| {
-                let info = held_out.corpus.get(*post).unwrap_or_default();
-                CandidateItem { post: *post, author: info.author, content: info.content, ..CandidateItem::default() }
-            })
-            .collect();
-        let place = held_out.originals.iter().enumerate().map(|(i, (post, _))| (*post, i)).collect();
-        Self { place, d: model.config().model.emb_size, values: model.post_vectors(&items) }
-    }
-
-    fn dot(&self, user: &[f32], post: PostId) -> f64 {
-        let vector = self.place.get(&post).map(|i| &self.values[i * self.d..(i + 1) * self.d]);
-        vector.map_or(f64::NEG_INFINITY, |v| user.iter().zip(v).map(|(a, b)| f64::from(a * b)).sum())
-    }
+/// The vectors of all originals by a model.
+fn vectors(model: &RetrievalModel, held_out: &HeldOut) -> PostVectors {
+    let mut vectors = PostVectors::default();
+    vectors.add(model, held_out.originals.iter().map(|(post, _)| *post), |post| {
+        let info = held_out.corpus.get(post).unwrap_or_default();
+        CandidateItem { post, author: info.author, content: info.content, ..CandidateItem::default() }
+    });
+    vectors
 }
 
 /// Engagements so far, in all and decayed.

@@ -15,7 +15,7 @@ use crate::data::slates_after;
 use phoenix::post_info;
 
 /// A log of a few people on a few posts: nearly in order of time, with moments shared, late events, taking back and deletes.
-fn random_events(seed: u64, count: usize) -> Vec<Event> {
+pub(super) fn random_events(seed: u64, count: usize) -> Vec<Event> {
     let mut rng = SplitMix64::new(seed);
     let mut events = posts(4);
     let mut now = 0;

@@ -32,6 +32,19 @@ fn the_step_that_left_nothing_is_named() {
     assert_eq!(why(with(&[&shown]), &options(), &without_impressions()), Empty::Actions { events: 2 });
     let before = act(9, 1, 1, FAVORITE);
     assert_eq!(why(with(&[&before, &shown]), &options(), &live), Empty::Labels { impressions: 1 });
+    let since = |at| DataOptions { since: Some(TimeMs(at)), ..options() };
+    let nothing = Empty::Since { events: 3, since: TimeMs(11) };
+    assert_eq!(why(with(&[&shown, &acted]), &since(11), &live), nothing);
+    assert_eq!(
+        why(with(&[&acted, &acted]), &since(12), &without_impressions()),
+        Empty::Since { events: 3, since: TimeMs(12) }
+    );
+    let text = DataError::Empty(nothing).to_string();
+    assert!(text.ends_with("at or after 1970-01-01T00:00:00.011Z"), "{text}");
+    // What happens after that moment to what was shown before it is no label of what is learnt from.
+    let again = self::shown(20, 2, &[1]);
+    let unloved = why(with(&[&shown, &again, &acted, &act(30, 1, 1, REPLY)]), &since(20), &live);
+    assert_eq!(unloved, Empty::LabelsSince { impressions: 1, since: TimeMs(20) });
     let text = DataError::Empty(late).to_string();
     assert_eq!(text, "nothing to learn from: all 3 events are at or after 1969-12-31T23:00:00Z");
 }
@@ -55,6 +68,9 @@ fn an_option_out_of_its_range_is_named() {
     assert_eq!(key(DataOptions { negatives: 0, ..options() }), "negatives");
     assert_eq!(key(DataOptions { assumed_impressions: f64::INFINITY, ..options() }), "assumed_impressions");
     assert_eq!(key(DataOptions { max_post_age_ms: Some(0), ..options() }), "max_post_age_ms");
+    let between = |since, until| DataOptions { since: Some(TimeMs(since)), until: Some(TimeMs(until)), ..options() };
+    between(4, 5).check().unwrap();
+    assert_eq!(key(between(5, 5)), "since");
 }
 
 /// A log whose reading fails after its first batch.

@@ -2,7 +2,9 @@
 
 mod agreement;
 mod errors;
+mod ids;
 mod sampling;
+mod since;
 mod slates;
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, MemoryLog, Origin, PostEvent};

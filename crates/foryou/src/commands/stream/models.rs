@@ -1,0 +1,253 @@
+//! The models of a stream: trained on what came before, refreshed on what came since.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context;
+use foryou_types::TimeMs;
+use phoenix::{Checkpoint, ModelKind};
+use phoenix_engine::{Ranker, RetrievalModel};
+use phoenix_train::data::{DataError, DataOptions};
+use phoenix_train::optim::Decay;
+use phoenix_train::recipe::{Recipe, RecipeError};
+use phoenix_train::trainer::{self, RunOptions, TrainError};
+use serde::{Deserialize, Serialize};
+
+use super::super::train::threads;
+use crate::config::Config;
+use crate::engine::Parts;
+use crate::exit::{WrongUse, wrong_use};
+
+/// Factor on the learning rates of a refresh: it goes on from a trained model, and sees its part of the log once.
+const REFRESH_FACTOR: f64 = 0.3;
+
+/// How the models of a stream are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Recipes {
+    /// The first training of each model; a model that is not there is not trained.
+    pub(super) first: Vec<(ModelKind, Recipe)>,
+    /// Every later one.
+    pub(super) refresh: Vec<(ModelKind, Recipe)>,
+}
+
+impl Recipes {
+    /// The defaults for models, with settings `MODEL.KEY=VALUE` over them.
+    ///
+    /// Nothing is held back: the newest events are worth most, and every event is a test before it is learned. Retrieval is not corrected
+    /// for how often posts are drawn (logQ): what is popular now is what people are about to want, and a post without a trace
+    /// yet stands between those that are wanted and those that no longer are.
+    pub(super) fn new(kinds: &[ModelKind], settings: &[String]) -> anyhow::Result<Self> {
+        let wrong = |error: RecipeError| WrongUse(error.to_string());
+        let mut first = Vec::new();
+        for &kind in kinds {
+            let mut recipe = Recipe::of(kind);
+            recipe.data.validation_share = 0.0;
+            if let Some(sampling) = &mut recipe.sampling {
+                sampling.frequency_correction = false;
+            }
+            first.push((kind, recipe));
+        }
+        let mut factor = REFRESH_FACTOR;
+        for setting in settings {
+            let Some((key, value)) = setting.split_once('=') else {
+                wrong_use!("--set {setting}: expected MODEL.KEY=VALUE");
+            };
+            let Some((model, key)) = key.split_once('.') else {
+                wrong_use!("--set {setting}: expected MODEL.KEY=VALUE with the model first, e.g. ranker.epochs=2");
+            };
+            if (model, key) == ("refresh", "factor") {
+                factor = value.parse().map_err(|_| WrongUse(format!("--set {setting}: {value:?} is no number")))?;
+                continue;
+            }
+            let Some((_, recipe)) = first.iter_mut().find(|(kind, _)| kind.name() == model) else {
+                let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+                wrong_use!("--set {setting}: no model {model:?} is trained here (there are: {})", known.join(", "));
+            };
+            recipe.set(key, value).map_err(wrong)?;
+        }
+        for (_, recipe) in &first {
+            recipe.check().map_err(wrong)?;
+        }
+        if !(factor.is_finite() && factor > 0.0) {
+            wrong_use!("--set refresh.factor={factor}: must be positive");
+        }
+        let refresh = first.iter().map(|(kind, recipe)| (*kind, refreshed(recipe, factor))).collect();
+        Ok(Self { first, refresh })
+    }
+
+    /// The history length of a model.
+    pub(super) fn history(&self, kind: ModelKind) -> usize {
+        let of = |(k, recipe): &(ModelKind, Recipe)| (*k == kind).then_some(recipe.model.history_seq_len);
+        self.first.iter().find_map(of).unwrap_or(1)
+    }
+}
+
+/// A recipe for going on: one pass at a constant, smaller rate.
+fn refreshed(recipe: &Recipe, factor: f64) -> Recipe {
+    let mut recipe = recipe.clone();
+    recipe.epochs = 1;
+    recipe.schedule.warm_up = 0.0;
+    recipe.schedule.decay = Decay::Constant;
+    recipe.dense.learning_rate *= factor;
+    recipe.tables.learning_rate *= factor;
+    recipe
+}
+
+/// The checkpoints that a stream is at, with their optimisers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checkpoints {
+    pub(super) ranker: Option<PathBuf>,
+    pub(super) retrieval: Option<PathBuf>,
+}
+
+impl Checkpoints {
+    pub(super) fn of(&mut self, kind: ModelKind) -> &mut Option<PathBuf> {
+        match kind {
+            ModelKind::Ranker => &mut self.ranker,
+            ModelKind::Retrieval => &mut self.retrieval,
+        }
+    }
+
+    /// Loads them from the stream's folder.
+    pub(super) fn load(&self, folder: &Path) -> anyhow::Result<Models> {
+        let checkpoint = |path: &PathBuf| {
+            let path = folder.join(path);
+            Checkpoint::load(&path).with_context(|| format!("loading {}", path.display()))
+        };
+        Ok(Models {
+            ranker: self.ranker.as_ref().map(checkpoint).transpose()?.map(Ranker::from_owned).transpose()?,
+            retrieval: self
+                .retrieval
+                .as_ref()
+                .map(checkpoint)
+                .transpose()?
+                .map(RetrievalModel::from_owned)
+                .transpose()?,
+        })
+    }
+}
+
+/// The models as they answer now.
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    pub(super) ranker: Option<Ranker>,
+    pub(super) retrieval: Option<RetrievalModel>,
+}
+
+/// Trains and refreshes.
+pub(super) struct Refresher<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) config: &'a Config,
+    pub(super) recipes: &'a Recipes,
+    /// The stream's folder.
+    pub(super) folder: &'a Path,
+    pub(super) stop: &'a AtomicBool,
+}
+
+impl Refresher<'_> {
+    /// Refresh number `number` (0 is the first training): every model learns what was between `since` and `until`. A model for which
+    /// there was nothing stays as it is. Answers the posts learned from.
+    pub(super) fn refresh(
+        &self,
+        number: u32,
+        since: Option<TimeMs>,
+        until: TimeMs,
+        checkpoints: &mut Checkpoints,
+    ) -> anyhow::Result<u64> {
+        let recipes = if number == 0 { &self.recipes.first } else { &self.recipes.refresh };
+        let mut learned = 0;
+        for (kind, recipe) in recipes {
+            let from = checkpoints.of(*kind).clone();
+            let name = format!("{number:05}-{}", kind.name());
+            let n = self
+                .train(*kind, recipe, since, until, from.as_deref(), &name)
+                .with_context(|| format!("refreshing the {} at {until}", kind.name()))?;
+            if n > 0 {
+                *checkpoints.of(*kind) = Some(Path::new(&name).join("checkpoint"));
+            }
+            learned += n;
+        }
+        Ok(learned)
+    }
+
+    fn train(
+        &self,
+        kind: ModelKind,
+        recipe: &Recipe,
+        since: Option<TimeMs>,
+        until: TimeMs,
+        from: Option<&Path>,
+        name: &str,
+    ) -> anyhow::Result<u64> {
+        let options = DataOptions { since, until: Some(until), seed: self.config.seed, ..recipe.data_options() };
+        let data = match phoenix_train::data::load(&*self.parts.log, &self.parts.profile, &options, &|_, _| {}) {
+            Err(DataError::Empty(_)) if from.is_some() => return Ok(0),
+            data => data?,
+        };
+        let run = self.folder.join(name);
+        // What a killed run left of this very refresh.
+        if run.exists() {
+            std::fs::remove_dir_all(&run).with_context(|| format!("removing {}", run.display()))?;
+        }
+        let from = from.map(|from| self.folder.join(from));
+        let run_options = RunOptions {
+            threads: threads(self.config),
+            seed: self.config.seed,
+            resume: false,
+            from: from.as_deref(),
+            stop: self.stop,
+            progress: &(),
+        };
+        let actions = &self.parts.profile.action_set;
+        let outcome = match kind {
+            ModelKind::Ranker => trainer::train_ranker(&data, recipe, actions, &run, &run_options),
+            ModelKind::Retrieval => trainer::train_retrieval(&data, recipe, actions, &run, &run_options),
+        };
+        match outcome {
+            Err(TrainError::Empty(_)) if from.is_some() => Ok(0),
+            Ok(outcome) if outcome.stopped => Err(stopped()),
+            outcome => outcome.map(|_| data.candidates()).map_err(Into::into),
+        }
+    }
+
+    /// Removes what no checkpoint is in any more.
+    pub(super) fn tidy(&self, checkpoints: &Checkpoints) -> anyhow::Result<()> {
+        let used: Vec<&Path> =
+            [&checkpoints.ranker, &checkpoints.retrieval].into_iter().flatten().filter_map(|p| p.parent()).collect();
+        for entry in std::fs::read_dir(self.folder).with_context(|| format!("reading {}", self.folder.display()))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() && !used.iter().any(|used| used.as_os_str() == entry.file_name()) {
+                std::fs::remove_dir_all(entry.path())
+                    .with_context(|| format!("removing {}", entry.path().display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error of a stream that was stopped on request.
+pub(super) fn stopped() -> anyhow::Error {
+    anyhow::anyhow!("stopped; the same command goes on from the last refresh")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_name_their_model() {
+        let both = [ModelKind::Ranker, ModelKind::Retrieval];
+        let recipes = Recipes::new(&both, &["ranker.epochs=7".to_owned(), "refresh.factor=0.5".to_owned()]).unwrap();
+        assert_eq!((recipes.first[0].1.epochs, recipes.refresh[0].1.epochs), (7, 1));
+        let rate = |recipe: &Recipe| recipe.dense.learning_rate;
+        assert_eq!(rate(&recipes.refresh[0].1), 0.5 * rate(&recipes.first[0].1));
+        assert_eq!(recipes.history(ModelKind::Retrieval), recipes.first[1].1.model.history_seq_len);
+        let error = |set: &str| Recipes::new(&both[..1], &[set.to_owned()]).unwrap_err().to_string();
+        assert!(error("epochs").contains("expected MODEL.KEY=VALUE"));
+        assert!(error("epochs=1").contains("the model first"));
+        assert!(error("retrieval.epochs=1").contains("no model \"retrieval\" is trained here"));
+        assert!(error("ranker.epoch=1").contains("unknown key"));
+        assert!(error("ranker.epochs=0").contains("epochs: must be between"));
+        assert!(error("refresh.factor=-1").contains("must be positive"));
+    }
+}

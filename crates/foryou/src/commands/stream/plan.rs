@@ -1,0 +1,138 @@
+//! When a stream is judged, and when its models are refreshed.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use evaluation::{Day, DaySpan, pool_tail};
+use event_log::{EventBody, EventLog};
+use foryou_types::{Has, Profile, TimeMs};
+
+/// Fewer events than this on a day, and on all days after it, are one row of the report.
+const LEAST_EVENTS_OF_A_DAY: u64 = 100;
+
+/// What kind of set a log is for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It says what was shown: the lists shown are ranked.
+    ShownLists,
+    /// It says only what was acted on: the whole catalogue is ranked.
+    Catalogue,
+}
+
+impl Kind {
+    pub(super) fn of(profile: &Profile) -> Self {
+        if profile.has(Has::Impressions) { Self::ShownLists } else { Self::Catalogue }
+    }
+
+    /// Whether an event is one that is judged.
+    pub(super) const fn judges(self, event: &EventBody) -> bool {
+        match self {
+            Self::ShownLists => matches!(event, EventBody::Impression(_)),
+            Self::Catalogue => matches!(event, EventBody::Action(action) if !action.undo),
+        }
+    }
+}
+
+/// When what happens.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    /// From here on events are predicted before they are learned.
+    pub(super) judge_from: TimeMs,
+    /// Time between two refreshes, in milliseconds; they are at its multiples.
+    pub(super) train_every_ms: i64,
+    /// The rows of the report.
+    rows: Vec<DaySpan>,
+}
+
+impl Plan {
+    /// Looks through the log: the last `share` of the judged events are the part that is predicted; events of one moment stay
+    /// together.
+    pub(super) fn survey(log: &dyn EventLog, kind: Kind, share: f64, train_every_ms: i64) -> anyhow::Result<Self> {
+        let mut times = Vec::new();
+        log.read_from(0, &mut |records, _| {
+            let judged = records.iter().filter(|record| kind.judges(&record.event.body));
+            times.extend(judged.map(|record| record.event.at));
+            true
+        })
+        .context("reading the log")?;
+        times.sort_unstable();
+        let judged = (times.len() as f64 * share) as usize;
+        let Some(judge_from) = times.len().checked_sub(judged.max(1)).and_then(|at| times.get(at)).copied() else {
+            bail!("the log holds nothing to predict: no impression and no action");
+        };
+        if times.first() == Some(&judge_from) {
+            bail!("the log holds nothing before its last {:.0} %: there is nothing to learn from", 100.0 * share);
+        }
+        let mut counts: BTreeMap<Day, u64> = BTreeMap::new();
+        for at in times.iter().filter(|at| **at >= judge_from) {
+            *counts.entry(Day::of(at.0)).or_default() += 1;
+        }
+        Ok(Self { judge_from, train_every_ms, rows: pool_tail(&counts, LEAST_EVENTS_OF_A_DAY) })
+    }
+
+    /// The latest moment of a refresh at or before `at`; the first is the beginning of the judged part.
+    pub(super) fn refresh_before(&self, at: TimeMs) -> TimeMs {
+        let multiple = at.0.div_euclid(self.train_every_ms).saturating_mul(self.train_every_ms);
+        self.judge_from.max(TimeMs(multiple))
+    }
+
+    /// The row of the report that an event counts in.
+    pub(super) fn row(&self, at: TimeMs) -> DaySpan {
+        let day = Day::of(at.0);
+        self.rows.iter().copied().find(|row| row.contains(day)).unwrap_or_else(|| day.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_log::{ActionEvent, Event, ImpressionEvent, MemoryLog, Origin};
+    use foryou_types::{PostId, UserId};
+
+    use super::*;
+
+    fn log(times: &[i64]) -> MemoryLog {
+        let log = MemoryLog::default();
+        let action = ActionEvent { user_id: UserId(1), post_id: PostId(1), ..ActionEvent::default() };
+        let body = || EventBody::Action(action.clone());
+        let event = |at: &i64| Event { at: TimeMs(*at), id: None, origin: Origin::Import, body: body() };
+        log.append(times.iter().map(event).collect()).unwrap();
+        log
+    }
+
+    #[test]
+    fn the_last_share_is_judged_and_a_moment_is_not_torn_apart() {
+        let plan = |times: &[i64], share| Plan::survey(&log(times), Kind::Catalogue, share, 10).unwrap();
+        assert_eq!(plan(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.2).judge_from, TimeMs(9));
+        assert_eq!(plan(&[1, 2, 3, 4, 5, 6, 8, 8, 8, 8], 0.2).judge_from, TimeMs(8));
+        // In whatever order they stand.
+        assert_eq!(plan(&[10, 2, 3, 9, 5, 6, 7, 8, 4, 1], 0.2).judge_from, TimeMs(9));
+    }
+
+    #[test]
+    fn refreshes_are_at_multiples_and_never_before_the_judged_part() {
+        let plan = Plan::survey(&log(&[1, 2, 3, 4, 15, 36]), Kind::Catalogue, 0.34, 10).unwrap();
+        assert_eq!(plan.judge_from, TimeMs(15));
+        let before: Vec<i64> = [15, 19, 20, 29, 47].map(|at| plan.refresh_before(TimeMs(at)).0).into();
+        assert_eq!(before, [15, 15, 20, 20, 40]);
+    }
+
+    #[test]
+    fn rows_are_days_and_a_thin_tail_is_one() {
+        let hour = 3_600_000;
+        let plan = |times: &[i64], share| Plan::survey(&log(times), Kind::Catalogue, share, 24 * hour).unwrap();
+        let thin = plan(&(0..1_000).map(|i| i * hour / 2).collect::<Vec<_>>(), 0.2);
+        assert_eq!(thin.row(thin.judge_from).to_string(), "1970-01-17..1970-01-21", "48 a day");
+        let full = plan(&(0..10_000).map(|i| i * hour / 10).collect::<Vec<_>>(), 0.1);
+        assert_eq!(full.row(full.judge_from).to_string(), "1970-02-07");
+        assert_eq!(full.row(full.judge_from + 24 * hour).to_string(), "1970-02-08");
+    }
+
+    #[test]
+    fn a_log_without_a_past_or_a_future_is_refused() {
+        let error = |times: &[i64]| Plan::survey(&log(times), Kind::Catalogue, 0.2, 10).unwrap_err().to_string();
+        assert!(error(&[]).contains("nothing to predict"));
+        assert!(error(&[5, 5, 5]).contains("nothing to learn from"));
+        assert!(!Kind::Catalogue.judges(&EventBody::Impression(ImpressionEvent::default())));
+        assert!(Kind::ShownLists.judges(&EventBody::Impression(ImpressionEvent::default())));
+    }
+}

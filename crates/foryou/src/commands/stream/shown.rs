@@ -1,0 +1,194 @@
+//! A set that says what was shown: each list shown is ranked again, and judged by what was clicked of it.
+
+use evaluation::{DaySpan, ShownListMetrics, TieOrder, shown_list};
+use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
+use foryou_types::{ActionMask, ActionSet, PostId, Profile, TimeMs, UserId};
+use phoenix::{CandidateItem, ModelKind};
+use phoenix_train::data::{Observer, positive_actions};
+use rustc_hash::FxHashMap;
+
+use super::blend::{WEIGHTS, blended};
+use super::models::{Models, Recipes};
+use super::state::Progress;
+use super::task::Task;
+
+/// A post's click rate counts as much as this many impressions at the rate of all posts.
+const PRIOR_IMPRESSIONS: f64 = 10.0;
+
+/// The rows of the report, in order, and what they order by.
+const MODELS: [(&str, &str); 4] = [
+    ("random", "nothing"),
+    (
+        "click-rate",
+        "clicks / impressions of the post before the impression, with 10 impressions at the rate of all posts",
+    ),
+    ("ranker", "the model alone: sum of weight x predicted probability"),
+    ("ranker + click-rate", "ln(ranker) + w ln(click-rate), w the best by NDCG@10 of the periods before"),
+];
+
+/// Ranks the lists shown.
+pub(super) struct ShownLists {
+    actions: ActionSet,
+    clicks: ActionMask,
+    observer: Observer,
+    rates: ClickRates,
+    /// The lists of this period, whose clicks still come.
+    open: Vec<List>,
+    of_user: FxHashMap<UserId, Vec<usize>>,
+    history: usize,
+    every: u64,
+    ties: TieOrder,
+}
+
+/// A list that was shown, and the scores that were given before.
+struct List {
+    number: u64,
+    day: DaySpan,
+    user: UserId,
+    at: TimeMs,
+    posts: Vec<PostId>,
+    /// The ranker's values, and the logarithms of the click rates.
+    values: Vec<f64>,
+    rates: Vec<f64>,
+    clicked: Vec<bool>,
+}
+
+/// Clicks per impression, as counted so far.
+#[derive(Default)]
+struct ClickRates {
+    of_post: FxHashMap<PostId, [f64; 2]>,
+    of_all: [f64; 2],
+}
+
+impl ClickRates {
+    fn shown(&mut self, post: PostId) {
+        self.of_post.entry(post).or_default()[0] += 1.0;
+        self.of_all[0] += 1.0;
+    }
+
+    fn clicked(&mut self, post: PostId) {
+        self.of_post.entry(post).or_default()[1] += 1.0;
+        self.of_all[1] += 1.0;
+    }
+
+    fn of(&self, post: PostId) -> f64 {
+        let [shown, clicked] = self.of_post.get(&post).copied().unwrap_or_default();
+        let rate = (self.of_all[1] + 1.0) / (self.of_all[0] + 2.0);
+        (clicked + PRIOR_IMPRESSIONS * rate) / (shown + PRIOR_IMPRESSIONS)
+    }
+}
+
+impl ShownLists {
+    pub(super) fn new(profile: &Profile, recipes: &Recipes, every: u64, seed: u64) -> Self {
+        Self {
+            actions: profile.action_set.clone(),
+            clicks: positive_actions(&profile.action_set),
+            observer: Observer::new(profile),
+            rates: ClickRates::default(),
+            open: Vec::new(),
+            of_user: FxHashMap::default(),
+            history: recipes.history(ModelKind::Ranker),
+            every,
+            ties: TieOrder::new(seed),
+        }
+    }
+
+    fn open(&mut self, day: DaySpan, at: TimeMs, shown: &ImpressionEvent, models: &Models, number: u64) {
+        let mut posts: Vec<PostId> = Vec::with_capacity(shown.post_ids.len());
+        for post in shown.post_ids.iter().map(|post| self.observer.original(*post)) {
+            if post.is_some() && !posts.contains(&post) {
+                posts.push(post);
+            }
+        }
+        let mut values = vec![0.0; posts.len()];
+        if let Some(ranker) = &models.ranker {
+            let context = ranker.encode(shown.user_id, &self.observer.history(shown.user_id, at, self.history));
+            let item = |post: &PostId| self.observer.candidate(*post, shown.surface, at);
+            let items: Vec<CandidateItem> = posts.iter().map(item).collect();
+            let mut logits = Vec::new();
+            ranker.score(&context, &items, &mut logits);
+            let heads = logits.chunks_exact(self.actions.len()).map(|row| ranker.heads(row));
+            values = heads.map(|heads| self.actions.value(&heads)).collect();
+        }
+        let rates = posts.iter().map(|post| self.rates.of(*post).ln()).collect();
+        let clicked = vec![false; posts.len()];
+        self.of_user.entry(shown.user_id).or_default().push(self.open.len());
+        self.open.push(List { number, day, user: shown.user_id, at, posts, values, rates, clicked });
+    }
+
+    /// A click belongs to the latest list of the person that had the post.
+    fn click(&mut self, at: TimeMs, action: &ActionEvent) {
+        let post = self.observer.original(action.post_id);
+        let lists = self.of_user.get(&action.user_id).into_iter().flatten().rev();
+        for list in lists {
+            let list = &mut self.open[*list];
+            if list.at <= at
+                && let Some(place) = list.posts.iter().position(|shown| *shown == post)
+            {
+                list.clicked[place] = true;
+                return;
+            }
+        }
+    }
+}
+
+impl Task for ShownLists {
+    type Outcome = ShownListMetrics;
+
+    fn models(&self) -> Vec<(String, String)> {
+        MODELS.map(|(name, definition)| (name.to_owned(), definition.to_owned())).into()
+    }
+
+    fn predict(
+        &mut self,
+        day: DaySpan,
+        event: &Event,
+        models: &Models,
+        progress: &mut Progress<ShownListMetrics>,
+    ) -> anyhow::Result<()> {
+        if let EventBody::Impression(shown) = &event.body {
+            let number = progress.eligible;
+            progress.eligible += 1;
+            if number.is_multiple_of(self.every) {
+                self.open(day, event.at, shown, models, number);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, event: &Event, _: Option<&mut Progress<ShownListMetrics>>) {
+        match &event.body {
+            EventBody::Impression(shown) => {
+                for post in &shown.post_ids {
+                    self.rates.shown(self.observer.original(*post));
+                }
+            }
+            EventBody::Action(action) if self.clicks.has(action.action) && !action.undo => {
+                self.rates.clicked(self.observer.original(action.post_id));
+                self.click(event.at, action);
+            }
+            _ => {}
+        }
+        self.observer.take_in(event);
+    }
+
+    fn end_period(&mut self, progress: &mut Progress<ShownListMetrics>) -> anyhow::Result<()> {
+        self.of_user.clear();
+        let place = progress.blend.place();
+        for list in self.open.drain(..) {
+            let ids: Vec<u64> = list.posts.iter().map(|post| post.0).collect();
+            let measure = |scores: &[f64]| shown_list(scores, &list.clicked, &ids, self.ties, list.number);
+            let blend = |weight: f64| -> Vec<f64> {
+                list.values.iter().zip(&list.rates).map(|(value, rate)| blended(*value, *rate, weight)).collect()
+            };
+            let by_weight = WEIGHTS.map(|weight| measure(&blend(weight)));
+            let nothing = vec![0.0; ids.len()];
+            let rows = [measure(&nothing), measure(&list.rates), measure(&list.values), by_weight[place]];
+            // A list of which nothing or everything was clicked says nothing about an order.
+            let Some(rows) = rows.into_iter().collect::<Option<Vec<_>>>() else { continue };
+            progress.table.push(list.day, list.user.0, &rows)?;
+            progress.blend.add(by_weight.map(|metrics| metrics.map_or(0.0, |m| m.ndcg_at_10)));
+        }
+        Ok(())
+    }
+}

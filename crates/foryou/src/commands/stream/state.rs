@@ -1,0 +1,126 @@
+//! How far a stream has come, in a file: a stream that was stopped goes on from its last refresh.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use evaluation::{Measured, PrequentialTable};
+use foryou_types::TimeMs;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::actions::ActionTable;
+use super::blend::Blend;
+use super::models::Checkpoints;
+
+/// What fixes a stream's result: two streams of equal settings on the same log are the same stream.
+pub(super) type Fingerprint = serde_json::Value;
+
+/// Everything that the rest of a stream depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(serialize = "O: Serialize", deserialize = "O: DeserializeOwned + Measured"))]
+pub(super) struct Progress<O> {
+    /// Every judged event before this moment is judged.
+    pub(super) until: TimeMs,
+    /// The newest event judged: rows of the report are in order even where a log is not.
+    pub(super) latest: TimeMs,
+    /// Refreshes done, the first training counted.
+    pub(super) refreshes: u32,
+    /// The log was lived through to its end.
+    pub(super) finished: bool,
+    /// Events that could be judged; of these every n-th is.
+    pub(super) eligible: u64,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) table: PrequentialTable<O>,
+    pub(super) actions: ActionTable,
+    pub(super) blend: Blend,
+}
+
+impl<O: Measured> Progress<O> {
+    /// Nothing is judged; the first training, of what is before `until`, comes next.
+    pub(super) fn new(until: TimeMs, models: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
+        Ok(Self {
+            until,
+            latest: until,
+            refreshes: 0,
+            finished: false,
+            eligible: 0,
+            checkpoints: Checkpoints::default(),
+            table: PrequentialTable::new(models)?,
+            actions: ActionTable::default(),
+            blend: Blend::default(),
+        })
+    }
+}
+
+/// The file, with the progress not yet looked at: that of another stream has another form.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    fingerprint: Fingerprint,
+    progress: serde_json::Value,
+}
+
+/// The folder of a stream: its progress, and the runs of its models.
+pub(super) struct StreamFolder {
+    path: PathBuf,
+    fingerprint: Fingerprint,
+}
+
+impl StreamFolder {
+    /// The folder, and the progress of the same stream where it was begun. Another stream's is refused, unless `restart` removes it.
+    pub(super) fn open<O: Measured + Serialize + DeserializeOwned>(
+        path: PathBuf,
+        fingerprint: Fingerprint,
+        restart: bool,
+    ) -> anyhow::Result<(Self, Option<Progress<O>>)> {
+        let file = path.join(FILE);
+        if restart && path.exists() {
+            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        let folder = Self { path, fingerprint };
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((folder, None)),
+            Err(e) => return Err(e).with_context(|| format!("reading {}", file.display())),
+        };
+        let begin_anew = || format!("{}: not the progress of a stream; --restart begins anew", file.display());
+        let begun: Begun = serde_json::from_str(&text).with_context(begin_anew)?;
+        if begun.fingerprint != folder.fingerprint {
+            bail!(
+                "{}: a stream with other settings ({}) was begun here: give the same again, or --restart to begin anew",
+                file.display(),
+                difference(&begun.fingerprint, &folder.fingerprint)
+            );
+        }
+        let progress = serde_json::from_value(begun.progress).with_context(begin_anew)?;
+        Ok((folder, Some(progress)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the progress, whole.
+    pub(super) fn save<O>(&self, progress: &Progress<O>) -> anyhow::Result<()>
+    where
+        O: Measured + Serialize,
+    {
+        let progress = serde_json::to_value(progress).context("rendering the progress")?;
+        let begun = Begun { fingerprint: self.fingerprint.clone(), progress };
+        let (part, file) = (self.path.join("progress.json.part"), self.path.join(FILE));
+        let text = serde_json::to_vec(&begun).context("rendering the progress")?;
+        fs::write(&part, text).with_context(|| format!("writing {}", part.display()))?;
+        fs::rename(&part, &file).with_context(|| format!("writing {}", file.display()))
+    }
+}
+
+const FILE: &str = "progress.json";
+
+/// The first settings in which two streams differ.
+fn difference(a: &Fingerprint, b: &Fingerprint) -> String {
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return "of another version".to_owned() };
+    let differ = a.iter().filter(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.as_str());
+    let new = b.keys().filter(|key| !a.contains_key(*key)).map(String::as_str);
+    differ.chain(new).collect::<Vec<_>>().join(", ")
+}

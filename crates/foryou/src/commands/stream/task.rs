@@ -1,0 +1,33 @@
+//! What a stream asks of its models.
+
+use evaluation::{DaySpan, Measured};
+use event_log::Event;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::models::Models;
+use super::state::Progress;
+
+/// One way of judging a stream.
+pub(super) trait Task {
+    /// What one judged event gives under one model.
+    type Outcome: Measured + Serialize + DeserializeOwned;
+
+    /// The rows of the report: a name and what it orders by.
+    fn models(&self) -> Vec<(String, String)>;
+
+    /// Predicts an event that has not been taken in; it counts in the row `day` of the report.
+    fn predict(
+        &mut self,
+        day: DaySpan,
+        event: &Event,
+        models: &Models,
+        progress: &mut Progress<Self::Outcome>,
+    ) -> anyhow::Result<()>;
+
+    /// Takes in an event. `progress` is there in the judged part.
+    fn take_in(&mut self, event: &Event, progress: Option<&mut Progress<Self::Outcome>>);
+
+    /// A period has ended: what is open is judged, and the models may be others from here on.
+    fn end_period(&mut self, progress: &mut Progress<Self::Outcome>) -> anyhow::Result<()>;
+}

@@ -1,0 +1,126 @@
+//! Going on from the checkpoint of another run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use foryou_types::{ActionSet, TimeMs};
+use phoenix::checkpoint::FORMAT;
+use phoenix::{Checkpoint, CheckpointConfig, ModelConfig, ModelKind, NamedTensor};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::error::TrainError;
+use super::model::Model;
+use super::state::{RunState, Saved};
+
+/// What the run trains.
+pub(super) struct Wanted<'a> {
+    pub(super) kind: ModelKind,
+    pub(super) model: &'a ModelConfig,
+    pub(super) action_set: &'a ActionSet,
+    pub(super) trained_until: TimeMs,
+}
+
+/// A run's state before its first step, from a checkpoint.
+pub(super) struct WarmStart {
+    pub(super) state: RunState,
+    /// Of everything in the checkpoint: whether it is the same one, wherever it stands.
+    pub(super) fingerprint: String,
+}
+
+impl WarmStart {
+    /// Reads the checkpoint `from` for a run in the folder `run`; `extra` is what is learned beside the model, at its usual start.
+    pub(super) fn load(
+        from: &Path,
+        run: &Path,
+        wanted: &Wanted<'_>,
+        mut extra: Vec<NamedTensor>,
+    ) -> Result<Self, TrainError> {
+        let refuse = |problem: String| TrainError::WarmStart { folder: from.to_owned(), problem };
+        if is_inside(from, run) {
+            return Err(refuse(
+                "it is in the run's own folder, which a new run replaces; name another folder".to_owned(),
+            ));
+        }
+        let checkpoint = Checkpoint::load(from)?;
+        if let Some(problem) = difference(&checkpoint.config, wanted) {
+            return Err(refuse(problem));
+        }
+        let saved = Saved::read_if_there(from)?;
+        let fingerprint = fingerprint(&checkpoint, saved.as_ref()).map_err(|e| refuse(e.to_string()))?;
+        for tensor in &mut extra {
+            if let ([value], Some(learned)) = (&mut tensor.data[..], checkpoint.config.metrics.get(&tensor.name)) {
+                *value = *learned as f32;
+            }
+        }
+        let Checkpoint { config, dense, tables } = checkpoint;
+        let config = CheckpointConfig {
+            format: FORMAT,
+            kind: wanted.kind,
+            model: wanted.model.clone(),
+            action_set: wanted.action_set.clone(),
+            hashes: config.hashes,
+            seed: config.seed,
+            trained_until: Some(wanted.trained_until),
+            metrics: BTreeMap::new(),
+        };
+        let mut state = RunState::new(Model::new(Checkpoint { config, dense, tables }, extra));
+        if let Some(mut saved) = saved {
+            state.restore(&mut saved)?;
+        }
+        Ok(Self { state, fingerprint })
+    }
+}
+
+/// Whether a path lies in a folder; a folder that is not there holds nothing.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    match (fs::canonicalize(path), fs::canonicalize(folder)) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// The first thing that makes a checkpoint another model's. Weights of actions are not part of a model.
+fn difference(found: &CheckpointConfig, wanted: &Wanted<'_>) -> Option<String> {
+    if found.kind != wanted.kind {
+        return Some(format!("it is a {} model, not a {} model", found.kind.name(), wanted.kind.name()));
+    }
+    let (its, ours) = (&found.action_set, wanted.action_set);
+    if its.len() != ours.len() {
+        return Some(format!("it has {} actions, the data {}", its.len(), ours.len()));
+    }
+    let mut actions = its.iter().zip(&ours.actions);
+    let other = actions.find(|((_, a), b)| (&a.name, a.kind) != (&b.name, b.kind));
+    if let Some(((i, a), b)) = other {
+        return Some(format!("its action {i} is {} ({:?}), the data's {} ({:?})", a.name, a.kind, b.name, b.kind));
+    }
+    let fields = |config| match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (its, ours) = (fields(&found.model), fields(wanted.model));
+    let null = serde_json::Value::Null;
+    let key = ours.iter().find(|(key, value)| its.get(*key) != Some(value));
+    key.map(|(key, value)| format!("its model.{key} is {}, the recipe's {value}", its.get(key).unwrap_or(&null)))
+}
+
+/// A hash of everything a checkpoint holds.
+fn fingerprint(checkpoint: &Checkpoint, saved: Option<&Saved<'_>>) -> Result<String, serde_json::Error> {
+    let mut hash = Xxh3::new();
+    hash.update(&serde_json::to_vec(&checkpoint.config)?);
+    let tables = &checkpoint.tables;
+    let tables = [&tables.user, &tables.post, &tables.author, &tables.text].map(|values| ("table", values));
+    let saved = saved.map_or(&[][..], Saved::tensors);
+    let tensors = checkpoint.dense.iter().chain(saved).map(|tensor| (tensor.name.as_str(), &tensor.data));
+    let mut bytes = [0; 4_096];
+    for (name, values) in tensors.chain(tables) {
+        hash.update(name.as_bytes());
+        for values in values.chunks(bytes.len() / 4) {
+            for (bytes, value) in bytes.chunks_exact_mut(4).zip(values) {
+                bytes.copy_from_slice(&value.to_le_bytes());
+            }
+            hash.update(&bytes[..4 * values.len()]);
+        }
+    }
+    Ok(format!("{:016x}", hash.digest()))
+}
