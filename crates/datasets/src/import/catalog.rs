@@ -59,6 +59,11 @@ impl<'a> Catalog<'a> {
         entry.first = Some(entry.first.map_or(at, |first| first.min(at)));
     }
 
+    /// Whether any post is met, so that the set has a first time.
+    pub(super) const fn has_met(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// Takes what a row says of a post: it is created with it when it is first met, and at once, with the first time of
     /// the set, if no row meets it.
     pub(super) fn describe(&mut self, name: &str, said: PostEvent, out: &mut Mapped) {

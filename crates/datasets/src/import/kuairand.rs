@@ -10,7 +10,7 @@
 //!   its profile says so.
 //!
 //! A row becomes an action for every flag that is 1, and a `dwell_time` of the milliseconds played, all at the row's
-//! `time_ms`. A video becomes a post when it is first met, with its length where the log knows it (0 is unknown). A
+//! `time_ms`. A video becomes a post when it is first met, with its length as its first row knows it (0 is unknown). A
 //! `follow` follows the video's author, whom the log does not name: it is an action, and no edge between people. Side
 //! tables are not read: those of the published variants number their videos differently.
 //!

@@ -13,7 +13,8 @@
 //!   row whose history is another one is counted (`rows_with_another_history`), and what is new in it is added.
 //! * An article becomes a post when it is **first met**: at the time of the earliest row that shows it or (by the
 //!   seconds above) has it in its history. When it was published is not known. So a post from a history looks younger
-//!   than it is, but nothing of the future is in its time.
+//!   than it is, and nothing of the future is in its time, but for the seconds of a later row's history: they may put
+//!   the post a little before the row that shows it first.
 //! * Titles and abstracts come from the news file, which need not name every article (in samples it names few). One
 //!   that it names and nobody meets is created at the first time of the set.
 //!
@@ -23,6 +24,10 @@
 //! The news file is read first, so that posts are created with their texts, but a post stands in the log in front of
 //! the first row that needs it: the log is in the order of time, but for the seconds of the histories. A news row that is
 //! appended after its article was met comes too late and is counted (`described_again`).
+//!
+//! While the behaviours are damaged, or have no sound row, it is not known which articles nobody meets. The news then
+//! give their texts to the articles that are met, but none of their new rows is imported: all are taken once the
+//! behaviours are whole, and those of articles that have their posts by then are counted as above.
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -120,13 +125,18 @@ impl Importer for Mind {
         let mut mapper =
             Behaviours { click: self.click, catalog: Catalog::new(run.names()), readers: FxHashMap::default() };
         // Before the news: whether an article is ever met, and when.
-        for_each_row(behaviours, &Meter::default(), &mut |row| {
+        let fault = for_each_row(behaviours, &Meter::default(), &mut |row| {
             if let Ok((at, row)) = mapper.parse(row) {
                 mapper.meet(at, &row);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        run.import_rows(news, &mut News(&mut mapper.catalog))?;
+        let mut described = News(&mut mapper.catalog);
+        if fault.is_none() && described.0.has_met() {
+            run.import_rows(news, &mut described)?;
+        } else {
+            run.look_at_rows(news, &mut described)?;
+        }
         import_in_time_order(run, behaviours, &mut mapper, &self.sorting)
     }
 }

@@ -28,7 +28,7 @@ use super::{
     external_sort::{ExternalSort, SortError, Sorted, Sorting},
     files::{Meter, SetFile},
     rows::{FileFault, Row, for_each_row},
-    run::{Batch, Mapped, Run, broken, check},
+    run::{Batch, MAX_BATCH_EVENTS, Mapped, Run, broken, check},
     spill::Spill,
 };
 
@@ -214,14 +214,16 @@ fn import_window<M: TimedMapper>(
     Ok(())
 }
 
-/// The next rows in their order, and their hashes.
+/// The next rows in their order, and their hashes: at most so many rows, and none after the one that brings the batch
+/// to [`MAX_BATCH_EVENTS`].
 fn next_batch<M: TimedMapper>(
     sorted: &mut Sorted<Slot<M::Row>>,
     mapper: &mut M,
     rows: usize,
 ) -> Result<(Batch, Vec<u32>), ImportError> {
     let (mut batch, mut hashes) = (Batch::default(), Vec::new());
-    for slot in sorted.take(rows) {
+    while hashes.len() < rows && batch.events() < MAX_BATCH_EVENTS {
+        let Some(slot) = sorted.next() else { break };
         let (at, slot) = slot.map_err(no_sort)?;
         hashes.push(slot.hash);
         batch.add(slot.line, 0, |out| match slot.row {

@@ -19,6 +19,10 @@
 //! Rows come in the exact order of time, of one time in that of the file. (RecBole itself rounds times to 32 bits first:
 //! at today's times one step is more than a minute.) An item becomes a post when someone first interacts with it; one
 //! that nobody interacts with is created at the first time of the set.
+//!
+//! While the interactions are damaged, or have no sound row, it is not known which items nobody interacts with. The
+//! items then give their texts to those that are met, but none of their new rows is imported: all are taken once the
+//! interactions are whole, and those of items that have their posts by then are counted (`described_again`).
 
 use std::{
     ops::ControlFlow,
@@ -319,14 +323,19 @@ impl Importer for Recbole {
         let mut mapper = Interactions { set: self, catalog: Catalog::new(run.names()) };
         let [inter, others @ ..] = self.files.as_slice() else { return Ok(()) };
         // Before the items: whether anyone ever interacts with one, and when.
-        for_each_row(inter, &Meter::default(), &mut |row| {
+        let fault = for_each_row(inter, &Meter::default(), &mut |row| {
             if let Ok((at, row)) = mapper.parse(row) {
                 mapper.catalog.meet(&row.item, at);
             }
             Ok(ControlFlow::Continue(()))
         })?;
         if let (Some(columns), [items]) = (&self.items, others) {
-            run.import_rows(items, &mut Items { columns, catalog: &mut mapper.catalog })?;
+            let mut described = Items { columns, catalog: &mut mapper.catalog };
+            if fault.is_none() && described.catalog.has_met() {
+                run.import_rows(items, &mut described)?;
+            } else {
+                run.look_at_rows(items, &mut described)?;
+            }
         }
         import_in_time_order(run, inter, &mut mapper, &self.sorting)
     }

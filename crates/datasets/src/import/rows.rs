@@ -1,8 +1,10 @@
 //! Rows of a file, one after the other in bounded memory, each with its identity.
 
 use std::{
+    cell::Cell,
     io::{self, BufRead, BufReader, Read},
     ops::ControlFlow,
+    rc::Rc,
 };
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
@@ -14,6 +16,9 @@ use super::{
 
 /// The longest row that is read; a longer one is rejected, so that a file without line ends cannot fill the memory.
 pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
+
+/// What is said of a record that is longer.
+const TOO_LONG: &str = "a row is longer than 1 MiB";
 
 /// One row.
 pub(super) struct Row<'a> {
@@ -139,6 +144,31 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// Hands a reader's bytes on, and fails where a record would take more than [`MAX_ROW_BYTES`] and a buffer: a quote
+/// that is never closed would otherwise bring the rest of the file into memory.
+struct Bounded<'a> {
+    reader: &'a mut dyn Read,
+    /// Bytes handed on since the last record ended.
+    since: Rc<Cell<usize>>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since.get() > MAX_ROW_BYTES + BUFFER {
+            return Err(io::Error::other(TOO_LONG));
+        }
+        let n = self.reader.read(buffer)?;
+        self.since.set(self.since.get() + n);
+        Ok(n)
+    }
+}
+
+/// A field of a record; the carriage return of a line end is no part of the last one.
+fn field(record: &csv::ByteRecord, place: usize) -> &[u8] {
+    let field = record.get(place).unwrap_or_default();
+    if place + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field }
+}
+
 /// Rows of these columns, or of all.
 fn each_record(
     file: &SetFile,
@@ -147,18 +177,27 @@ fn each_record(
     visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
 ) -> Result<Option<FileFault>, ImportError> {
     let delimiter = file.delimiter();
+    let since = Rc::new(Cell::new(0));
+    let reader = Bounded { reader, since: Rc::clone(&since) };
+    // The reader's own line end of two bytes leaves the second one to the next record, and counts its line one too low.
     let mut csv = csv::ReaderBuilder::new()
         .delimiter(delimiter)
+        .terminator(csv::Terminator::Any(b'\n'))
         .quoting(delimiter != b'\t')
         .has_headers(false)
         .flexible(true)
         .buffer_capacity(BUFFER)
         .from_reader(reader);
     let mut record = csv::ByteRecord::new();
-    let mut next = |record: &mut csv::ByteRecord| {
+    let mut next = |record: &mut csv::ByteRecord| loop {
         let read = csv.read_byte_record(record);
+        since.set(0);
+        // An empty line is no row; the reader skips only those without a carriage return.
+        if matches!(read, Ok(true)) && record.len() == 1 && record.get(0) == Some(b"\r".as_slice()) {
+            continue;
+        }
         let line = record.position().map_or_else(|| csv.position().line(), csv::Position::line);
-        (read.map_err(|error| error.to_string()), line)
+        break (read.map_err(|error| error.to_string()), line);
     };
 
     let header = match next(&mut record).0 {
@@ -190,7 +229,7 @@ fn each_record(
             if i > 0 {
                 bytes.push(b'\t');
             }
-            bytes.extend_from_slice(record.get(place).unwrap_or_default());
+            bytes.extend_from_slice(field(&record, place));
         }
         let hash = xxh3_64(&bytes) as u32;
         let fault = (!sound).then_some("the row has another number of columns than the file's first line");
@@ -206,9 +245,8 @@ fn places(header: &csv::ByteRecord, columns: &[&str]) -> Result<Vec<usize>, Stri
     columns
         .iter()
         .map(|column| {
-            header
-                .iter()
-                .position(|name| name == column.as_bytes())
+            (0..header.len())
+                .find(|&place| field(header, place) == column.as_bytes())
                 .ok_or_else(|| format!("the first line names no column {column:?} (wanted: {})", columns.join(", ")))
         })
         .collect()
@@ -217,8 +255,53 @@ fn places(header: &csv::ByteRecord, columns: &[&str]) -> Result<Vec<usize>, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::import::files::RowOrder;
 
-    fn lines_of(text: &[u8]) -> Vec<(u64, u32, Result<String, String>)> {
+    /// Line, hash and text of a row.
+    type Seen = (u64, u32, Result<String, String>);
+
+    /// The rows of a table, and line and reason of its fault.
+    fn records_of(text: &str) -> (Vec<Seen>, Option<(u64, String)>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        std::fs::write(&path, text).unwrap();
+        let file = SetFile { role: "table", path, form: RowForm::Table(&["a", "b"]), order: RowOrder::File };
+        let mut rows = Vec::new();
+        let fault = for_each_row(&file, &Meter::default(), &mut |row| {
+            rows.push((row.line, row.hash, row.text().map(str::to_owned)));
+            Ok(ControlFlow::Continue(()))
+        });
+        (rows, fault.unwrap().map(|fault| (fault.line, fault.reason)))
+    }
+
+    #[test]
+    fn line_ends_of_two_bytes_are_no_part_of_a_record_and_count_as_one_line() {
+        let text = "x,a,b\n0,1,2\n0,1\n0,\"3\",\"4\"\n";
+        let (rows, fault) = records_of(text);
+        assert_eq!(fault, None);
+        assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!((rows[0].2.as_deref(), rows[2].2.as_deref()), (Ok("1\t2"), Ok("3\t4")));
+        assert!(rows[1].2.as_ref().unwrap_err().contains("number of columns"));
+        assert_eq!(records_of(&text.replace('\n', "\r\n")), (rows, None));
+        // Empty lines are no rows, with either line end.
+        let texts = |text: &str| records_of(text).0.into_iter().map(|row| row.2).collect::<Vec<_>>();
+        assert_eq!(texts("a,b\r\n\r\n1,2\r\n\r\n"), [Ok("1\t2".to_owned())]);
+        assert_eq!(texts("a,b\n\n1,2\n\n"), [Ok("1\t2".to_owned())]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_a_fault_in_its_line() {
+        let rest = "12345678,abcdefgh\n".repeat(3 * MAX_ROW_BYTES / 18);
+        let (rows, fault) = records_of(&format!("a,b\n1,2\n3,4\n5,\"6\n{rest}"));
+        assert_eq!(fault, Some((4, TOO_LONG.to_owned())));
+        let texts: Vec<_> = rows.iter().map(|row| row.2.as_deref()).collect();
+        assert_eq!(texts, [Ok("1\t2"), Ok("3\t4")]);
+        // As long a file of sound rows has none.
+        let (rows, fault) = records_of(&format!("a,b\n{rest}"));
+        assert_eq!((rows.len(), fault), (3 * MAX_ROW_BYTES / 18, None));
+    }
+
+    fn lines_of(text: &[u8]) -> Vec<Seen> {
         let mut rows = Vec::new();
         let fault = each_line(&mut &text[..], &mut |row| {
             rows.push((row.line, row.hash, row.text().map(str::to_owned)));

@@ -19,6 +19,10 @@ pub const DEFAULT_BATCH_ROWS: usize = 4_096;
 /// A batch ends at this many bytes of rows, however few they are.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// A batch of sorted rows ends with the row that brings it to this many events: such a row may stand for hundreds of
+/// events (a history, a shown list), each of them some hundred bytes until the batch is in the log.
+pub(super) const MAX_BATCH_EVENTS: usize = 65_536;
+
 /// How far an import has come, told after every batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportStatus<'a> {
@@ -106,6 +110,11 @@ impl Batch {
         self.lines.resize(self.mapped.events.len(), line);
         self.rows += 1;
         self.bytes += bytes;
+    }
+
+    /// Events so far.
+    pub(super) fn events(&self) -> usize {
+        self.mapped.events.len()
     }
 }
 
@@ -204,6 +213,19 @@ impl<'a> Run<'a> {
             mapper.submitted();
         }
         Ok(())
+    }
+
+    /// Shows all rows of a file to the mapper as if the log had them. None is imported or marked: those that the log
+    /// does not have are left to a later run.
+    pub(super) fn look_at_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
+        let known = self.progress(file.role)?;
+        self.report.rows_already_there += known.len() as u64;
+        let fault = for_each_row(file, &Meter::default(), &mut |row| {
+            check(file, &known, row)?;
+            mapper.known(row);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        fault.map_or(Ok(()), |fault| Err(broken(file, fault, known.len() as u64)))
     }
 
     /// A mark of progress.

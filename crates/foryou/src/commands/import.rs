@@ -128,7 +128,7 @@ fn usage(error: ImportError) -> anyhow::Error {
     if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
 }
 
-fn describe(report: &ImportReport) -> String {
+pub(super) fn describe(report: &ImportReport) -> String {
     let mut text = String::new();
     let mut line = |name: &str, n: u64| {
         if n > 0 {

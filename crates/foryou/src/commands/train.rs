@@ -124,12 +124,13 @@ fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<Time
 /// Reads the training part of the log.
 fn read_log(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainingData> {
     let bar = output.progress(Some(parts.log.head().position.next_seq), "reading");
-    let options = DataOptions {
-        since: job.since,
-        until: learn_until(&config.data, job.until)?,
-        seed: config.seed,
-        ..job.recipe.data_options()
-    };
+    let until = learn_until(&config.data, job.until)?;
+    if let (Some(since), Some(until)) = (job.since, until)
+        && since >= until
+    {
+        wrong_use!("--since {since} is not before {until}, where the part to learn from ends");
+    }
+    let options = DataOptions { since: job.since, until, seed: config.seed, ..job.recipe.data_options() };
     let data = phoenix_train::data::load(&*parts.log, &parts.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);

@@ -191,7 +191,7 @@ fn a_lost_or_damaged_log_is_never_called_healthy() {
 fn a_missing_set_names_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    for kind in ["events", "world", "higgs", "deskdrop"] {
+    for kind in ["events", "world", "higgs", "deskdrop", "globo", "mind", "kuairand", "recbole"] {
         let error = fails(2, &["import", kind, "no/such/place", "--data", data.to_str().unwrap()]);
         assert!(error.contains("no/such/place"), "{kind}: {error}");
     }

@@ -17,3 +17,4 @@ mod kill;
 mod phoenix;
 mod rest;
 mod seeds;
+mod stream;

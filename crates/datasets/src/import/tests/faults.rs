@@ -53,8 +53,8 @@ fn a_changed_row_of_an_interrupted_window_is_refused_by_its_line() {
     assert_eq!(events_of(&log), before);
 }
 
-/// Cuts a packed file, imports it, repairs it, imports it again.
-pub(super) fn cut_and_repair(kind: &str, set: &Set, name: &str, keep: f64) {
+/// Cuts a packed file, imports it, repairs it, imports it again. Gives the undisturbed log and the other one.
+pub(super) fn cut_and_repair(kind: &str, set: &Set, name: &str, keep: f64) -> [MemoryLog; 2] {
     let whole = fs::read(set.file(name)).unwrap();
     let undisturbed = MemoryLog::default();
     let expected = import_set(kind, set.path(), &undisturbed).unwrap();
@@ -76,6 +76,7 @@ pub(super) fn cut_and_repair(kind: &str, set: &Set, name: &str, keep: f64) {
     let rest = import_set(kind, set.path(), &log).unwrap();
     assert_eq!(rest.rows + report.rows, expected.rows);
     assert_eq!(rest.imported.total() + report.imported.total(), expected.imported.total());
+    [undisturbed, log]
 }
 
 #[test]
@@ -97,6 +98,22 @@ fn a_damaged_prefix_of_an_imported_file_is_reported() {
     fs::write(set.file(ACTIVITY), &whole[..whole.len() / 2]).unwrap();
     let error = import_set("higgs", set.path(), &log).unwrap_err();
     assert!(matches!(error, ImportError::Fault { rows: 3_000, .. }), "{error}");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_keeps_the_whole_batches_before_it() {
+    let csv = |rows| slim(rows).replace('\t', ",");
+    let mut rows: Vec<String> = csv(100_000).lines().map(|line| line.to_owned() + "\n").collect();
+    // The eleventh row, in line 12; rows of more than 1 MiB follow.
+    rows[11].insert(0, '"');
+    let set = Set::new().with("users_interactions.csv.zip", &rows.concat());
+    let log = MemoryLog::default();
+    let error = import_set("deskdrop", set.path(), &log).unwrap_err();
+    let ImportError::Fault { line, reason, rows, report, .. } = &error else { panic!("{error}") };
+    assert_eq!((*line, *rows, report.rows), (12, 9, 9), "{error}");
+    assert_eq!(reason, "a row is longer than 1 MiB");
+    set.write("users_interactions.csv.zip", &csv(20));
+    assert_eq!(import_set("deskdrop", set.path(), &log).unwrap().rows, 20 - 9);
 }
 
 #[test]

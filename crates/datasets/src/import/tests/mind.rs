@@ -269,7 +269,7 @@ fn a_truncated_file_keeps_the_whole_batches_before_the_fault() {
     let log = MemoryLog::default();
     let error = import_set("mind", set.path(), &log).unwrap_err();
     let ImportError::Fault { file, line, rows, report, .. } = &error else { panic!("{error}") };
-    assert_eq!((file.as_str(), report.rows), (BEHAVIORS, 20_000 + rows));
+    assert_eq!((file.as_str(), report.rows), (BEHAVIORS, *rows), "no news");
     assert!(*rows > 0 && *rows < 20_000 && rows % 3 == 0 && (rows + 1..=rows + 3).contains(line), "{error}");
     assert_eq!(report.imported.impressions, *rows);
     fs::write(set.file(BEHAVIORS), &whole).unwrap();
@@ -277,6 +277,54 @@ fn a_truncated_file_keeps_the_whole_batches_before_the_fault() {
     assert_eq!(rest.rows + report.rows, expected.rows);
     assert_eq!(rest.imported.posts + report.imported.posts, expected.imported.posts);
     assert_eq!(rest.imported.impressions + report.imported.impressions, expected.imported.impressions);
+}
+
+#[test]
+fn after_a_damage_to_the_behaviours_the_posts_are_as_without_it() {
+    let (behaviors, news) = many(20_000);
+    let set = Set::new().with(BEHAVIORS, &behaviors).with(NEWS, &news);
+    let posts = |log: &MemoryLog| {
+        let posts = shorts(log).into_iter().filter(|(_, what)| what.starts_with("post "));
+        posts.collect::<BTreeSet<_>>()
+    };
+    let [undisturbed, repaired] = faults::cut_and_repair("mind", &set, BEHAVIORS, 0.25);
+    assert!(posts(&undisturbed).iter().any(|(at, _)| *at > 7_000));
+    assert_eq!(posts(&repaired), posts(&undisturbed));
+}
+
+#[test]
+fn news_wait_for_the_first_sound_row() {
+    let set = Set::new().with(BEHAVIORS, "1\tU1\tyesterday\tN1\tN2-1\n").with(NEWS, &news(&ARTICLES));
+    let log = MemoryLog::default();
+    let report = import_set("mind", set.path(), &log).unwrap();
+    assert_eq!((report.rows, report.rejected_total, report.imported.total()), (1, 1, 0));
+    set.write(BEHAVIORS, &("1\tU1\tyesterday\tN1\tN2-1\n".to_owned() + &behaviors(&ROWS)));
+    let report = import_set("mind", set.path(), &log).unwrap();
+    assert_eq!((report.rows, report.imported.posts), (6, 6));
+    assert_eq!(shorts(&log)[1], (50, "post N9 Some(\"Nine\") Some(\"Nobody\")".to_owned()));
+}
+
+#[test]
+fn a_batch_is_bounded_by_its_events_too() {
+    let history = (0..8_000).map(|i| format!("N{i}")).collect::<Vec<_>>().join(" ");
+    let rows = lines(0..12, |i| format!("{i}\tU{i}\t{}\t{history}\tN1-0", clock(40_000 + i)));
+    let set = Set::new().with(BEHAVIORS, &rows).with(NEWS, &news(&[("N1", "One", "")]));
+    let importer = open("mind", set.path(), None).unwrap();
+    let (log, one_by_one) = (MemoryLog::default(), MemoryLog::default());
+    let mut told = Vec::new();
+    let options = ImportOptions {
+        batch_rows: 1_000,
+        on_progress: &mut |status| {
+            told.push(status.rows);
+            ControlFlow::Continue(())
+        },
+    };
+    import(importer.as_ref(), &LogSink(&log), options).unwrap();
+    // The news; then 24,003 events of the first row (names and posts among them) and 8,003 of every other one.
+    assert_eq!(told, [1, 8, 13]);
+    run_into(importer.as_ref(), &LogSink(&one_by_one), 1).unwrap();
+    assert!(events_of(&log) == events_of(&one_by_one));
+    interrupt_everywhere(importer.as_ref(), 1_000);
 }
 
 /// A row of numbers: person, second, history, shown with clicks.

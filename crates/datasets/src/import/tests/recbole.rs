@@ -237,6 +237,23 @@ fn truncated_files_keep_the_whole_batches_before_the_fault() {
 }
 
 #[test]
+fn after_a_damage_to_the_interactions_the_posts_are_as_without_it() {
+    let rows = lines(0..30_000usize, |i| format!("{}\t{}\t{}\t{i}", i * 31 % 2_003, i * 7_919 % 40_009, i % 6));
+    let items = lines(0..30_000usize, |i| format!("{}\tFilm {i}\tTag", i * 2));
+    let set = Set::new()
+        .with(INTER, &format!("user_id:token\titem_id:token\trating:float\ttimestamp:float\n{rows}"))
+        .with(ITEM, &format!("item_id:token\ttitle:token\ttags:token_seq\n{items}"));
+    let posts = |log: &MemoryLog| {
+        let mut posts: Vec<_> = shorts(log).into_iter().filter(|(_, what)| what.starts_with("post ")).collect();
+        posts.sort_unstable();
+        posts
+    };
+    let [undisturbed, repaired] = faults::cut_and_repair("recbole", &set, INTER, 0.6);
+    assert!(posts(&undisturbed).iter().any(|(at, _)| *at > 20_000_000));
+    assert!(posts(&repaired) == posts(&undisturbed));
+}
+
+#[test]
 fn both_files_may_grow_and_items_may_come_later() {
     let set = Set::new().with(INTER, &inter(&ROWS));
     let log = MemoryLog::default();

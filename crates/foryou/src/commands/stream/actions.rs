@@ -38,17 +38,24 @@ pub(super) struct ActionRow {
 impl ActionTable {
     /// Notes a prediction of a post on which the person had not acted before.
     pub(super) fn predict(&mut self, user: UserId, post: PostId, below: Vec<Option<f64>>) {
+        self.find_places();
+        self.places.insert((user, post), self.predicted.len());
         self.predicted.push(Predicted { user, post, below, taken: ActionMask::default() });
     }
 
     /// Notes that an action was taken, whether or not it was predicted.
     pub(super) fn take(&mut self, user: UserId, post: PostId, action: ActionIndex) {
-        if self.places.len() < self.predicted.len() {
-            let places = self.predicted.iter().enumerate().map(|(place, p)| ((p.user, p.post), place));
-            self.places = places.collect();
-        }
+        self.find_places();
         if let Some(place) = self.places.get(&(user, post)) {
             self.predicted[*place].taken.insert(action);
+        }
+    }
+
+    /// The places of what was read back from a file.
+    fn find_places(&mut self) {
+        if self.places.is_empty() {
+            let places = self.predicted.iter().enumerate().map(|(place, p)| ((p.user, p.post), place));
+            self.places = places.collect();
         }
     }
 

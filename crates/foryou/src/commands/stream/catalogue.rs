@@ -5,10 +5,10 @@ use evaluation::{
     share_below,
 };
 use event_log::{ActionEvent, Event, EventBody};
-use foryou_types::{ActionSet, PostId, Profile, Surface, TimeMs, UserId};
+use foryou_types::{ActionMask, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
-use phoenix_train::data::Observer;
-use rustc_hash::FxHashSet;
+use phoenix_train::data::{Observer, positive_actions};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::vectors::PostVectors;
 use super::blend::{WEIGHTS, blended};
@@ -20,7 +20,9 @@ use super::task::Task;
 const RECENT_MS: i64 = 7 * 86_400_000;
 
 /// The rows of the report without baselines, in order, and what they order by.
-const MODELS: [(&str, &str); 4] = [
+const MODELS: [(&str, &str); 6] = [
+    ("popular, age limit", "popular, over what a feed may show (the profile's age limit), as the models"),
+    ("cooccurrence, age limit", "cooccurrence, over what a feed may show, as the models"),
     ("newest", "the time of the post's creation"),
     (
         "retrieval",
@@ -39,6 +41,10 @@ const MODELS: [(&str, &str); 4] = [
 /// Ranks the catalogue.
 pub(super) struct Catalogue {
     actions: ActionSet,
+    /// The actions that are judged and counted: those of positive weight.
+    wanted: ActionMask,
+    /// Per person, what was counted last: several actions of one moment on one post are one interaction.
+    counted: FxHashMap<UserId, (PostId, TimeMs)>,
     observer: Observer,
     baselines: [Box<dyn Baseline>; 3],
     vectors: PostVectors,
@@ -67,6 +73,8 @@ impl Catalogue {
     pub(super) fn new(profile: &Profile, recipes: &Recipes, shortlist: usize, every: u64, seed: u64) -> Self {
         Self {
             actions: profile.action_set.clone(),
+            wanted: positive_actions(&profile.action_set),
+            counted: FxHashMap::default(),
             observer: Observer::new(profile),
             baselines: [
                 Box::new(Popular::default()),
@@ -85,7 +93,7 @@ impl Catalogue {
     /// The question that an action answers; none where the person knew the post, or nobody could have shown it.
     fn question(&self, at: TimeMs, action: &ActionEvent, progress: &mut Progress<Outcome>) -> Option<Question> {
         let post = self.observer.original(action.post_id);
-        if self.observer.acted_on(action.user_id, post) {
+        if !self.wanted.has(action.action) || self.observer.acted_on(action.user_id, post) {
             return None;
         }
         if !self.observer.existed_before(post, at) {
@@ -114,19 +122,18 @@ impl Catalogue {
         let ties = self.ties;
         let rank = |scores: &[f64]| Outcome::ranked(rank_of(target, &ids, scores, ties, question.number));
         let mut ranks = Vec::with_capacity(MODELS.len());
-        let mut counts = Vec::new();
+        let (mut counts, mut limited) = (Vec::new(), Vec::new());
         let mut scores = Vec::new();
         for baseline in &mut self.baselines {
             baseline.scores(user.0, at.0, &ids, &mut scores);
             ranks.push(rank(&scores));
-            if baseline.name() == "recent-popular" {
-                counts.clone_from(&scores);
+            match baseline.name() {
+                "recent-popular" => counts.clone_from(&scores),
+                _ => limited.push(scores.clone()),
             }
         }
-        let created: Vec<f64> = question.created.iter().map(|at| at.0 as f64).collect();
-        ranks.push(rank(&created));
-
         // A model ranks what a feed may show; what it may not, or is on no list, is missed.
+        let all: Vec<usize> = (0..ids.len()).collect();
         let shown: Vec<usize> = (0..ids.len()).filter(|i| question.created[*i] >= at - self.max_age_ms).collect();
         let wanted = self.retrieve(question, &shown, models);
         let among = |list: &[usize], score: &dyn Fn(usize) -> f64| match list.iter().position(|i| *i == target) {
@@ -137,6 +144,8 @@ impl Catalogue {
             }
             None => Outcome::MISSED,
         };
+        ranks.extend(limited.iter().map(|scores| among(&shown, &|i| scores[i])));
+        ranks.push(among(&all, &|i| question.created[i].0 as f64));
         ranks.push(among(&shown, &|i| wanted[i]));
         let found = self.shortlist(target, shown, &wanted, &counts);
         let (values, below) = self.rank_by_model(question, models, &found);
@@ -248,8 +257,11 @@ impl Task for Catalogue {
             && !action.undo
         {
             let post = self.observer.original(action.post_id);
-            for baseline in &mut self.baselines {
-                baseline.observe(action.user_id.0, post.0, event.at.0);
+            let moment = (post, event.at);
+            if self.wanted.has(action.action) && self.counted.insert(action.user_id, moment) != Some(moment) {
+                for baseline in &mut self.baselines {
+                    baseline.observe(action.user_id.0, post.0, event.at.0);
+                }
             }
             if let Some(progress) = progress {
                 progress.actions.take(action.user_id, post, action.action);

@@ -1,9 +1,9 @@
 //! `foryou stream`: lives through a real log on the log's own clock. Each event is first predicted, then learned (prequential evaluation:
 //! Dawid, "Statistical theory: the prequential approach", 1984).
 //!
-//! Counts, histories and the catalogue are always current; the models' weights are refreshed every simulated day. Nothing at or after a
-//! moment reaches a prediction made at it: a prediction is made before its event is taken in, and a refresh at a moment reads the log
-//! strictly before it.
+//! Counts, histories and the catalogue are always current; the models' weights are refreshed every simulated day. Nothing after an event,
+//! and not the event itself, reaches its prediction: histories and the catalogue are those strictly before its moment, counts those of
+//! the events that stand before it in the log (of one moment, too), and a refresh at a moment reads the log strictly before it.
 
 mod actions;
 mod blend;
@@ -20,7 +20,7 @@ mod tests;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use event_log::{EventLog, Record};
 use foryou_types::{TimeMs, parse_duration_ms};
 use phoenix::ModelKind;
@@ -47,7 +47,7 @@ pub(super) fn run(config: &Config, args: &StreamArgs, output: Output) -> anyhow:
     let checksum = datasets::import::checksum(set.importer.files())?;
     let name = set.importer.kind();
     let (imported, parts) = import::bring(set, output)?;
-    output.say(format!("{} rows new, {} there already", imported.rows, imported.rows_already_there));
+    output.say(import::describe(&imported).trim_end());
     let stream = Stream { parts: &parts, config, options: &options, name, checksum, output };
     let report = stream.live(stop_flag(), &mut |_| {})?;
     if let Some(folder) = &args.report {
@@ -106,7 +106,7 @@ impl Stream<'_> {
     /// Lives through the log, from where an earlier run of the same stream stopped; `on_refresh` is told after every refresh.
     fn live(&self, stop: &AtomicBool, on_refresh: &mut dyn FnMut(u32)) -> anyhow::Result<StreamReport> {
         let (parts, options) = (self.parts, self.options);
-        let kind = Kind::of(&parts.profile);
+        let kind = Kind::of(&*parts.log, &parts.profile)?;
         let recipes = Recipes::new(
             match kind {
                 Kind::Catalogue => &[ModelKind::Ranker, ModelKind::Retrieval],
@@ -163,6 +163,12 @@ impl Life<'_> {
             None => run.first_training(&task)?,
         };
         let progress = if progress.finished { progress } else { run.live(&mut task, progress)? };
+        if progress.table.targets() == 0 {
+            bail!(
+                "of {} events that could be judged, none could be: there was nothing to tell apart",
+                progress.eligible
+            );
+        }
         Ok(StreamReport::new(self.stream, self.kind, self.every, &plan, &task, &progress))
     }
 }
@@ -290,9 +296,12 @@ impl Pace {
     fn wait(&mut self, at: TimeMs, stop: &AtomicBool) {
         let Some(speed) = self.speed else { return };
         let (first, started) = *self.start.get_or_insert_with(|| (at, Instant::now()));
-        let due = started + Duration::from_secs_f64(at.since(first).max(0) as f64 / 1_000.0 / speed);
-        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            if stop.load(Ordering::Relaxed) {
+        let seconds = at.since(first).max(0) as f64 / 1_000.0 / speed;
+        // A moment beyond what a clock can show never comes.
+        let due = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| started.checked_add(wait));
+        while !stop.load(Ordering::Relaxed) {
+            let left = due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
                 return;
             }
             std::thread::sleep(left.min(Duration::from_millis(50)));

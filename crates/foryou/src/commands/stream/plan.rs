@@ -7,8 +7,9 @@ use evaluation::{Day, DaySpan, pool_tail};
 use event_log::{EventBody, EventLog};
 use foryou_types::{Has, Profile, TimeMs};
 
-/// Fewer events than this on a day, and on all days after it, are one row of the report.
-const LEAST_EVENTS_OF_A_DAY: u64 = 100;
+/// Fewer events than this share of the fullest day, on a day and on all days after it, and these days are one row of the report and
+/// one period of the models: some sets fade out for weeks.
+const LEAST_SHARE_OF_A_DAY: f64 = 0.01;
 
 /// What kind of set a log is for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,18 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(profile: &Profile) -> Self {
-        if profile.has(Has::Impressions) { Self::ShownLists } else { Self::Catalogue }
+    /// A log that records impressions of one post each (a player, not a list) has no order to judge.
+    pub(super) fn of(log: &dyn EventLog, profile: &Profile) -> anyhow::Result<Self> {
+        let mut lists = false;
+        if profile.has(Has::Impressions) {
+            log.read_from(0, &mut |records, _| {
+                let list = |body: &EventBody| matches!(body, EventBody::Impression(shown) if shown.post_ids.len() > 1);
+                lists = records.iter().any(|record| list(&record.event.body));
+                !lists
+            })
+            .context("reading the log")?;
+        }
+        Ok(if lists { Self::ShownLists } else { Self::Catalogue })
     }
 
     /// Whether an event is one that is judged.
@@ -67,13 +78,18 @@ impl Plan {
         for at in times.iter().filter(|at| **at >= judge_from) {
             *counts.entry(Day::of(at.0)).or_default() += 1;
         }
-        Ok(Self { judge_from, train_every_ms, rows: pool_tail(&counts, LEAST_EVENTS_OF_A_DAY) })
+        let fullest = counts.values().copied().max().unwrap_or_default();
+        let least = (fullest as f64 * LEAST_SHARE_OF_A_DAY).ceil() as u64;
+        Ok(Self { judge_from, train_every_ms, rows: pool_tail(&counts, least) })
     }
 
     /// The latest moment of a refresh at or before `at`; the first is the beginning of the judged part.
     pub(super) fn refresh_before(&self, at: TimeMs) -> TimeMs {
         let multiple = at.0.div_euclid(self.train_every_ms).saturating_mul(self.train_every_ms);
-        self.judge_from.max(TimeMs(multiple))
+        let row = self.row(at);
+        // Pooled days hold too little for refreshes of their own.
+        let latest = if row.first() < row.last() { multiple.min(row.first().start_ms()) } else { multiple };
+        self.judge_from.max(TimeMs(latest))
     }
 
     /// The row of the report that an event counts in.
@@ -120,8 +136,12 @@ mod tests {
     fn rows_are_days_and_a_thin_tail_is_one() {
         let hour = 3_600_000;
         let plan = |times: &[i64], share| Plan::survey(&log(times), Kind::Catalogue, share, 24 * hour).unwrap();
-        let thin = plan(&(0..1_000).map(|i| i * hour / 2).collect::<Vec<_>>(), 0.2);
-        assert_eq!(thin.row(thin.judge_from).to_string(), "1970-01-17..1970-01-21", "48 a day");
+        // Ten an hour, and then one a day.
+        let times: Vec<i64> = (0..10_000).map(|i| i * hour / 10).chain((42..50).map(|day| day * 24 * hour)).collect();
+        let thin = plan(&times, 0.1);
+        assert_eq!(thin.row(TimeMs(44 * 24 * hour)).to_string(), "1970-02-12..1970-02-19");
+        let pooled = TimeMs(42 * 24 * hour);
+        assert_eq!(thin.refresh_before(TimeMs(47 * 24 * hour)), pooled, "one refresh for the pooled days");
         let full = plan(&(0..10_000).map(|i| i * hour / 10).collect::<Vec<_>>(), 0.1);
         assert_eq!(full.row(full.judge_from).to_string(), "1970-02-07");
         assert_eq!(full.row(full.judge_from + 24 * hour).to_string(), "1970-02-08");

@@ -65,7 +65,7 @@ impl StreamReport {
         let hours = plan.train_every_ms as f64 / 3_600_000.0;
         let candidates = match kind {
             Kind::Catalogue => format!(
-                "the full catalogue of the moment (originals created before it, without age limit) less what the person acted on; one of every {every} first actions of a person on a post"
+                "the full catalogue of the moment (originals created before it, without age limit) less what the person acted on; models and the rows named so rank what a feed may show (the profile's age limit), the rest counts as missed; one of every {every} first interactions (by an action of positive weight) of a person with a post"
             ),
             Kind::ShownLists => format!(
                 "the list shown; one of every {every} impressions; lists without or of nothing but clicks left out"

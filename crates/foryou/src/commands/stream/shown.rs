@@ -5,7 +5,7 @@ use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
 use phoenix_train::data::{Observer, positive_actions};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{WEIGHTS, blended};
 use super::models::{Models, Recipes};
@@ -18,10 +18,7 @@ const PRIOR_IMPRESSIONS: f64 = 10.0;
 /// The rows of the report, in order, and what they order by.
 const MODELS: [(&str, &str); 4] = [
     ("random", "nothing"),
-    (
-        "click-rate",
-        "clicks / impressions of the post before the impression, with 10 impressions at the rate of all posts",
-    ),
+    ("click-rate", "clicks / impressions of the post so far, with 10 impressions at the rate of all posts"),
     ("ranker", "the model alone: sum of weight x predicted probability"),
     ("ranker + click-rate", "ln(ranker) + w ln(click-rate), w the best by NDCG@10 of the periods before"),
 ];
@@ -32,7 +29,9 @@ pub(super) struct ShownLists {
     clicks: ActionMask,
     observer: Observer,
     rates: ClickRates,
-    /// The lists of this period, whose clicks still come.
+    /// Who was shown what, and has not clicked it yet.
+    shown: FxHashSet<(UserId, PostId)>,
+    /// The lists of this period, whose clicks still come; those that are not judged keep clicks from the others.
     open: Vec<List>,
     of_user: FxHashMap<UserId, Vec<usize>>,
     history: usize,
@@ -42,6 +41,7 @@ pub(super) struct ShownLists {
 
 /// A list that was shown, and the scores that were given before.
 struct List {
+    judged: bool,
     number: u64,
     day: DaySpan,
     user: UserId,
@@ -85,6 +85,7 @@ impl ShownLists {
             clicks: positive_actions(&profile.action_set),
             observer: Observer::new(profile),
             rates: ClickRates::default(),
+            shown: FxHashSet::default(),
             open: Vec::new(),
             of_user: FxHashMap::default(),
             history: recipes.history(ModelKind::Ranker),
@@ -94,6 +95,7 @@ impl ShownLists {
     }
 
     fn open(&mut self, day: DaySpan, at: TimeMs, shown: &ImpressionEvent, models: &Models, number: u64) {
+        let judged = number.is_multiple_of(self.every);
         let mut posts: Vec<PostId> = Vec::with_capacity(shown.post_ids.len());
         for post in shown.post_ids.iter().map(|post| self.observer.original(*post)) {
             if post.is_some() && !posts.contains(&post) {
@@ -101,7 +103,7 @@ impl ShownLists {
             }
         }
         let mut values = vec![0.0; posts.len()];
-        if let Some(ranker) = &models.ranker {
+        if let Some(ranker) = models.ranker.as_ref().filter(|_| judged) {
             let context = ranker.encode(shown.user_id, &self.observer.history(shown.user_id, at, self.history));
             let item = |post: &PostId| self.observer.candidate(*post, shown.surface, at);
             let items: Vec<CandidateItem> = posts.iter().map(item).collect();
@@ -113,7 +115,7 @@ impl ShownLists {
         let rates = posts.iter().map(|post| self.rates.of(*post).ln()).collect();
         let clicked = vec![false; posts.len()];
         self.of_user.entry(shown.user_id).or_default().push(self.open.len());
-        self.open.push(List { number, day, user: shown.user_id, at, posts, values, rates, clicked });
+        self.open.push(List { judged, number, day, user: shown.user_id, at, posts, values, rates, clicked });
     }
 
     /// A click belongs to the latest list of the person that had the post.
@@ -149,9 +151,7 @@ impl Task for ShownLists {
         if let EventBody::Impression(shown) = &event.body {
             let number = progress.eligible;
             progress.eligible += 1;
-            if number.is_multiple_of(self.every) {
-                self.open(day, event.at, shown, models, number);
-            }
+            self.open(day, event.at, shown, models, number);
         }
         Ok(())
     }
@@ -160,11 +160,17 @@ impl Task for ShownLists {
         match &event.body {
             EventBody::Impression(shown) => {
                 for post in &shown.post_ids {
-                    self.rates.shown(self.observer.original(*post));
+                    let post = self.observer.original(*post);
+                    self.rates.shown(post);
+                    self.shown.insert((shown.user_id, post));
                 }
             }
             EventBody::Action(action) if self.clicks.has(action.action) && !action.undo => {
-                self.rates.clicked(self.observer.original(action.post_id));
+                // A click on what was not shown here (a history from before the log) says nothing about impressions.
+                let post = self.observer.original(action.post_id);
+                if self.shown.remove(&(action.user_id, post)) {
+                    self.rates.clicked(post);
+                }
                 self.click(event.at, action);
             }
             _ => {}
@@ -175,7 +181,7 @@ impl Task for ShownLists {
     fn end_period(&mut self, progress: &mut Progress<ShownListMetrics>) -> anyhow::Result<()> {
         self.of_user.clear();
         let place = progress.blend.place();
-        for list in self.open.drain(..) {
+        for list in self.open.drain(..).filter(|list| list.judged) {
             let ids: Vec<u64> = list.posts.iter().map(|post| post.0).collect();
             let measure = |scores: &[f64]| shown_list(scores, &list.clicked, &ids, self.ties, list.number);
             let blend = |weight: f64| -> Vec<f64> {

@@ -1,6 +1,7 @@
 //! How far a stream has come, in a file: a stream that was stopped goes on from its last refresh.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -110,8 +111,15 @@ impl StreamFolder {
         let begun = Begun { fingerprint: self.fingerprint.clone(), progress };
         let (part, file) = (self.path.join("progress.json.part"), self.path.join(FILE));
         let text = serde_json::to_vec(&begun).context("rendering the progress")?;
-        fs::write(&part, text).with_context(|| format!("writing {}", part.display()))?;
-        fs::rename(&part, &file).with_context(|| format!("writing {}", file.display()))
+        // On the disk before the checkpoints that it replaces are removed.
+        let write = || {
+            let mut handle = fs::File::create(&part)?;
+            handle.write_all(&text)?;
+            handle.sync_all()?;
+            fs::rename(&part, &file)?;
+            fs::File::open(&self.path)?.sync_all()
+        };
+        write().with_context(|| format!("writing {}", file.display()))
     }
 }
 

@@ -105,8 +105,8 @@ fn a_stopped_stream_ends_as_one_that_was_not() {
 fn the_models_learn_and_every_figure_is_one() {
     let folder = Folder::new(&rows(2));
     let report = folder.stream("data", None, &[]).unwrap();
-    for model in ["popular", "recent-popular", "cooccurrence", "newest", "retrieval", "ranker", "ranker + 7-day counts"]
-    {
+    let rows = ["popular", "recent-popular", "cooccurrence", "popular, age limit", "cooccurrence, age limit"];
+    for model in rows.into_iter().chain(["newest", "retrieval", "ranker", "ranker + 7-day counts"]) {
         for name in ["recall@100", "ndcg@10", "mrr", "hr@10"] {
             let value = metric(&report, model, name);
             assert!((0.0..=1.0).contains(&value), "{model} {name} {value}");
@@ -125,7 +125,7 @@ fn the_models_learn_and_every_figure_is_one() {
     let json = std::fs::read_to_string(folder.path().join("report/stream.json")).unwrap();
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).unwrap()["days"][0]["models"].as_object().unwrap().len(),
-        7
+        9
     );
 }
 
@@ -200,4 +200,5 @@ fn time_passes_as_fast_as_asked() {
     assert!(started.elapsed() >= Duration::from_millis(60));
     let stopped = AtomicBool::new(true);
     pace.wait(TimeMs(i64::MAX), &stopped);
+    Pace::new(Some(1e-300)).wait(TimeMs(5), &stopped);
 }
