@@ -198,3 +198,53 @@ impl Task for ShownLists {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use evaluation::{Day, ShownListMetric};
+    use event_log::Origin;
+
+    use super::*;
+
+    fn event(at: i64, body: EventBody) -> Event {
+        Event { at: TimeMs(at), id: None, origin: Origin::Import, body }
+    }
+
+    fn shown(at: i64, posts: &[u64]) -> Event {
+        let post_ids = posts.iter().map(|post| PostId(*post)).collect();
+        event(at, EventBody::Impression(ImpressionEvent { user_id: UserId(7), post_ids, ..ImpressionEvent::default() }))
+    }
+
+    fn clicked(at: i64, post: u64) -> Event {
+        let action = ActionEvent { user_id: UserId(7), post_id: PostId(post), action: 0, ..ActionEvent::default() };
+        event(at, EventBody::Action(action))
+    }
+
+    #[test]
+    fn clicks_go_to_their_own_list_and_rates_know_only_what_was_shown() {
+        let profile = Profile { action_set: ActionSet::discrete(1, &[("click", 1.0)]), ..Profile::live() };
+        let recipes = Recipes::new(&[ModelKind::Ranker], &[]).unwrap();
+        // Of two lists the first is judged.
+        let mut task = ShownLists::new(&profile, &recipes, 2, 1);
+        let names = task.models().into_iter().map(|(name, _)| name);
+        let mut progress: Progress<ShownListMetrics> = Progress::new(TimeMs(0), names).unwrap();
+        // A history from before the log: nothing of it was shown.
+        task.take_in(&clicked(1, 3), None);
+        assert_eq!(task.rates.of_all, [0.0, 0.0]);
+        for event in [shown(10, &[1, 2, 3]), shown(20, &[1, 4]), clicked(20, 1), clicked(21, 2), clicked(22, 2)] {
+            task.predict(Day(0).into(), &event, &Models::default(), &mut progress).unwrap();
+            task.take_in(&event, Some(&mut progress));
+        }
+        // Post 1 was clicked in the second list, which is not judged; post 2 counts one click.
+        assert_eq!(task.open[0].clicked, [false, true, false]);
+        assert_eq!(task.rates.of_all, [5.0, 2.0]);
+        assert_eq!(task.rates.of_post[&PostId(2)], [1.0, 1.0]);
+        assert!(task.rates.of(PostId(2)) > task.rates.of(PostId(3)));
+        task.end_period(&mut progress).unwrap();
+        assert_eq!((progress.table.targets(), progress.eligible), (1, 2));
+        // Before the first impression nothing was known: all rates alike, every pair a tie.
+        assert_eq!(progress.table.values("click-rate", ShownListMetric::Auc).unwrap(), [0.5]);
+        task.end_period(&mut progress).unwrap();
+        assert_eq!(progress.table.targets(), 1, "a list is judged once");
+    }
+}
