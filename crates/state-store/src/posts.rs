@@ -10,6 +10,7 @@ use foryou_types::{PostId, TimeMs, UserId};
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use rustc_hash::FxHashMap;
 
 use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
@@ -89,6 +90,35 @@ impl StateStore {
         Ok(self.post(id)?.is_some_and(|post| post.deleted))
     }
 
+    /// What a post reposts: the post it names first, then what that one reposts, and so on, the original last. Empty for a post
+    /// that reposts nothing. Ends at a post that is not known, which is still named. Reposts of each other in a circle end at the
+    /// one with the smallest id, whichever of them is asked about, so that all of them have the same original.
+    pub fn reposted(&self, id: PostId) -> Result<Vec<PostId>, StateError> {
+        chain(id, |at| Ok(self.post(at)?.and_then(|post| post.post.source_post_id.some())))
+    }
+
+    /// The post that a post stands for: the last of [`Self::reposted`], or the post itself.
+    pub fn original(&self, id: PostId) -> Result<PostId, StateError> {
+        Ok(self.reposted(id)?.last().copied().unwrap_or(id))
+    }
+
+    /// The conversation a post belongs to: its `conversation_id` where one is given, else that of the post it answers, and so on
+    /// up to the first post of the thread. A repost belongs to the conversation of its original. Posts that answer each other in
+    /// a circle belong to the one with the smallest id.
+    pub fn conversation(&self, id: PostId) -> Result<PostId, StateError> {
+        let mut given = None;
+        let above = chain(id, |at| {
+            let Some(post) = self.post(at)? else { return Ok(None) };
+            let post = &post.post;
+            given = if post.is_repost() { None } else { post.conversation_id.some() };
+            Ok(match given {
+                Some(_) => None,
+                None => post.source_post_id.some().or(post.in_reply_to_post_id.some()),
+            })
+        })?;
+        Ok(given.or(above.last().copied()).unwrap_or(id))
+    }
+
     /// The posts above a reply: its parent first, then the parent's parent, at most `limit`. Ends at a post that is not known
     /// (which is still named) and at one that was met before.
     pub fn ancestors(&self, id: PostId, limit: usize) -> Result<Vec<PostId>, StateError> {
@@ -164,6 +194,30 @@ impl Applier<'_, '_> {
             source: row.post.post.source_post_id,
         }))
     }
+}
+
+/// The posts after `start` that `next` leads to. A circle ends at its smallest id, wherever it is entered: if that is `start`
+/// itself, the chain ends there as well.
+pub(crate) fn chain(
+    start: PostId,
+    mut next: impl FnMut(PostId) -> Result<Option<PostId>, StateError>,
+) -> Result<Vec<PostId>, StateError> {
+    let mut met = vec![start];
+    let mut places = FxHashMap::from_iter([(start, 0)]);
+    while let Some(following) = next(met[met.len() - 1])? {
+        if let Some(&place) = places.get(&following) {
+            let smallest = (place..met.len()).min_by_key(|&i| met[i]).unwrap_or(place);
+            if smallest == 0 {
+                return Ok(Vec::new());
+            }
+            met.truncate(smallest + 1);
+            break;
+        }
+        places.insert(following, met.len());
+        met.push(following);
+    }
+    met.remove(0);
+    Ok(met)
 }
 
 /// What a by-time entry says of its post.

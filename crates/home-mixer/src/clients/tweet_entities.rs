@@ -17,14 +17,18 @@ pub struct CoreData {
     pub created_at: TimeMs,
     /// The post it answers.
     pub in_reply_to: Option<PostId>,
-    /// The post it reposts.
+    /// The original it reposts, and its author: of a repost of a repost, the post at the end.
     pub reposted: Option<(PostId, UserId)>,
+    /// The authors of the reposts between it and the original, where it reposts a repost.
+    pub reposted_through: Vec<UserId>,
     /// When the post it reposts was posted, where that is known.
     pub reposted_created_at: Option<TimeMs>,
     /// The post it quotes.
     pub quoted: Option<(PostId, UserId)>,
     /// The posts above it in its thread, nearest first.
     pub ancestors: Vec<PostId>,
+    /// The conversation it belongs to: the one given, else the first post of its thread; of a repost, the original's.
+    pub conversation: Option<PostId>,
     /// Topics.
     pub topics: Vec<u32>,
     /// Language.

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use event_log::{MediaKind, PostEvent};
 use foryou_types::seams::SeamError;
 use foryou_types::{PostId, UserId};
-use rustc_hash::FxHashMap;
 use state_store::{StateStore, StoredPost};
 
 use super::internal;
@@ -25,23 +24,7 @@ pub struct StateTweetEntities(pub Arc<StateStore>);
 impl TweetEntities for StateTweetEntities {
     async fn core_data(&self, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, SeamError> {
         let stored = self.0.posts(posts).map_err(internal)?;
-        let mut reposted: Vec<PostId> =
-            stored.iter().flatten().filter_map(|found| found.post.source_post_id.some()).collect();
-        reposted.sort_unstable();
-        reposted.dedup();
-        let originals = self.0.posts(&reposted).map_err(internal)?;
-        let originals: FxHashMap<PostId, Arc<StoredPost>> =
-            reposted.into_iter().zip(originals).filter_map(|(id, post)| Some((id, post?))).collect();
-        stored
-            .into_iter()
-            .map(|found| {
-                let Some(found) = found else { return Ok(None) };
-                let original = originals.get(&found.post.source_post_id);
-                let mut core = core_data(&found, original.map(Arc::as_ref));
-                core.ancestors = self.ancestors(&found.post)?;
-                Ok(Some(Arc::new(core)))
-            })
-            .collect()
+        stored.into_iter().map(|found| found.map(|found| self.core_data(&found).map(Arc::new)).transpose()).collect()
     }
 
     async fn engagement_counts(&self, posts: &[PostId]) -> Result<Vec<Arc<[u64]>>, SeamError> {
@@ -50,6 +33,16 @@ impl TweetEntities for StateTweetEntities {
 }
 
 impl StateTweetEntities {
+    fn core_data(&self, found: &StoredPost) -> Result<CoreData, SeamError> {
+        let id = found.post.post_id;
+        let chain = self.0.reposted(id).map_err(internal)?;
+        let reposted = self.0.posts(&chain).map_err(internal)?;
+        let mut core = core_data(found, &chain, &reposted);
+        core.ancestors = self.ancestors(&found.post)?;
+        core.conversation = Some(self.0.conversation(id).map_err(internal)?);
+        Ok(core)
+    }
+
     /// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
     fn ancestors(&self, post: &PostEvent) -> Result<Vec<PostId>, SeamError> {
         if !post.is_reply() {
@@ -66,21 +59,28 @@ impl StateTweetEntities {
     }
 }
 
-fn core_data(stored: &StoredPost, original: Option<&StoredPost>) -> CoreData {
+/// `chain` and `reposted`: the posts that a repost stands on, the original last, and what is known of them.
+fn core_data(stored: &StoredPost, chain: &[PostId], reposted: &[Option<Arc<StoredPost>>]) -> CoreData {
     let post = &stored.post;
-    let content = if post.is_repost() { original.map_or(post, |original| &original.post) } else { post };
+    let original = reposted.last().and_then(Option::as_deref);
+    let content = original.map_or(post, |original| &original.post);
+    let between = &reposted[..reposted.len().saturating_sub(1)];
+    // The repost that stands directly on the original says who its author is, where nothing else does.
+    let nearest = between.last().and_then(Option::as_deref).map_or(post, |repost| &repost.post);
     CoreData {
         author_id: post.author_id,
         text: text(post).or_else(|| text(content)),
         created_at: stored.created_at,
         in_reply_to: post.in_reply_to_post_id.some(),
-        reposted: post.source_post_id.some().map(|id| {
-            let author = post.source_user_id.some().or(original.and_then(|o| o.post.author_id.some()));
-            (id, UserId::from_option(author))
+        reposted: chain.last().map(|&id| {
+            let author = original.and_then(|original| original.post.author_id.some());
+            (id, UserId::from_option(author.or(nearest.source_user_id.some())))
         }),
-        reposted_created_at: original.filter(|_| post.is_repost()).map(|o| o.created_at),
+        reposted_through: between.iter().flatten().filter_map(|repost| repost.post.author_id.some()).collect(),
+        reposted_created_at: original.map(|original| original.created_at),
         quoted: content.quoted_post_id.some().map(|id| (id, content.quoted_user_id)),
         ancestors: Vec::new(),
+        conversation: None,
         topics: content.topics.clone(),
         language: content.language.as_deref().map(Arc::from),
         video_duration_ms: video_duration(content),
@@ -137,7 +137,7 @@ mod tests {
                 ..PostEvent::default()
             })
         };
-        let core = core_data(&repost, Some(&original));
+        let core = core_data(&repost, &[PostId(1)], &[Some(Arc::new(original.clone()))]);
         assert_eq!(core.text.as_deref(), Some("Title\nbody"));
         assert_eq!(core.reposted, Some((PostId(1), UserId(10))));
         assert_eq!((core.created_at, core.reposted_created_at), (TimeMs(9_000), Some(TimeMs(5_000))));
@@ -145,20 +145,39 @@ mod tests {
         assert_eq!((core.video_duration_ms, core.topics.as_slice()), (Some(7_000), [4].as_slice()));
         assert_eq!(core.quoted, Some((PostId(3), UserId::NONE)));
         assert_eq!(core.language.as_deref(), Some("de"));
+        // A repost of the repost stands for the original, too.
+        let above = StoredPost {
+            created_at: TimeMs(11_000),
+            ..stored(PostEvent {
+                post_id: PostId(4),
+                author_id: UserId(30),
+                source_post_id: PostId(2),
+                source_user_id: UserId(20),
+                ..PostEvent::default()
+            })
+        };
+        let chain = [PostId(2), PostId(1)];
+        let core = core_data(&above, &chain, &[Some(Arc::new(repost.clone())), Some(Arc::new(original))]);
+        assert_eq!(core.text.as_deref(), Some("Title\nbody"));
+        assert_eq!(
+            (core.reposted, core.reposted_through.as_slice()),
+            (Some((PostId(1), UserId(10))), [UserId(20)].as_slice())
+        );
+        assert_eq!((core.created_at, core.reposted_created_at), (TimeMs(11_000), Some(TimeMs(5_000))));
         // Of an original that is not known, only what the repost itself says is known.
-        assert_eq!(core_data(&repost, None).text, None);
+        assert_eq!(core_data(&repost, &[PostId(1)], &[None]).text, None);
     }
 
     #[test]
     fn a_post_of_media_alone_has_a_text_and_a_video_a_length() {
         let video = |duration_ms| Media { kind: MediaKind::Video, duration_ms };
         let post = |media| stored(PostEvent { post_id: PostId(1), media, ..PostEvent::default() });
-        let core = core_data(&post(vec![video(None)]), None);
+        let core = core_data(&post(vec![video(None)]), &[], &[]);
         assert_eq!((core.text.as_deref(), core.video_duration_ms), (Some(""), Some(0)));
-        let core = core_data(&post(vec![video(Some(3)), video(Some(u32::MAX))]), None);
+        let core = core_data(&post(vec![video(Some(3)), video(Some(u32::MAX))]), &[], &[]);
         assert_eq!(core.video_duration_ms, Some(i32::MAX));
-        let photo = core_data(&post(vec![Media { kind: MediaKind::Photo, duration_ms: None }]), None);
+        let photo = core_data(&post(vec![Media { kind: MediaKind::Photo, duration_ms: None }]), &[], &[]);
         assert_eq!(photo.video_duration_ms, None);
-        assert_eq!(core_data(&post(Vec::new()), None).text, None);
+        assert_eq!(core_data(&post(Vec::new()), &[], &[]).text, None);
     }
 }
