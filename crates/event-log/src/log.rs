@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use foryou_types::{Names, TimeMs};
+use foryou_types::{LogTime, Names, TimeMs};
 use thiserror::Error;
 
 use crate::event::{Event, Topic};
@@ -44,8 +44,8 @@ pub struct Position {
 pub struct LogHead {
     /// The end.
     pub position: Position,
-    /// Time of the newest imported event: the log clock. `None` while nothing was imported.
-    pub newest_imported: Option<TimeMs>,
+    /// The time of the imported events: the log clock. Without events while nothing was imported.
+    pub imported: LogTime,
 }
 
 /// What an append did.

@@ -82,7 +82,7 @@ impl State {
                 _ => {}
             }
             if event.origin == Origin::Import && planned.topic != Topic::Meta {
-                self.head.newest_imported = self.head.newest_imported.max(Some(event.at));
+                self.head.imported.observe(event.at);
             }
             let seq = self.records.len() as u64;
             let offset = self.slots[slot].len() as u64;

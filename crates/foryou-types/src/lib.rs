@@ -11,6 +11,7 @@
 pub mod actions;
 pub mod clock;
 pub mod ids;
+pub mod log_time;
 pub mod prior;
 pub mod profile;
 pub mod rng;
@@ -22,6 +23,7 @@ pub mod time;
 pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
 pub use clock::{Clock, ManualClock, WallClock};
 pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
+pub use log_time::{DEFAULT_MAX_GAP_DAYS, LogTime, MAX_AHEAD_MS, last_before_gap};
 pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64};

@@ -133,6 +133,9 @@ pub struct ImportArgs {
     pub kind: ImportKind,
     /// The file or folder
     pub path: PathBuf,
+    /// Take events that are more than log.max_gap_days (30) after all events before them
+    #[arg(long)]
+    pub allow_gaps: bool,
 }
 
 /// Arguments of `world`.

@@ -91,6 +91,8 @@ pub struct LogConfig {
     pub fsync_ms: u64,
     /// Size of a segment, in bytes.
     pub segment_bytes: u64,
+    /// Days without an event after which an import refuses the next one; 0 to take any.
+    pub max_gap_days: u32,
 }
 
 /// When appended events are forced to the disk.

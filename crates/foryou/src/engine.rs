@@ -59,7 +59,8 @@ impl Parts {
         let profile = Arc::new(config.clock.apply(folder.profile()));
         let state = Arc::new(state);
         let clock = folder_clock(&profile, log.clone());
-        let ingestor = Arc::new(Ingestor::new(log.clone(), state.clone(), profile.clone(), clock.clone()));
+        let ingestor = Ingestor::new(log.clone(), state.clone(), profile.clone(), clock.clone());
+        let ingestor = Arc::new(ingestor.with_max_gap_days(config.log.max_gap_days));
         Self { profile, log, state, ingestor, clock, folder }
     }
 

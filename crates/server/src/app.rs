@@ -21,8 +21,6 @@ use crate::request::FeedRequest;
 
 /// Events of one `POST /v1/events` at most.
 pub const MAX_EVENTS: usize = 10_000;
-/// How far a live event's time may be ahead of the folder's clock; the ingestor refuses more.
-const MAX_AHEAD_MS: i64 = 3_600_000;
 /// How long a feed waits for the viewer's own last write.
 const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
 
@@ -178,20 +176,12 @@ impl App {
     }
 
     fn append_blocking(&self, events: &[String]) -> Result<AppendOutcome, Problem> {
-        let now = self.clock.now();
-        let mut decoder = EventDecoder::new(&self.profile, &*self.log, now);
+        let mut decoder = EventDecoder::new(&self.profile, &*self.log, self.clock.now());
         let mut rejected = Vec::new();
         let mut good: Vec<(usize, Event)> = Vec::with_capacity(events.len());
         for (index, text) in events.iter().enumerate() {
             match decoder.decode(text) {
-                Ok(mut event) => {
-                    // A sender's clock may run ahead (by up to an hour, see the ingestor): what it sends happens now.
-                    let ahead = event.at.since(now);
-                    if (1..=MAX_AHEAD_MS).contains(&ahead) {
-                        event.at = now;
-                    }
-                    good.push((index, event));
-                }
+                Ok(event) => good.push((index, event)),
                 Err(error) => rejected.push(Rejected { index, reason: error.to_string() }),
             }
         }

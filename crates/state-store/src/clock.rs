@@ -5,7 +5,8 @@ use std::sync::Arc;
 use event_log::EventLog;
 use foryou_types::{Clock, ClockKind, Profile, TimeMs, WallClock};
 
-/// Now is the time of the newest imported event; before the first import, what another clock says.
+/// Now is the time of the newest imported event that does not stand far ahead of all others ([`foryou_types::LogTime`]); before
+/// the first import, what another clock says.
 pub struct LogClock {
     log: Arc<dyn EventLog>,
     before: Arc<dyn Clock>,
@@ -20,7 +21,7 @@ impl LogClock {
 
 impl Clock for LogClock {
     fn now(&self) -> TimeMs {
-        self.log.head().newest_imported.unwrap_or_else(|| self.before.now())
+        self.log.head().imported.now().unwrap_or_else(|| self.before.now())
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn build(batch: Vec<Planned>, tail: &mut Tail, out: &mut Vec<u8>) -> 
         tail.ends[slot] += 1;
         tail.newest_at[slot] = tail.newest_at[slot].max(at.0);
         if moves_the_clock(planned.topic, origin) {
-            tail.newest_imported = tail.newest_imported.max(Some(at));
+            tail.imported.observe(at);
         }
     }
     let payload_bytes = (out.len() - HEADER_BYTES) as u32;

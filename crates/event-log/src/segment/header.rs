@@ -8,13 +8,14 @@
 //! 16  u64      seq of the first event
 //! 24  u64      check of the frame before it (0 in the first segment)
 //! 32  u64      length of the segment before it, in bytes (0 in the first)
-//! 40  u64      1 if anything was imported before it
+//! 40  u64      what was imported before it: 0 nothing, 1 the log's now is its newest imported event, 2 only one event,
+//!              3 + n the newest imported event is n ms ahead of all others
 //! 48  i64      time of the newest imported event before it
 //! 56  [u64]    next offset of each of the 6 P + 1 slots
 //!  .  u64      XXH3-64 of all bytes before
 //! ```
 
-use foryou_types::TimeMs;
+use foryou_types::{LogTime, TimeMs};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tail::Tail;
@@ -36,7 +37,7 @@ pub(crate) struct SegmentHeader {
     pub(crate) base: Position,
     /// Length of the segment before, in bytes.
     pub(crate) previous_bytes: u64,
-    pub(crate) newest_imported: Option<TimeMs>,
+    pub(crate) imported: LogTime,
     /// Per slot, the first offset that may be here.
     pub(crate) ends: Vec<u64>,
 }
@@ -57,7 +58,7 @@ impl SegmentHeader {
             layout: tail.layout,
             base: tail.position,
             previous_bytes,
-            newest_imported: tail.newest_imported,
+            imported: tail.imported,
             ends: tail.ends.clone(),
         }
     }
@@ -67,7 +68,7 @@ impl SegmentHeader {
         Tail {
             layout: self.layout,
             position: self.base,
-            newest_imported: self.newest_imported,
+            imported: self.imported,
             ends: self.ends.clone(),
             newest_at: vec![i64::MIN; self.layout.slots()],
         }
@@ -88,8 +89,8 @@ impl SegmentHeader {
             self.base.next_seq,
             self.base.check,
             self.previous_bytes,
-            u64::from(self.newest_imported.is_some()),
-            self.newest_imported.unwrap_or_default().0.cast_unsigned(),
+            imported_word(self.imported),
+            self.imported.newest().unwrap_or_default().0.cast_unsigned(),
         ]
         .iter()
         .chain(&self.ends)
@@ -123,7 +124,7 @@ impl SegmentHeader {
                     layout,
                     base: Position { next_seq: *next_seq, check: *check },
                     previous_bytes: *previous_bytes,
-                    newest_imported: (*imported == 1).then_some(TimeMs(newest.cast_signed())),
+                    imported: imported_of(*imported, TimeMs(newest.cast_signed())),
                     ends: ends.to_vec(),
                 })
             }
@@ -132,14 +133,46 @@ impl SegmentHeader {
     }
 }
 
+fn imported_word(imported: LogTime) -> u64 {
+    match (imported.newest(), imported.second()) {
+        (None, _) => 0,
+        (Some(_), None) => 2,
+        (Some(newest), Some(second)) if newest == second => 1,
+        (Some(newest), Some(second)) => newest.since(second).cast_unsigned().saturating_add(3),
+    }
+}
+
+fn imported_of(word: u64, newest: TimeMs) -> LogTime {
+    let second = match word {
+        0 => return LogTime::default(),
+        1 => Some(newest),
+        2 => None,
+        ahead => Some(newest - i64::try_from(ahead - 3).unwrap_or(i64::MAX)),
+    };
+    LogTime::new(Some(newest), second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_log_s_time_survives_a_header() {
+        let hour = 3_600_000;
+        for times in [&[][..], &[5], &[5, 5], &[5, 5 + hour], &[-7, 5 * hour], &[i64::MIN / 4, i64::MAX / 4]] {
+            let mut imported = LogTime::default();
+            for &at in times {
+                imported.observe(TimeMs(at));
+            }
+            let read = imported_of(imported_word(imported), imported.newest().unwrap_or_default());
+            assert_eq!(read, imported, "{times:?}");
+        }
+    }
+
     fn header() -> SegmentHeader {
         let mut tail = Tail::empty(Layout::new(4));
         tail.position = Position { next_seq: 77, check: 0xdead_beef };
-        tail.newest_imported = Some(TimeMs(-5));
+        tail.imported = LogTime::new(Some(TimeMs(-5)), Some(TimeMs(-5)));
         tail.ends[3] = 12;
         SegmentHeader::at(&tail, 1_000)
     }

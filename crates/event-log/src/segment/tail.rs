@@ -1,6 +1,6 @@
 //! What is known at the end of a log: where the next event goes.
 
-use foryou_types::TimeMs;
+use foryou_types::LogTime;
 
 use super::record::RecordHeader;
 use crate::batch::Layout;
@@ -12,7 +12,7 @@ use crate::log::{LogHead, Position};
 pub(crate) struct Tail {
     pub(crate) layout: Layout,
     pub(crate) position: Position,
-    pub(crate) newest_imported: Option<TimeMs>,
+    pub(crate) imported: LogTime,
     /// Per slot, the next offset.
     pub(crate) ends: Vec<u64>,
     /// Per slot, the newest time in the current segment; `i64::MIN` for none.
@@ -24,14 +24,14 @@ impl Tail {
         Self {
             layout,
             position: Position::default(),
-            newest_imported: None,
+            imported: LogTime::default(),
             ends: vec![0; layout.slots()],
             newest_at: vec![i64::MIN; layout.slots()],
         }
     }
 
     pub(crate) fn head(&self) -> LogHead {
-        LogHead { position: self.position, newest_imported: self.newest_imported }
+        LogHead { position: self.position, imported: self.imported }
     }
 
     /// Takes in one more record. What is wrong with it, if it cannot follow.
@@ -46,7 +46,7 @@ impl Tail {
         self.ends[slot] += 1;
         self.newest_at[slot] = self.newest_at[slot].max(record.at.0);
         if moves_the_clock(record.topic, record.origin) {
-            self.newest_imported = self.newest_imported.max(Some(record.at));
+            self.imported.observe(record.at);
         }
         self.position.next_seq += 1;
         Ok(())

@@ -155,13 +155,20 @@ fn offsets_by_time_miss_nothing() {
 fn only_imported_events_move_the_clock() {
     on_both(|log| {
         log.append(vec![action(1, 1, 500)]).unwrap();
-        assert_eq!(log.head().newest_imported, None);
+        assert_eq!(log.head().imported.newest(), None);
         log.append(vec![name(Namespace::Users, 1, "a"), progress(0, vec![1])]).unwrap();
-        assert_eq!(log.head().newest_imported, None, "what an importer notes for itself is no event of the set");
+        assert_eq!(log.head().imported.newest(), None, "what an importer notes for itself is no event of the set");
         log.append(vec![imported(action(1, 1, -70))]).unwrap();
-        assert_eq!(log.head().newest_imported, Some(TimeMs(-70)));
+        assert_eq!(log.head().imported.newest(), Some(TimeMs(-70)));
         log.append(vec![imported(action(1, 1, 90)), imported(action(1, 1, 80)), action(1, 1, 1_000)]).unwrap();
-        assert_eq!(log.head().newest_imported, Some(TimeMs(90)));
+        assert_eq!(log.head().imported.newest(), Some(TimeMs(90)));
+        log.append(vec![imported(action(1, 1, 9_000_000))]).unwrap();
+        let imported = log.head().imported;
+        assert_eq!(
+            (imported.now(), imported.newest()),
+            (Some(TimeMs(90)), Some(TimeMs(9_000_000))),
+            "one is not enough"
+        );
     });
 }
 

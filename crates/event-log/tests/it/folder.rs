@@ -36,7 +36,7 @@ fn a_reopened_log_goes_on() {
     assert_eq!(*log.recovery(), Recovery::default());
     assert_eq!(log.partitions(Topic::Posts), 4, "an existing folder keeps its partitions");
     assert_eq!(events(&log), written);
-    assert_eq!(log.head().newest_imported, Some(TimeMs(3_909)));
+    assert_eq!(log.head().imported.newest(), Some(TimeMs(3_909)));
     assert_eq!(log.id_of(Namespace::Users, "user 39"), Some(1_039));
     assert_eq!(log.import_progress("kind", "role").unwrap().len(), 400);
     let again = log.append(vec![with_id("0/0", action(1, 1, 1)), with_id("new", action(1, 1, 1))]).unwrap();

@@ -118,7 +118,7 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
 
     let report = Report {
         checks,
-        log: LogFacts { events, newest_imported: head.newest_imported.map(|t| t.0) },
+        log: LogFacts { events, newest_imported: head.imported.newest().map(|t| t.0) },
         state: StateFacts { hash, entries },
     };
     output.print(&report, || describe(&report))?;

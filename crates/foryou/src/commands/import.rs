@@ -19,7 +19,11 @@ use crate::sink::FolderSink;
 use crate::stop::stop_flag;
 
 pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow::Result<()> {
-    let set = open(config, args.kind, &args.path)?;
+    let mut config = config.clone();
+    if args.allow_gaps {
+        config.log.max_gap_days = 0;
+    }
+    let set = open(&config, args.kind, &args.path)?;
     let report = bring(set, output)?.0;
     output.print(&report, || describe(&report))
 }

@@ -1,14 +1,12 @@
 //! What makes an event one that is not taken.
 
-use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent};
-use foryou_types::{IdForm, Namespace, PostId, Profile, TimeMs, UserId};
+use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic};
+use foryou_types::{IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::StateError;
 use crate::store::StateStore;
 
-/// A live event may be this far ahead of the folder's clock, in ms: senders' clocks differ.
-const MAX_AHEAD_MS: i64 = 3_600_000;
 /// Longest muted keyword and label, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
@@ -18,6 +16,8 @@ pub(crate) struct Checker<'a> {
     profile: &'a Profile,
     log: &'a dyn EventLog,
     now: TimeMs,
+    /// The last time before a gap that is too long: what is imported from after it is refused.
+    last_before_gap: Option<TimeMs>,
     /// Posts that earlier events of the batch delete.
     deleted: FxHashSet<PostId>,
     /// Names that earlier events of the batch give: the log does not have them yet.
@@ -25,8 +25,14 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(state: &'a StateStore, profile: &'a Profile, log: &'a dyn EventLog, now: TimeMs) -> Self {
-        Self { state, profile, log, now, deleted: FxHashSet::default(), named: FxHashMap::default() }
+    pub(crate) fn new(
+        state: &'a StateStore,
+        profile: &'a Profile,
+        log: &'a dyn EventLog,
+        now: TimeMs,
+        last_before_gap: Option<TimeMs>,
+    ) -> Self {
+        Self { state, profile, log, now, last_before_gap, deleted: FxHashSet::default(), named: FxHashMap::default() }
     }
 
     /// Why the event is not taken; `None`: it is.
@@ -50,13 +56,24 @@ impl<'a> Checker<'a> {
         Ok(reason)
     }
 
-    /// Importers may bring any time, and the server's own record carries the request's.
+    /// A live event must not be far ahead of the folder's clock, nor an imported one of all others. The server's own record
+    /// carries the clock's time.
     fn check_time(&self, event: &Event) -> Option<String> {
-        let ahead = event.at.since(self.now);
-        (event.origin == Origin::Live && ahead > MAX_AHEAD_MS).then(|| {
-            let hours = ahead as f64 / 3_600_000.0;
-            format!("at: {} is {hours:.1} h ahead of this folder's clock ({})", event.at, self.now)
-        })
+        let at = event.at;
+        match event.origin {
+            Origin::Live if at.since(self.now) > MAX_AHEAD_MS => {
+                let hours = at.since(self.now) as f64 / MAX_AHEAD_MS as f64;
+                Some(format!("at: {at} is {hours:.1} h ahead of this folder's clock ({})", self.now))
+            }
+            Origin::Import if brings_time(event) => {
+                let last = self.last_before_gap.filter(|&last| at > last)?;
+                let days = at.since(last) / 86_400_000;
+                Some(format!(
+                    "at: {at} is {days} days after the newest event before it ({last}): if the time is right, import with --allow-gaps"
+                ))
+            }
+            _ => None,
+        }
     }
 
     fn check_action(&self, action: &ActionEvent) -> Result<Option<String>, StateError> {
@@ -133,6 +150,11 @@ impl<'a> Checker<'a> {
             _ => form.print(namespace, id, self.log),
         }
     }
+}
+
+/// Whether an imported event counts for the log's time: all do but the importer's notes for itself.
+pub(super) fn brings_time(event: &Event) -> bool {
+    event.origin == Origin::Import && event.body.topic_and_key().0 != Topic::Meta
 }
 
 fn missing_user(key: &str, id: UserId) -> Option<String> {

@@ -4,14 +4,14 @@ mod check;
 
 use std::sync::Arc;
 
-use event_log::{AppendError, Event, EventLog, LogError, Position};
-use foryou_types::{Clock, Profile};
+use event_log::{AppendError, Event, EventLog, LogError, Origin, Position};
+use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, MAX_AHEAD_MS, Profile, TimeMs, last_before_gap};
 use parking_lot::Mutex;
 use thiserror::Error;
 
 use crate::error::StateError;
 use crate::store::StateStore;
-use check::Checker;
+use check::{Checker, brings_time};
 
 /// An event that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Ingestor {
     state: Arc<StateStore>,
     profile: Arc<Profile>,
     clock: Arc<dyn Clock>,
+    /// Longest time without an event before an imported one, in ms; `None` for any.
+    max_gap_ms: Option<i64>,
     /// Held from the check to the end of applying: an event is checked against everything before it.
     turn: Mutex<()>,
 }
@@ -62,10 +64,18 @@ pub struct Ingestor {
 impl Ingestor {
     /// An ingestor of a folder. `clock` is the folder's own (see [`crate::folder_clock`]).
     pub fn new(log: Arc<dyn EventLog>, state: Arc<StateStore>, profile: Arc<Profile>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, state, profile, clock, turn: Mutex::new(()) }
+        Self { log, state, profile, clock, max_gap_ms: days_ms(DEFAULT_MAX_GAP_DAYS), turn: Mutex::new(()) }
+    }
+
+    /// Refuses imported events that are more than this many days after all events before them; with 0 it takes them.
+    #[must_use]
+    pub fn with_max_gap_days(self, days: u32) -> Self {
+        Self { max_gap_ms: days_ms(days), ..self }
     }
 
     /// Takes a batch; the good ones of it are kept.
+    ///
+    /// A live event that is at most [`MAX_AHEAD_MS`] ahead of the clock is taken as of now: its sender's clock runs ahead.
     pub fn submit(&self, events: Vec<Event>) -> Result<Outcome, IngestError> {
         let _turn = self.turn.lock();
         // Whoever else appends to the log may be ahead of the state; a check against an old state could let an action on a
@@ -75,8 +85,13 @@ impl Ingestor {
         }
         let mut rejected = Vec::new();
         let mut good = Vec::with_capacity(events.len());
-        let mut checker = Checker::new(&self.state, &self.profile, &*self.log, self.clock.now());
-        for (index, event) in events.into_iter().enumerate() {
+        let now = self.clock.now();
+        let last = self.last_before_gap(&events);
+        let mut checker = Checker::new(&self.state, &self.profile, &*self.log, now, last);
+        for (index, mut event) in events.into_iter().enumerate() {
+            if event.origin == Origin::Live && (1..=MAX_AHEAD_MS).contains(&event.at.since(now)) {
+                event.at = now;
+            }
             match checker.check(&event)? {
                 None => good.push((index, event)),
                 Some(reason) => rejected.push(Rejection { index, reason }),
@@ -85,6 +100,11 @@ impl Ingestor {
         let (accepted, duplicates) = self.append(good, &mut rejected)?;
         rejected.sort_unstable_by_key(|rejection| rejection.index);
         Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
+    }
+
+    fn last_before_gap(&self, events: &[Event]) -> Option<TimeMs> {
+        let times: Vec<_> = events.iter().filter(|event| brings_time(event)).map(|event| event.at).collect();
+        last_before_gap(self.log.head().imported.now(), &times, self.max_gap_ms?)
     }
 
     /// Appends and applies; answers how many events were accepted and which ones the log had.
@@ -126,4 +146,8 @@ impl Ingestor {
         }
         self.state.catch_up().map(|_| ())
     }
+}
+
+fn days_ms(days: u32) -> Option<i64> {
+    (days > 0).then(|| i64::from(days) * 86_400_000)
 }

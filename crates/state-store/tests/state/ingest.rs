@@ -179,7 +179,46 @@ fn a_log_clock_stands_at_the_newest_imported_event() {
     assert_eq!(clock.now(), TimeMs(77)); // nothing imported yet
     folder.put(vec![post(500, 1, 9), live(post(900, 2, 9)), post(400, 3, 9)]);
     assert_eq!(clock.now(), TimeMs(500));
+    folder.put(vec![post(50 * HOUR, 4, 9)]);
+    assert_eq!(clock.now(), TimeMs(500), "one event ahead of all others does not move it");
     assert_eq!(folder_clock(&folder.profile, folder.log.clone()).now(), TimeMs(500));
     let wall = folder_clock(&Profile::live(), folder.log.clone()).now();
     assert!(wall > TimeMs(1_700_000_000_000));
+}
+
+#[test]
+fn a_live_time_ahead_of_the_clock_by_an_hour_is_now() {
+    let folder = Folder::with(Profile::live(), vec![]);
+    let outcome = ingestor(&folder)
+        .submit(vec![live(post(NOW + HOUR, 1, 9)), live(post(NOW + 1, 2, 9)), live(post(NOW - 5, 3, 9))])
+        .unwrap();
+    assert_eq!(outcome.accepted, 3);
+    let times = [1, 2, 3].map(|id| folder.state.post(PostId(id)).unwrap().unwrap().created_at.0);
+    assert_eq!(times, [NOW, NOW, NOW - 5]);
+}
+
+#[test]
+fn an_import_refuses_what_is_far_ahead_of_all_others() {
+    const DAY: i64 = 24 * HOUR;
+    let folder = Folder::with(Profile::live(), vec![]);
+    let batch = |days: &[i64]| {
+        days.iter().zip(1..).map(|(day, id)| post(day * DAY, 1_000 * day.unsigned_abs() + id, 9)).collect::<Vec<_>>()
+    };
+    let outcome = ingestor(&folder).submit(batch(&[20_000, 0, 1, 2])).unwrap();
+    assert_eq!(outcome.accepted, 3);
+    assert_eq!(
+        reasons(&outcome),
+        [(
+            0,
+            "at: 2024-10-04T00:00:00Z is 19998 days after the newest event before it (1970-01-03T00:00:00Z): if the time is right, \
+             import with --allow-gaps"
+        )]
+    );
+    let outcome = ingestor(&folder).submit(batch(&[40, 30, 32])).unwrap();
+    assert_eq!(outcome.accepted, 3, "in the order of time there is no long gap");
+    let outcome = ingestor(&folder).submit(batch(&[80])).unwrap();
+    assert_eq!(outcome.rejected.len(), 1, "what is in the log already counts");
+    let taken = ingestor(&folder).with_max_gap_days(0).submit(batch(&[80])).unwrap();
+    assert_eq!(taken.accepted, 1);
+    assert_eq!(folder.log.head().imported.now(), Some(TimeMs(40 * DAY)), "and alone it does not move the clock");
 }

@@ -44,7 +44,7 @@ fn every_event_is_counted_as_what_it_is() {
         events.iter().map(|e| e.at.0).collect::<Vec<_>>(),
         [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 9_000]
     );
-    assert_eq!(log.head().newest_imported, Some(TimeMs(9_000)));
+    assert_eq!(log.head().imported.newest(), Some(TimeMs(9_000)));
 }
 
 #[test]
