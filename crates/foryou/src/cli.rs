@@ -1,9 +1,11 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::ClockSetting;
+use crate::listen::Listen;
 
 /// The For You feed as software anyone can run.
 #[derive(Debug, Parser)]
@@ -48,7 +50,7 @@ pub struct Global {
 pub enum Command {
     /// Make a small world where there is none and serve its feed
     Demo(DemoArgs),
-    /// Serve what is in the data folder, gRPC and REST on one port
+    /// Serve what is in the data folder, gRPC and REST on one port; a missing or empty folder becomes a live one
     Up(UpArgs),
     /// Import a data set into the data folder's log
     Import(ImportArgs),
@@ -93,9 +95,22 @@ pub struct DemoArgs {
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
+    /// What to make of a missing or empty folder; a folder with other data is refused
+    #[arg(long, value_enum)]
+    pub kind: Option<UpKind>,
+    /// The folder's clock, for this run: `wall` goes on live after an import
+    #[arg(long, value_enum)]
+    pub clock: Option<ClockSetting>,
     /// Where to listen [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<Listen>,
+}
+
+/// What `up` makes of a missing or empty folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UpKind {
+    /// People who post, follow and act now: all 19 actions, the machine's clock
+    Live,
 }
 
 /// Kinds of data sets.
@@ -313,7 +328,7 @@ pub enum PhoenixCommand {
     /// Serve ranking and retrieval alone, over gRPC
     Serve {
         /// Where to listen [default: 127.0.0.1:8080]
-        #[arg(long, value_name = "ADDR:PORT")]
-        listen: Option<SocketAddr>,
+        #[arg(long, value_name = "HOST:PORT")]
+        listen: Option<Listen>,
     },
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod engine;
 pub mod exit;
 pub mod folder;
+pub mod listen;
 pub mod memory;
 mod metrics;
 pub mod models;

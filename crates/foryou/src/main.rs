@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use foryou::cli::Cli;
-
 fn main() -> ExitCode {
     foryou::memory::keep_freed();
-    foryou::commands::run(Cli::parse())
+    foryou::commands::main(std::env::args_os())
 }

@@ -1,10 +1,16 @@
 //! What goes to stdout: one JSON document with `--json`, else text for people. Logs and progress go to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::exit::WrongUse;
+
+/// Whether this process has printed its one JSON document.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// How a command prints.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +24,7 @@ pub struct Output {
 impl Output {
     /// Prints the result of a command: `value` with `--json`, else `text()`.
     pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        let mut rendered = if self.json {
+        let rendered = if self.json {
             let mut value = serde_json::to_value(value).context("rendering the answer as JSON")?;
             if self.human {
                 readable_times(&mut value);
@@ -27,9 +33,27 @@ impl Output {
         } else {
             text()
         };
+        self.write(rendered)
+    }
+
+    /// Says why the command failed: on stderr, and with `--json` as the one document on stdout, unless the command has printed
+    /// its own (`doctor` prints what it found and then fails).
+    pub fn fail(&self, error: &anyhow::Error) {
+        self.say(format!("foryou: {error:#}"));
+        if !self.json || PRINTED.load(Ordering::Relaxed) {
+            return;
+        }
+        let kind = if error.is::<WrongUse>() { "wrong_use" } else { "failed" };
+        let document = serde_json::json!({ "error": { "kind": kind, "message": format!("{error:#}") } });
+        // stdout is gone: stderr has been told.
+        self.write(format!("{document:#}")).ok();
+    }
+
+    fn write(&self, mut rendered: String) -> anyhow::Result<()> {
         if !rendered.ends_with('\n') {
             rendered.push('\n');
         }
+        PRINTED.store(true, Ordering::Relaxed);
         match io::stdout().lock().write_all(rendered.as_bytes()) {
             // `foryou feed | head` closes the pipe: not our failure.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,6 +1,5 @@
 //! `foryou demo`: a small world where there is none, and its feed.
 
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
@@ -21,6 +20,11 @@ use crate::output::Output;
 use crate::stop::stop_flag;
 
 pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
+    let listen = args.port.map_or_else(|| config.server.listen.clone(), |port| config.server.listen.with_port(port));
+    if !args.once {
+        // A port in use is found now, not after minutes of training.
+        drop(up::bind(&listen).await?);
+    }
     let folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
     let files = config.data.join("world");
     let parts = Parts::open(folder, config)?;
@@ -46,11 +50,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
         manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
     if !args.once {
         output.say(format!("viewers to look at: {}", manifest.demo_viewers.join(" ")));
-        let mut address: SocketAddr = config.server.listen;
-        if let Some(port) = args.port {
-            address.set_port(port);
-        }
-        return up::serve(parts, config, address, output).await;
+        return up::serve(parts, config, &listen, output).await;
     }
     let engine = Engine::start(parts, config, Life::Once)?;
     let request = FeedRequest { user_id: IdText(viewer), record: Some(false), ..FeedRequest::default() };

@@ -108,8 +108,8 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
         ok: free > 100 << 20,
         detail: format!("{} MiB free, {} MiB of log", free >> 20, parts.log.bytes() >> 20),
     });
-    let listen = config.server.listen;
-    let port = std::net::TcpListener::bind(listen);
+    let listen = &config.server.listen;
+    let port = listen.resolve().and_then(|addresses| Ok(std::net::TcpListener::bind(&*addresses)?));
     checks.push(Check {
         name: "port",
         ok: port.is_ok(),

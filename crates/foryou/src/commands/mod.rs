@@ -16,15 +16,37 @@ mod up;
 mod vectors;
 mod world;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::Parser;
 
 use crate::cli::{Cli, Command, PhoenixCommand};
 use crate::config::Effective;
 use crate::exit;
 use crate::output::Output;
+
+/// Parses and runs a command line.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => run(cli),
+        Err(error) if error.use_stderr() && asks_for_json(&arguments) => {
+            let message = error.render().to_string();
+            Output { json: true, human: false }.fail(&exit::WrongUse(message.trim_end().to_owned()).into());
+            ExitCode::from(2)
+        }
+        // Help, the version, or a mistake that a person reads.
+        Err(error) => error.exit(),
+    }
+}
+
+/// Whether `--json` stands among the arguments. Only asked where they cannot be parsed.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
 
 /// Runs a command line and says how it went.
 pub fn run(cli: Cli) -> ExitCode {
@@ -33,7 +55,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match dispatch(cli, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output.say(format!("foryou: {error:#}"));
+            output.fail(&error);
             exit::code(&error)
         }
     }
@@ -58,7 +80,7 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Models(command) => models::run(config, &command, output),
         Command::Phoenix(PhoenixCommand::Check { files }) => phoenix::check(&files, output),
         Command::Phoenix(PhoenixCommand::Serve { listen }) => {
-            runtime(config.threads)?.block_on(phoenix::serve(config, listen, output))
+            runtime(config.threads)?.block_on(phoenix::serve(config, listen.as_ref(), output))
         }
         Command::Doctor(args) => doctor::run(config, &args, output),
         Command::Config => config::run(&effective, output),
@@ -66,13 +88,13 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
     }
 }
 
-/// The process's variables that are settings. Others may hold anything, also what is no UTF-8.
+/// The process's `FORYOU_*` variables. Other variables may hold bytes that are not UTF-8; they are left alone.
 fn variables() -> anyhow::Result<Vec<(String, String)>> {
     let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FORYOU_"));
     settings
         .map(|(name, value)| match (name.into_string(), value.into_string()) {
             (Ok(name), Ok(value)) => Ok((name, value)),
-            (name, _) => Err(exit::WrongUse(format!("{name:?}: the name or value is no UTF-8")).into()),
+            (name, _) => Err(exit::WrongUse(format!("{name:?}: the name or the value is not UTF-8")).into()),
         })
         .collect()
 }

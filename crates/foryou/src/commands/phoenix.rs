@@ -1,7 +1,6 @@
 //! `foryou phoenix check`: the trainer's model and the engine against reference files. `foryou phoenix serve`: ranking and retrieval
 //! alone.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -14,6 +13,7 @@ use super::up;
 use crate::config::Config;
 use crate::engine::{Life, Parts};
 use crate::folder::DataFolder;
+use crate::listen::Listen;
 use crate::models::Phoenix;
 use crate::output::Output;
 
@@ -82,10 +82,10 @@ fn describe(report: &CheckReport) -> String {
 }
 
 /// Serves ranking and retrieval of the folder until Ctrl-C.
-pub(super) async fn serve(config: &Config, listen: Option<SocketAddr>, output: Output) -> anyhow::Result<()> {
+pub(super) async fn serve(config: &Config, listen: Option<&Listen>, output: Output) -> anyhow::Result<()> {
     let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
     let parts = Parts::open(folder, config)?;
-    let listener = up::listen(listen.unwrap_or(config.server.listen)).await?;
+    let listener = up::bind(listen.unwrap_or(&config.server.listen)).await?;
     let address = listener.local_addr().context("the service's address")?;
     let phoenix = Phoenix::start(&parts, config, Life::Serving)?;
     let posts = phoenix.posts().context("ranking and retrieval are set to other services: nothing to serve here")?;

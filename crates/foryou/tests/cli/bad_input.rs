@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::common::{events_file, fails, json, run};
 
 #[test]
-fn an_empty_or_missing_folder_has_nothing_to_serve() {
+fn an_empty_or_missing_folder_has_nothing_to_rank() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    for args in [&["up", "--data", path][..], &["feed", "--user", "1", "--data", path]] {
+    for args in [&["train", "ranker", "--data", path][..], &["feed", "--user", "1", "--data", path]] {
         let error = fails(1, args);
         assert!(error.contains("holds no data yet") && error.contains(path), "{error}");
     }

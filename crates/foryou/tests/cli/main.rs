@@ -10,6 +10,7 @@ mod bad_input;
 mod common;
 mod demo;
 mod deskdrop;
+mod edges;
 mod full_disk;
 mod grpc;
 mod higgs;

@@ -1,9 +1,13 @@
 //! Settings: the embedded default, then a file, then `FORYOU_*` variables, then flags, each with its origin.
 
+mod kubernetes;
+mod rules;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
 use phoenix_engine::service::ServingConfig;
@@ -13,9 +17,13 @@ use toml::{Table, Value};
 
 use crate::cli::Global;
 use crate::exit::{WrongUse, wrong_use};
+use crate::listen::Listen;
 
 /// The reference of all settings, and the lowest layer.
-pub const DEFAULT: &str = include_str!("default.toml");
+pub const DEFAULT: &str = include_str!("../default.toml");
+
+/// The origin of a setting that nothing overrides.
+const DEFAULT_ORIGIN: &str = "default";
 
 /// The effective settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +64,7 @@ pub struct PhoenixConfig {
 }
 
 /// Which clock a folder runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockSetting {
     /// What its profile says.
@@ -112,7 +120,7 @@ pub enum Fsync {
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
     /// Where it listens.
-    pub listen: std::net::SocketAddr,
+    pub listen: Listen,
 }
 
 /// Effective settings and where each came from.
@@ -174,7 +182,7 @@ impl Layers {
     fn new(default: &Table) -> Self {
         let mut values = BTreeMap::new();
         flatten("", default, &mut |key, value| {
-            values.insert(key, Origin { value: value.clone(), origin: "default".to_owned() });
+            values.insert(key, Origin { value: value.clone(), origin: DEFAULT_ORIGIN.to_owned() });
         });
         Self { values }
     }
@@ -196,6 +204,10 @@ impl Layers {
             .find(|(k, _)| k.replace('.', "_").eq_ignore_ascii_case(key))
             .map(|(k, o)| (k.clone(), o))
         else {
+            if kubernetes::sets(key) {
+                tracing::debug!(name, "not a setting: Kubernetes makes such variables for a service named foryou");
+                return Ok(());
+            }
             wrong_use!("{name}: there is no such setting; `foryou config` lists them");
         };
         let value = match &origin.value {
@@ -234,50 +246,32 @@ impl Layers {
     }
 
     fn finish(self) -> anyhow::Result<Effective> {
-        // One key at a time, so that an error names the key and where its value came from.
         let default: Table = DEFAULT.parse().context("the embedded default settings")?;
+        let mut table = default.clone();
         for (key, Origin { value, origin }) in &self.values {
-            let mut table = default.clone();
             put(&mut table, key, value.clone());
-            let checked: Result<Config, _> = table.try_into();
-            match checked.map_err(|e| e.message().to_owned()).and_then(|config| check(&config)) {
-                Ok(()) => {}
-                Err(problem) => wrong_use!("{origin}: {key} = {value}: {problem}"),
+            if origin == DEFAULT_ORIGIN {
+                continue;
+            }
+            // One key at a time, so that an error names the key and where its value came from.
+            let mut alone = default.clone();
+            put(&mut alone, key, value.clone());
+            if let Err(e) = Config::deserialize(alone) {
+                wrong_use!("{origin}: {key} = {value}: {}", e.message());
             }
         }
-        let mut table = default;
-        for (key, origin) in &self.values {
-            put(&mut table, key, origin.value.clone());
-        }
         let config: Config = table.try_into().context("the settings together")?;
-        Ok(Effective { config, origins: self.values })
-    }
-}
-
-fn check(config: &Config) -> Result<(), String> {
-    let rules = [
-        (config.threads <= 1_024, "at most 1024 threads"),
-        (config.log.partitions >= 1 && config.log.partitions <= 1_024, "partitions are 1 to 1024"),
-        (config.log.fsync_ms >= 1, "at least 1 ms"),
-        (config.log.segment_bytes >= 1 << 16, "at least 65536 bytes"),
-        ((1..=1_000).contains(&config.mixer.result_size), "1 to 1000 posts"),
-        ((1..=10_000).contains(&config.mixer.selection_size), "1 to 10000 posts"),
-        ((4..=1_024).contains(&config.mixer.history_length), "4 to 1024 tokens"),
-        (config.mixer.request_budget_ms >= 1, "at least 1 ms"),
-        (config.phoenix.remote_timeout_ms >= 1, "at least 1 ms"),
-        ((0.0..=1.0).contains(&config.mixer.author_diversity_decay), "between 0 and 1"),
-        ((0.0..=1.0).contains(&config.mixer.author_diversity_floor), "between 0 and 1"),
-    ];
-    if let Some((_, rule)) = rules.iter().find(|(ok, _)| !ok) {
-        return Err((*rule).to_owned());
-    }
-    for address in [&config.phoenix.ranking_address, &config.phoenix.retrieval_address] {
-        if !address.is_empty() && tonic::transport::Endpoint::from_shared(address.clone()).is_err() {
-            return Err("must be empty or an address like http://127.0.0.1:8081".to_owned());
+        match rules::check(&config) {
+            Ok(()) => Ok(Effective { config, origins: self.values }),
+            Err(broken) => {
+                let named = broken.keys.iter().map(|key| match self.values.get(key) {
+                    Some(Origin { value, origin }) => format!("{key} = {value} ({origin})"),
+                    None => key.clone(),
+                });
+                wrong_use!("{}: {}", named.collect::<Vec<_>>().join(" and "), broken.demand)
+            }
         }
     }
-    config.phoenix.serving.check().map_err(|e| e.problem)?;
-    config.thunder.check().map_err(|e| e.problem.to_owned())
 }
 
 fn flatten(prefix: &str, table: &Table, each: &mut impl FnMut(String, &Value)) {
@@ -337,7 +331,7 @@ mod tests {
         let file = file.display().to_string();
         let all = load(&["--config", &file, "--seed", "4"], &[("FORYOU_THREADS", "5"), ("OTHER", "x")]).unwrap();
         assert_eq!((all.config.seed, all.config.threads), (4, 5));
-        assert_eq!(all.config.server.listen.port(), 1);
+        assert_eq!(all.config.server.listen.to_string(), "127.0.0.1:1");
         assert_eq!(all.origins["seed"].origin, "--seed");
         assert_eq!(all.origins["threads"].origin, "FORYOU_THREADS");
         assert_eq!(all.origins["server.listen"].origin, file);
@@ -353,7 +347,7 @@ mod tests {
             ("sede = 1", "no setting \"sede\""),
             ("seed = \"x\"", "seed: expected a integer, found a string"),
             ("[log]\nfsync = \"sometimes\"", "log.fsync"),
-            ("[log]\npartitions = 0", "partitions are 1 to 1024"),
+            ("[log]\npartitions = 0", "log.partitions = 0"),
             ("[server]\nlisten = \"here\"", "server.listen"),
             ("seed = ", "c.toml"),
         ] {
@@ -367,5 +361,62 @@ mod tests {
             assert!(load(&[], &[(name, value)]).unwrap_err().to_string().contains(name));
         }
         assert!(load(&["--config", "missing.toml"], &[]).unwrap_err().to_string().contains("missing.toml"));
+    }
+    #[test]
+    fn settings_that_contradict_each_other_are_refused_by_both_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        let path = file.display().to_string();
+        for (text, keys) in [
+            ("[mixer]\nthunder_max_results = 1201", ["mixer.thunder_max_results", "thunder.store.max_results"]),
+            ("[thunder.store]\nmax_results = 10", ["mixer.thunder_max_results", "thunder.store.max_results"]),
+            (
+                "[thunder.store]\nmax_timeline_entries = 100",
+                ["thunder.store.max_scanned_per_timeline", "thunder.store.max_timeline_entries"],
+            ),
+            (
+                "[phoenix]\nranking_address = \"http://127.0.0.1:1\"\nremote_timeout_ms = 2000",
+                ["phoenix.remote_timeout_ms", "mixer.request_budget_ms"],
+            ),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = load(&["--config", &path], &[]).unwrap_err();
+            assert!(error.is::<WrongUse>(), "{text}");
+            for key in keys {
+                assert!(error.to_string().contains(key), "{text}: {error}");
+            }
+        }
+        // Two settings that fit each other may both differ from the default.
+        std::fs::write(&file, "[mixer]\nthunder_max_results = 10\n[thunder.store]\nmax_results = 10").unwrap();
+        load(&["--config", &path], &[]).unwrap();
+    }
+
+    #[test]
+    fn a_default_answer_is_one_that_a_request_may_ask_for() {
+        let most = home_mixer::params::MAX_RESULT_SIZE;
+        load(&[], &[("FORYOU_MIXER_RESULT_SIZE", &most.to_string())]).unwrap();
+        let error = load(&[], &[("FORYOU_MIXER_RESULT_SIZE", &(most + 1).to_string())]).unwrap_err().to_string();
+        assert!(error.contains("mixer.result_size = 201 (FORYOU_MIXER_RESULT_SIZE)"), "{error}");
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_named_foryou_is_not_a_setting() {
+        let set = [
+            ("FORYOU_SERVICE_HOST", "10.0.0.7"),
+            ("FORYOU_SERVICE_PORT", "8080"),
+            ("FORYOU_SERVICE_PORT_HTTP", "8080"),
+            ("FORYOU_PORT", "tcp://10.0.0.7:8080"),
+            ("FORYOU_PORT_8080_TCP", "tcp://10.0.0.7:8080"),
+            ("FORYOU_PORT_8080_TCP_PROTO", "tcp"),
+            ("FORYOU_PORT_8080_TCP_PORT", "8080"),
+            ("FORYOU_PORT_8080_TCP_ADDR", "10.0.0.7"),
+            ("FORYOU_THUNDER_SERVICE_HOST", "10.0.0.8"),
+            ("FORYOU_THUNDER_PORT_8080_TCP_ADDR", "10.0.0.8"),
+            // A setting is a setting, whatever else it looks like.
+            ("FORYOU_THUNDER_SERVICE_REQUEST_BURST", "7"),
+        ];
+        let all = load(&[], &set).unwrap();
+        assert_eq!(all.config.thunder.service.request_burst, 7);
+        assert!(load(&[], &[("FORYOU_SERVICE_HOSTS", "x")]).is_err());
     }
 }
