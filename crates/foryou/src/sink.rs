@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use datasets::import::{ImportSink, SinkError, SinkOutcome};
+use datasets::import::{ImportSink, Marks, SinkError, SinkOutcome};
 use event_log::{Event, EventLog};
 use foryou_types::Names;
 use state_store::Ingestor;
@@ -28,9 +28,9 @@ impl FolderSink {
 }
 
 impl ImportSink for FolderSink {
-    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+    fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         self.submitted.set(self.submitted.get() + events.len() as u64);
-        let outcome = self.ingestor.submit(events)?;
+        let outcome = self.ingestor.submit_with(events, marks)?;
         Ok(SinkOutcome {
             accepted: outcome.accepted,
             duplicates: outcome.duplicates,

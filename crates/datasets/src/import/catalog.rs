@@ -7,7 +7,7 @@ use event_log::{EventBody, NameAllocator, Origin, PostEvent, batch::MAX_KEY_BYTE
 use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
 use rustc_hash::FxHashMap;
 
-use super::run::Mapped;
+use super::batch::Mapped;
 
 /// Under this name the rows are counted that describe a post which an earlier row described, or which is in the log
 /// already: a post keeps what was said when it was created.

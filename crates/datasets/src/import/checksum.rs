@@ -35,7 +35,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.csv");
         std::fs::write(&path, "abc").unwrap();
-        let file = SetFile { role: "rows", path, form: RowForm::Lines, order: RowOrder::File };
+        let file = SetFile::new("rows", path, RowForm::Lines, RowOrder::File);
         // FIPS 180-2, appendix B.1.
         let expected = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad rows.csv";
         assert_eq!(checksum(std::slice::from_ref(&file)).unwrap(), expected);

@@ -16,11 +16,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     external_sort::Sorting,
     fields::{shown, signed_id, split, unix_seconds},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    run::Mapped,
     spill::spill_fields,
 };
 
@@ -85,8 +85,7 @@ impl Deskdrop {
         for (slot, (_, name, _)) in actions.iter_mut().zip(ACTIONS) {
             *slot = super::action_of(&profile, KIND, name)?;
         }
-        let files =
-            [SetFile { role: "interactions", path: file, form: RowForm::Table(&COLUMNS), order: RowOrder::Time }];
+        let files = [SetFile::new("interactions", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
         Ok(Self { profile, files, actions, sorting: Sorting::default() })
     }
 

@@ -75,10 +75,28 @@ pub enum ImportError {
         problem: String,
     },
     /// A file without any row.
-    #[error("{file} holds no rows: nothing to import")]
+    #[error("{file} holds no rows: nothing to import; by its first bytes it is {looks_like}")]
     NoRows {
         /// The file.
         file: String,
+        /// What its first bytes look like.
+        looks_like: String,
+    },
+    /// The files have rows, and none of them could be taken.
+    #[error(
+        "none of the {rows} rows of {file} could be imported ({reason}); by its first bytes the file is {looks_like}"
+    )]
+    NothingTaken {
+        /// The first file.
+        file: String,
+        /// Rows of all files.
+        rows: u64,
+        /// What is wrong with the first of them.
+        reason: String,
+        /// What the file's first bytes look like.
+        looks_like: String,
+        /// The rows that were refused or skipped.
+        report: Box<ImportReport>,
     },
     /// The file is not the one that was imported before. Nothing was added.
     #[error(
@@ -93,9 +111,7 @@ pub enum ImportError {
         problem: String,
     },
     /// A file breaks off or is corrupt. The whole batches before the fault are imported.
-    #[error(
-        "{file}:{line}: the file is damaged here ({reason}); {rows} of its rows before the fault are imported, a repaired file goes on after them"
-    )]
+    #[error("{}", fault(file, *line, reason, *rows))]
     Fault {
         /// The file.
         file: String,
@@ -130,7 +146,7 @@ impl ImportError {
     /// What was imported before the end, where anything could have been.
     pub fn report(&self) -> Option<&ImportReport> {
         match self {
-            Self::Fault { report, .. } | Self::Stopped(report) => Some(report),
+            Self::Fault { report, .. } | Self::NothingTaken { report, .. } | Self::Stopped(report) => Some(report),
             _ => None,
         }
     }
@@ -138,5 +154,16 @@ impl ImportError {
     /// Whether the request was wrong (exit code 2) rather than the data or the machine (exit code 1).
     pub const fn is_usage(&self) -> bool {
         matches!(self, Self::UnknownKind { .. } | Self::NoSuchSet { .. } | Self::OtherKind { .. })
+    }
+}
+
+/// The sentence of a damaged file.
+fn fault(file: &str, line: u64, reason: &str, rows: u64) -> String {
+    match rows {
+        0 if line == 1 => format!("{file} cannot be read: {reason}"),
+        0 => format!("{file}:{line}: the file is damaged here ({reason}); none of its rows is imported"),
+        _ => format!(
+            "{file}:{line}: the file is damaged here ({reason}); {rows} of its rows are imported, and a repaired file goes on after them"
+        ),
     }
 }

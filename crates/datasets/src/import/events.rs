@@ -13,11 +13,7 @@ use std::{
 use event_log::EventDecoder;
 use foryou_types::{ClockKind, Names, Profile, TimeMs};
 
-use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
-    rows::Row,
-    run::{Mapped, RowMapper},
-};
+use super::{ImportError, Importer, RowForm, RowOrder, Run, SetFile, batch::Mapped, rows::Row, run::RowMapper};
 
 /// The name of the kind that is one file of events.
 pub(super) const EVENTS: &str = "events";
@@ -76,7 +72,7 @@ impl Events {
             (None, _) => {}
         }
         let profile = folder.cloned().or(beside).unwrap_or_else(Self::default_profile);
-        let files = [SetFile { role: "events", path, form: RowForm::Lines, order: RowOrder::File }];
+        let files = [SetFile::new("events", path, RowForm::Json, RowOrder::File)];
         Ok(Self { kind, profile, files })
     }
 }

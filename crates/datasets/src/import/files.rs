@@ -3,18 +3,20 @@
 use std::{
     cell::Cell,
     fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use super::ImportError;
+use super::{
+    ImportError, first_bytes,
+    packing::{head_of, unpack},
+};
+
+pub(super) use super::packing::Unpacked;
 
 /// Size of a reader's buffer, in bytes.
 pub(super) const BUFFER: usize = 256 * 1024;
-
-/// The largest window of a .zst file, as a power of two: what `zstd --long=27` writes (128 MiB).
-const WINDOW_LOG_MAX: u32 = 27;
 
 /// In what order a file's rows become events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,13 @@ pub enum RowOrder {
 pub enum RowForm {
     /// Every line is a row.
     Lines,
-    /// The first line names columns. A row is these columns, in this order, joined by tabs: so two files that hold the same
-    /// rows with other columns beside them, or with another delimiter, have equal rows.
+    /// Every line is a row, and a JSON object: without its line end it shows by its last brace that it is whole.
+    Json,
+    /// The first line names columns. A row is one line, and of it these columns, in this order, joined by tabs: so two files
+    /// that hold the same rows with more columns, or with another separator, have equal rows.
     Table(&'static [&'static str]),
-    /// The first line names columns. A row is all of them, in the order of the file, joined by tabs.
+    /// The first line names columns. A row is all of them, in the order of the file, joined by tabs. Quoted cells may go over
+    /// several lines.
     Records,
 }
 
@@ -51,6 +56,11 @@ pub struct SetFile {
 }
 
 impl SetFile {
+    /// A file for a role.
+    pub(super) const fn new(role: &'static str, path: PathBuf, form: RowForm, order: RowOrder) -> Self {
+        Self { role, path, form, order }
+    }
+
     /// The file's name, for messages.
     pub fn name(&self) -> String {
         self.path.file_name().map_or_else(|| self.path.display().to_string(), |n| n.to_string_lossy().into_owned())
@@ -65,75 +75,45 @@ impl SetFile {
         (path.is_file() && names.contains(&own)).then(|| path.to_owned())
     }
 
-    /// Opens the file unpacked, and hands its reader to `read`.
+    /// Opens the file unpacked, and hands its reader to `read`, with whether the file was packed.
     pub(super) fn open<T>(
         &self,
         meter: &Meter,
-        read: impl FnOnce(&mut dyn Read) -> Result<T, ImportError>,
+        read: impl FnOnce(&mut dyn Read, bool) -> Result<T, ImportError>,
     ) -> Result<Unpacked<T>, ImportError> {
-        let io_error = |source| ImportError::Io { path: self.path.display().to_string(), source };
-        let file = File::open(&self.path).map_err(io_error)?;
-        meter.total.set(file.metadata().map_err(io_error)?.len());
+        let file = File::open(&self.path).map_err(|source| self.io_error(source))?;
+        meter.total.set(file.metadata().map_err(|source| self.io_error(source))?.len());
         meter.read.set(0);
-        let file = BufReader::with_capacity(BUFFER, Metered { file, read: Rc::clone(&meter.read) });
-        let answer = match Packing::of(&self.path) {
-            Packing::Plain => read(&mut { file })?,
-            Packing::Gzip => read(&mut flate2::bufread::MultiGzDecoder::new(file))?,
-            Packing::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(file).map_err(io_error)?;
-                decoder.window_log_max(WINDOW_LOG_MAX).map_err(io_error)?;
-                read(&mut decoder)?
-            }
-            Packing::Zip => {
-                // The directory of an archive stands at its end: a truncated one has none, and nothing of it can be read.
-                let mut archive = match zip::ZipArchive::new(file) {
-                    Ok(archive) if archive.len() == 1 => archive,
-                    Ok(archive) => {
-                        return Ok(Unpacked::Broken(format!("it holds {} files instead of one", archive.len())));
-                    }
-                    Err(error) => return Ok(Unpacked::Broken(error.to_string())),
-                };
-                let mut entry = match archive.by_index(0) {
-                    Ok(entry) => entry,
-                    Err(error) => return Ok(Unpacked::Broken(error.to_string())),
-                };
-                read(&mut entry)?
-            }
-        };
-        Ok(Unpacked::Read(answer))
-    }
-
-    /// The delimiter of a table, by the file's name.
-    pub(super) fn delimiter(&self) -> u8 {
-        let name = self.name();
-        if [".tsv", ".inter", ".item"].iter().any(|tabs| name.contains(tabs)) { b'\t' } else { b',' }
-    }
-}
-
-/// What [`SetFile::open`] gave.
-pub(super) enum Unpacked<T> {
-    /// The answer of the reader's user.
-    Read(T),
-    /// Nothing of the file can be unpacked; why.
-    Broken(String),
-}
-
-/// How a file is packed, by its name.
-enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-    Zip,
-}
-
-impl Packing {
-    fn of(path: &Path) -> Self {
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("gz") => Self::Gzip,
-            Some("zst") => Self::Zstd,
-            Some("zip") => Self::Zip,
-            _ => Self::Plain,
+        let file = Metered { file, read: Rc::clone(&meter.read) };
+        match unpack(&self.path, file, BUFFER, read).map_err(|source| self.io_error(source))? {
+            Ok(answer) => answer.map(Ok),
+            Err(reason) => Ok(Err(reason)),
         }
+    }
+
+    /// What the (unpacked) file looks like by its first bytes.
+    pub(super) fn looks_like(&self) -> String {
+        let head = self.open(&Meter::default(), |reader, is_packed| {
+            let head = head_of(reader).map_err(|source| self.io_error(source))?;
+            let described = first_bytes::describe(&head);
+            Ok(if is_packed { format!("{described} (unpacked)") } else { described })
+        });
+        match head {
+            Ok(Ok(what)) | Ok(Err(what)) => what,
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// A problem with the first line, with what the file looks like where that is not a table.
+    pub(super) fn header_problem(&self, problem: String) -> ImportError {
+        let looks_like = self.looks_like();
+        let is_table = looks_like.starts_with(first_bytes::TABLE) || looks_like.starts_with(first_bytes::TEXT);
+        let more = if is_table { String::new() } else { format!("; by its first bytes the file is {looks_like}") };
+        ImportError::Header { file: self.name(), problem: problem + &more }
+    }
+
+    fn io_error(&self, source: io::Error) -> ImportError {
+        ImportError::Io { path: self.path.display().to_string(), source }
     }
 }
 

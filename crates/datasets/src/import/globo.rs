@@ -25,11 +25,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     external_sort::Sorting,
     fields::{shown, split, unix_millis, unsigned_id, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    run::Mapped,
     spill::spill_fields,
 };
 
@@ -83,7 +83,7 @@ impl Globo {
         let file = SetFile::find(path, &FILES).ok_or_else(|| super::missing(path, KIND, &FILES))?;
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let click = super::action_of(&profile, KIND, CLICK)?;
-        let files = [SetFile { role: "clicks", path: file, form: RowForm::Table(&COLUMNS), order: RowOrder::Time }];
+        let files = [SetFile::new("clicks", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
         Ok(Self { profile, files, click, sorting: Sorting::default() })
     }
 

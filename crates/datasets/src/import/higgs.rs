@@ -25,10 +25,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     fields::{shown, split, unix_seconds, unsigned_id},
     files::Meter,
     rows::{Row, for_each_row},
-    run::{Mapped, RowMapper},
+    run::RowMapper,
 };
 
 /// The kind's name.
@@ -74,7 +75,7 @@ impl Higgs {
             let found = if path.is_dir() { SetFile::find(path, names) } else { None };
             found.ok_or_else(|| super::missing(path, KIND, names))
         };
-        let file = |role, path| SetFile { role, path, form: RowForm::Lines, order: RowOrder::File };
+        let file = |role, path| SetFile::new(role, path, RowForm::Lines, RowOrder::File);
         let files = [file("activity", find(&FILES[0])?), file("retweet_network", find(&FILES[1])?)];
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let repost = super::action_of(&profile, KIND, "repost")?;

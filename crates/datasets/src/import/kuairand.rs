@@ -25,12 +25,12 @@ use foryou_types::{
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     catalog::Catalog,
     external_sort::Sorting,
     fields::{shown, split, unix_millis, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    run::Mapped,
     spill::spill_fields,
 };
 
@@ -177,7 +177,7 @@ impl KuaiRand {
             *slot = super::action_of(&profile, KIND, name)?;
         }
         let dwell = super::action_of(&profile, KIND, DWELL.0)?;
-        let files = [SetFile { role: "log", path: file, form: RowForm::Table(columns), order: RowOrder::Time }];
+        let files = [SetFile::new("log", file, RowForm::Table(columns), RowOrder::Time)];
         Ok(Self { profile, files, form, actions, dwell, sorting: Sorting::default() })
     }
 

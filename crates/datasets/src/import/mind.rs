@@ -40,13 +40,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     catalog::{Catalog, key},
     external_sort::Sorting,
     fields::{shown, split},
     files::Meter,
     ordered::{TimedMapper, import_in_time_order},
     rows::{Row, for_each_row},
-    run::{Mapped, RowMapper},
+    run::RowMapper,
     spill::spill_fields,
 };
 
@@ -93,7 +94,7 @@ impl Mind {
             let found = if path.is_dir() { SetFile::find(path, names) } else { None };
             found.ok_or_else(|| super::missing(path, KIND, names))
         };
-        let file = |role, path, order| SetFile { role, path, form: RowForm::Lines, order };
+        let file = |role, path, order| SetFile::new(role, path, RowForm::Lines, order);
         let files =
             [file("behaviors", find(&FILES[0])?, RowOrder::Time), file("news", find(&FILES[1])?, RowOrder::File)];
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
@@ -125,14 +126,14 @@ impl Importer for Mind {
         let mut mapper =
             Behaviours { click: self.click, catalog: Catalog::new(run.names()), readers: FxHashMap::default() };
         // Before the news: whether an article is ever met, and when.
-        let fault = for_each_row(behaviours, &Meter::default(), &mut |row| {
+        let pass = for_each_row(behaviours, &Meter::default(), &mut |row| {
             if let Ok((at, row)) = mapper.parse(row) {
                 mapper.meet(at, &row);
             }
             Ok(ControlFlow::Continue(()))
         })?;
         let mut described = News(&mut mapper.catalog);
-        if fault.is_none() && described.0.has_met() {
+        if pass.fault.is_none() && described.0.has_met() {
             run.import_rows(news, &mut described)?;
         } else {
             run.look_at_rows(news, &mut described)?;

@@ -10,21 +10,28 @@
 //!
 //! * an interrupted import goes on where it stopped, and its result is that of an undisturbed one;
 //! * an unchanged file adds nothing, a file that grew adds its tail;
-//! * a file of which an imported row changed is refused, with that row, before anything is added;
+//! * a file of which a row that was taken changed is refused, with that row, before anything is added;
 //! * a file that breaks off (a truncated .zst) keeps the whole batches before the fault, and is reported as damaged;
-//! * rejected rows are rows that are done with: counted and listed once, not tried again.
+//! * a refused row is counted and listed, and tried again by every import: it may be put right in its place (`marks`);
+//! * a last line without a line end is not a row yet, unless it shows that it is whole (a JSON object, a packed file);
+//! * an import of which nothing came into the log fails, and says what the file looks like.
+//!
+//! What only the whole file can tell (the scale of its ratings, the unit of its times, the order of its rows, how its columns
+//! are separated) is decided before the first row is taken, and kept in the log for the rows by which the file grows.
 //!
 //! # Invariants
 //!
 //! * Memory does not grow with the file, except for 4 bytes a row (its hash: of rows that the log has, and of rows that are being
 //!   sorted) and what a set's rules need to know of earlier rows (Higgs: who acted on whom; Deskdrop: the articles; Globo: the
 //!   articles and the people; MIND, KuaiRand, RecBole: the posts, and of MIND who clicked what). Rows that have to be sorted
-//!   wait in a temporary file, beside one run of them in memory.
+//!   wait in a temporary file, in addition to one run of them in memory.
 //! * Importers read no clock and no randomness: the same file gives the same events, ids and order.
 //!
 //! To add a set: a file here with an [`Importer`], its kind in [`KINDS`] and [`open`], and its rules on top of that file.
 
+mod batch;
 mod catalog;
+mod cells;
 mod checksum;
 mod deskdrop;
 mod error;
@@ -32,19 +39,26 @@ mod events;
 mod external_sort;
 mod fields;
 mod files;
+mod first_bytes;
 mod globo;
+mod header;
 mod higgs;
 mod kuairand;
+mod lines;
+mod marks;
 mod mind;
 mod ordered;
+mod packing;
 mod recbole;
 mod report;
 mod rows;
 mod run;
+mod scale;
 mod sink;
 mod spill;
 #[cfg(test)]
 mod tests;
+mod time_unit;
 
 use std::path::Path;
 
@@ -62,7 +76,7 @@ pub use mind::Mind;
 pub use recbole::Recbole;
 pub use report::{ImportReport, Imported, MAX_LISTED, Rejection};
 pub use run::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, Run};
-pub use sink::{ImportSink, LogSink, SinkError, SinkOutcome};
+pub use sink::{ImportSink, LogSink, Marks, SinkError, SinkOutcome};
 
 /// The kinds of sets there are importers for.
 pub const KINDS: [&str; 8] = [
@@ -138,12 +152,32 @@ pub fn import<'a>(
     let mut run = Run::new(importer.kind(), identity, sink, options);
     let result = importer.files().iter().try_for_each(|file| run.verify(file)).and_then(|()| importer.run(&mut run));
     match result {
+        Ok(()) if run.report.is_nothing() => Err(nothing_taken(importer, run.report)),
         Ok(()) => Ok(run.report),
         Err(ImportError::Fault { file, line, reason, rows, .. }) => {
             Err(ImportError::Fault { file, line, reason, rows, report: Box::new(run.report) })
         }
         Err(ImportError::Stopped(_)) => Err(ImportError::Stopped(Box::new(run.report))),
         Err(error) => Err(error),
+    }
+}
+
+/// The error for files of which nothing came into the log.
+fn nothing_taken(importer: &dyn Importer, report: ImportReport) -> ImportError {
+    let first = report.rejected.first();
+    let of = |name: &str| importer.files().iter().find(|file| file.name() == name);
+    let file = first.and_then(|first| of(&first.file)).or_else(|| importer.files().first());
+    let reason = match (first, report.skipped.keys().next()) {
+        (Some(first), _) => format!("line {}: {}", first.line, first.reason),
+        (None, Some(skipped)) => format!("skipped by the rules of the set: {skipped}"),
+        (None, None) => report.notes.first().cloned().unwrap_or_else(|| "there is none".to_owned()),
+    };
+    ImportError::NothingTaken {
+        file: file.map(SetFile::name).unwrap_or_default(),
+        rows: report.rows + report.rows_refused_again,
+        reason,
+        looks_like: file.map(SetFile::looks_like).unwrap_or_default(),
+        report: Box::new(report),
     }
 }
 

@@ -13,27 +13,29 @@
 //! * `ROLE`, in the order of the file: rows of finished windows. Written with the last batch of a window.
 //!
 //! So `len(ROLE) ≤ len(ROLE/ordered) ≤ len(ROLE/planned)`; where the first two differ from the third, the rows between the first
-//! and the third are the window that was interrupted, and the second says how many of its rows, in their order, are in the log.
+//! and the third are the window that was interrupted, and the second says how many of its rows, in their order, had their turn.
+//!
+//! A row that was refused when it had its turn is left out of the window when that goes on, for it may have been put right
+//! and belong elsewhere by its new time. Rows that cannot be read have their turn first, all of them in the first batch. Every
+//! run tries the refused rows again ([`super::marks`]): after the window that was interrupted, in the order of their times.
 //!
 //! A window's first and last batch therefore carry 4 bytes for every row of it (12 MB for the 3 million of Globo; the log takes
 //! batches of 2 GiB), cut into marks of [`MARK_ROWS`] rows. Besides them, memory holds one run of the sort and one batch.
 
 use std::ops::ControlFlow;
 
-use event_log::ImportProgress;
 use foryou_types::TimeMs;
 
 use super::{
     ImportError,
+    batch::{Batch, BatchRow, Mapped},
     external_sort::{ExternalSort, SortError, Sorted, Sorting},
     files::{Meter, SetFile},
+    marks::{Ledger, marks},
     rows::{FileFault, Row, for_each_row},
-    run::{Batch, MAX_BATCH_EVENTS, Mapped, Run, broken, check},
+    run::{MAX_BATCH_EVENTS, Run, broken},
     spill::Spill,
 };
-
-/// Rows of one mark: a window's marks are many values of 256 KiB in the log's index rather than one of any size.
-const MARK_ROWS: usize = 64 * 1024;
 
 /// Makes events of rows, in the order of their times.
 pub(super) trait TimedMapper {
@@ -56,8 +58,9 @@ pub(super) trait TimedMapper {
     fn submitted(&mut self) {}
 }
 
-/// A row of a window; rows that cannot be read come first.
+/// A row that waits for its turn; rows that cannot be read come first.
 struct Slot<R> {
+    number: u64,
     line: u64,
     hash: u32,
     row: Result<R, Box<str>>,
@@ -65,13 +68,19 @@ struct Slot<R> {
 
 impl<R: Spill> Spill for Slot<R> {
     fn spill(&self, out: &mut Vec<u8>) {
+        self.number.spill(out);
         self.line.spill(out);
         self.hash.spill(out);
         self.row.spill(out);
     }
 
     fn restore(bytes: &mut &[u8]) -> Option<Self> {
-        Some(Self { line: Spill::restore(bytes)?, hash: Spill::restore(bytes)?, row: Spill::restore(bytes)? })
+        Some(Self {
+            number: Spill::restore(bytes)?,
+            line: Spill::restore(bytes)?,
+            hash: Spill::restore(bytes)?,
+            row: Spill::restore(bytes)?,
+        })
     }
 }
 
@@ -91,55 +100,65 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     mapper: &mut M,
     sorting: &Sorting,
 ) -> Result<(), ImportError> {
-    let planned = run.progress(&planned(file.role))?;
-    let mut finished = run.progress(file.role)?.len();
-    let mut submitted = run.progress(&ordered(file.role))?.len();
-    run.report.rows_already_there += submitted as u64;
+    let ledger = Ledger::read(run, &planned(file.role), file.role)?;
+    let finished = run.progress(file.role)?.len() as u64;
+    let submitted = run.progress(&ordered(file.role))?.len() as u64;
+    run.report.rows_already_there += submitted.saturating_sub(ledger.refused_from(0));
 
     let mut rows = 0;
-    let fault = for_each_row(file, &Meter::default(), &mut |row| {
+    let mut order = TimeOrder::default();
+    let pass = for_each_row(file, &Meter::default(), &mut |row| {
         rows += 1;
         if let Ok((at, row)) = mapper.parse(row) {
+            order.see(at);
             mapper.survey(at, row);
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    run.note_pass(file, &pass);
+    if order.falls {
+        run.report.note(format!("{}: the rows are not in the order of time; they are imported in it", file.name()));
+    }
     // A damaged file is imported as far as whole batches go, as if it ended there.
-    if fault.is_some() && rows > planned.len() {
-        rows = planned.len() + (rows - planned.len()) / run.batch_rows() * run.batch_rows();
+    let old = ledger.len();
+    if pass.fault.is_some() && rows > old {
+        rows = old + (rows - old) / run.batch_rows() as u64 * run.batch_rows() as u64;
     }
 
     let meter = Meter::default();
-    let mut window = Window::new(sorting);
-    let mut last_line = 1;
-    let fault_now = for_each_row(file, &meter, &mut |row| {
-        if row.number >= rows as u64 {
+    let mut windows = Windows { ledger, finished, submitted };
+    let (mut window, mut retries) = (Waiting::new(sorting), Waiting::new(sorting));
+    let (mut last_line, mut seen) = (1, 0);
+    let pass_now = for_each_row(file, &meter, &mut |row| {
+        if row.number >= rows {
             return Ok(ControlFlow::Break(()));
         }
-        last_line = row.line;
-        check(file, &planned, row)?;
+        (last_line, seen) = (row.line, row.number + 1);
+        windows.ledger.check(file, row)?;
         let parsed = mapper.parse(row);
-        if row.number < finished as u64 {
+        if windows.ledger.is_refused(row.number) {
+            retries.add(row, parsed).map_err(no_sort)?;
+        } else if row.number < windows.finished {
             if let Ok((_, row)) = parsed {
                 mapper.known(row);
             }
-            return Ok(ControlFlow::Continue(()));
+        } else {
+            window.add(row, parsed).map_err(no_sort)?;
         }
-        window.add(row, parsed).map_err(no_sort)?;
-        let begun = planned.len() > finished;
-        let end = if begun { planned.len() } else { rows };
-        if row.number + 1 == end as u64 {
-            let whole = std::mem::replace(&mut window, Window::new(sorting));
-            import_window(run, file, mapper, whole, Marks { finished, submitted, begun }, meter.bytes().1)?;
-            (finished, submitted) = (end, end);
+        if seen == old.min(rows) {
+            let (window, retries) = (window.take(sorting), retries.take(sorting));
+            windows.go_on(run, file, mapper, window, meter.bytes())?;
+            windows.retry(run, file, mapper, retries, meter.bytes())?;
+        } else if seen == rows {
+            windows.begin(run, file, mapper, window.take(sorting), meter.bytes())?;
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    if finished < rows {
+    if seen < rows {
         let shorter = || FileFault { line: last_line + 1, reason: "it became shorter while it was read".to_owned() };
-        return Err(broken(file, fault_now.unwrap_or_else(shorter), finished as u64));
+        return Err(broken(file, pass_now.fault.unwrap_or_else(shorter), windows.finished));
     }
-    fault.map_or(Ok(()), |fault| Err(broken(file, fault, finished as u64)))
+    pass.fault.map_or(Ok(()), |fault| Err(broken(file, fault, windows.finished)))
 }
 
 /// The error of a sort.
@@ -147,16 +166,34 @@ fn no_sort(SortError { folder, source }: SortError) -> ImportError {
     ImportError::Sort { folder: folder.display().to_string(), source }
 }
 
+/// Whether times come in their order.
+#[derive(Default)]
+struct TimeOrder {
+    last: Option<TimeMs>,
+    falls: bool,
+}
+
+impl TimeOrder {
+    fn see(&mut self, at: TimeMs) {
+        self.falls |= self.last.is_some_and(|last| at < last);
+        self.last = Some(at);
+    }
+}
+
 /// Rows that are sorted together, as they are read.
-struct Window<R> {
+struct Waiting<R> {
     sort: ExternalSort<Slot<R>>,
     /// The rows' hashes, in the order of the file.
     hashes: Vec<u32>,
 }
 
-impl<R: Spill> Window<R> {
+impl<R: Spill> Waiting<R> {
     fn new(sorting: &Sorting) -> Self {
         Self { sort: ExternalSort::new(sorting.clone()), hashes: Vec::new() }
+    }
+
+    fn take(&mut self, sorting: &Sorting) -> Self {
+        std::mem::replace(self, Self::new(sorting))
     }
 
     fn add(&mut self, row: &Row<'_>, parsed: Result<(TimeMs, R), String>) -> Result<(), SortError> {
@@ -165,68 +202,139 @@ impl<R: Spill> Window<R> {
             Err(reason) => (TimeMs(i64::MIN), Err(reason.into_boxed_str())),
         };
         self.hashes.push(row.hash);
-        self.sort.push(at, &Slot { line: row.line, hash: row.hash, row: parsed })
+        self.sort.push(at, &Slot { number: row.number, line: row.line, hash: row.hash, row: parsed })
     }
 }
 
-/// Where the marks of a role stand.
-struct Marks {
+/// How far the windows of a file have come.
+struct Windows {
+    ledger: Ledger,
     /// Rows of finished windows.
-    finished: usize,
-    /// Rows submitted.
-    submitted: usize,
-    /// Whether the window was begun by an earlier run.
-    begun: bool,
+    finished: u64,
+    /// Rows that had their turn.
+    submitted: u64,
 }
 
-fn import_window<M: TimedMapper>(
-    run: &mut Run<'_>,
-    file: &SetFile,
-    mapper: &mut M,
-    Window { sort, hashes: in_file }: Window<M::Row>,
-    marks: Marks,
-    file_bytes: u64,
-) -> Result<(), ImportError> {
-    let mut sorted = sort.finish().map_err(no_sort)?;
-    let there = marks.submitted.saturating_sub(marks.finished).min(in_file.len());
-    for slot in sorted.by_ref().take(there) {
-        if let Ok(row) = slot.map_err(no_sort)?.1.row {
-            mapper.known(row);
+impl Windows {
+    /// Goes on with the window that was interrupted, if one was.
+    fn go_on<M: TimedMapper>(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &SetFile,
+        mapper: &mut M,
+        window: Waiting<M::Row>,
+        (_, file_bytes): (u64, u64),
+    ) -> Result<(), ImportError> {
+        if self.finished == self.ledger.len() {
+            return Ok(());
         }
+        let refused = self.ledger.refused_from(self.finished);
+        let there = (self.submitted.saturating_sub(self.finished)).saturating_sub(refused) as usize;
+        let in_file = self.ledger.hashes_from(self.finished).to_vec();
+        let rows = window.hashes.len();
+        let mut sorted = window.sort.finish().map_err(no_sort)?;
+        for slot in sorted.by_ref().take(there) {
+            if let Ok(row) = slot.map_err(no_sort)?.1.row {
+                mapper.known(row);
+            }
+        }
+        self.import(run, file, mapper, sorted, Window { done: there, rows, in_file, is_new: false }, file_bytes)
     }
-    let mut done = there;
-    while done < in_file.len() {
-        let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows())?;
-        let mut progress = Vec::new();
-        if done == there && !marks.begun {
-            progress.extend(chunks(run, &planned(file.role), marks.finished, &in_file));
-        }
-        progress.extend(chunks(run, &ordered(file.role), marks.finished + done, &hashes));
-        done += hashes.len();
-        if done == in_file.len() {
-            progress.extend(chunks(run, file.role, marks.finished, &in_file));
-        }
-        // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
-        let share = file_bytes as f64 * (done as f64 / in_file.len() as f64);
-        run.submit(file, &mut batch, progress, (share as u64, file_bytes))?;
-        mapper.submitted();
+
+    /// Imports a new window.
+    fn begin<M: TimedMapper>(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &SetFile,
+        mapper: &mut M,
+        window: Waiting<M::Row>,
+        (_, file_bytes): (u64, u64),
+    ) -> Result<(), ImportError> {
+        let in_file = window.hashes;
+        let sorted = window.sort.finish().map_err(no_sort)?;
+        let rows = in_file.len();
+        self.import(run, file, mapper, sorted, Window { done: 0, rows, in_file, is_new: true }, file_bytes)
     }
-    Ok(())
+
+    fn import<M: TimedMapper>(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &SetFile,
+        mapper: &mut M,
+        mut sorted: Sorted<Slot<M::Row>>,
+        mut window: Window,
+        file_bytes: u64,
+    ) -> Result<(), ImportError> {
+        let mut is_first = true;
+        while window.done < window.rows {
+            let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows(), false)?;
+            let mut progress = Vec::new();
+            if is_first && window.is_new {
+                progress.extend(marks(run, &planned(file.role), self.finished, &window.in_file));
+            }
+            progress.extend(marks(run, &ordered(file.role), self.submitted, &hashes));
+            window.done += hashes.len();
+            if window.done == window.rows {
+                progress.extend(marks(run, file.role, self.finished, &window.in_file));
+            }
+            // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
+            let share = file_bytes as f64 * (window.done as f64 / window.rows as f64);
+            run.submit(file, &mut batch, progress, &mut self.ledger.journal, (share as u64, file_bytes))?;
+            mapper.submitted();
+            self.submitted += hashes.len() as u64;
+            is_first = false;
+        }
+        self.finished += window.in_file.len() as u64;
+        Ok(())
+    }
+
+    /// Tries the rows again that earlier runs refused.
+    fn retry<M: TimedMapper>(
+        &mut self,
+        run: &mut Run<'_>,
+        file: &SetFile,
+        mapper: &mut M,
+        retries: Waiting<M::Row>,
+        meter: (u64, u64),
+    ) -> Result<(), ImportError> {
+        let mut left = retries.hashes.len();
+        let mut sorted = retries.sort.finish().map_err(no_sort)?;
+        while left > 0 {
+            let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows(), true)?;
+            run.submit(file, &mut batch, Vec::new(), &mut self.ledger.journal, meter)?;
+            mapper.submitted();
+            left = left.saturating_sub(hashes.len().max(1));
+        }
+        Ok(())
+    }
 }
 
-/// The next rows in their order, and their hashes: at most so many rows, and none after the one that brings the batch
-/// to [`MAX_BATCH_EVENTS`].
+/// A window on its way into the log.
+struct Window {
+    /// Rows of it that had their turn.
+    done: usize,
+    /// Rows of it that have a turn at all: those that were refused in an interrupted run have had it.
+    rows: usize,
+    /// Hashes of its rows, in the order of the file.
+    in_file: Vec<u32>,
+    is_new: bool,
+}
+
+/// The next rows in their order, and their hashes: at most so many that can be read, and none after the one that brings
+/// the batch to [`MAX_BATCH_EVENTS`].
 fn next_batch<M: TimedMapper>(
     sorted: &mut Sorted<Slot<M::Row>>,
     mapper: &mut M,
     rows: usize,
+    is_retried: bool,
 ) -> Result<(Batch, Vec<u32>), ImportError> {
-    let (mut batch, mut hashes) = (Batch::default(), Vec::new());
-    while hashes.len() < rows && batch.events() < MAX_BATCH_EVENTS {
+    let (mut batch, mut hashes, mut readable) = (Batch::default(), Vec::new(), 0);
+    while readable < rows && batch.events() < MAX_BATCH_EVENTS {
         let Some(slot) = sorted.next() else { break };
-        let (at, slot) = slot.map_err(no_sort)?;
-        hashes.push(slot.hash);
-        batch.add(slot.line, 0, |out| match slot.row {
+        let (at, Slot { number, line, hash, row }) = slot.map_err(no_sort)?;
+        hashes.push(hash);
+        readable += usize::from(row.is_ok());
+        batch.add(BatchRow { number, line, hash, is_retried }, 0, |out| match row {
             Ok(row) => {
                 mapper.map(at, row, out);
                 Ok(())
@@ -235,15 +343,4 @@ fn next_batch<M: TimedMapper>(
         });
     }
     Ok((batch, hashes))
-}
-
-/// Marks for consecutive rows of a role.
-fn chunks<'a>(
-    run: &'a Run<'_>,
-    role: &'a str,
-    first_row: usize,
-    hashes: &'a [u32],
-) -> impl Iterator<Item = ImportProgress> + 'a {
-    let rows = (first_row..).step_by(MARK_ROWS);
-    rows.zip(hashes.chunks(MARK_ROWS)).map(move |(row, hashes)| run.mark(role.to_owned(), row as u64, hashes.to_vec()))
 }

@@ -1,20 +1,19 @@
 //! RecBole's atomic files: the form in which that library keeps some forty data sets (Zhao et al., "RecBole: Towards a
 //! Unified, Comprehensive and Efficient Framework for Recommendation Algorithms", CIKM 2021).
 //!
-//! Tables separated by tabs, whose first line names columns with their types: `user_id:token item_id:token rating:float
-//! timestamp:float`. Two files are read:
+//! Tables whose first line names columns with their types: `user_id:token item_id:token rating:float timestamp:float`. They are
+//! separated by tabs; commas, semicolons, bars and spaces are read where the first line has them. Two files are read:
 //!
 //! * `NAME.inter`, the interactions. `user_id:token`, `item_id:token` and `timestamp:float` must be there;
 //!   `rating:float` or else `label:float` is read where it is. A row becomes an `interact`, and at the same time a
-//!   `like` or a `dislike`: on the scale of 0 to 5 a rating of 4 and more is a like, of 2 and less a dislike, anything
-//!   between neither; a label of 1 is a like, of 0 a dislike. A rating off that scale is refused, as nothing would say
-//!   what it means.
+//!   `like` or a `dislike`: by the rating, relative to the scale of the file ([`super::scale`]; of 0 to 5, 4 and more is
+//!   a like and 2 and less a dislike); a label of 1 is a like, of 0 a dislike.
 //! * `NAME.item`, where it is there. Its first column (of tokens) with `title` or `name` in its own name is the item's
 //!   title, and all other columns of type `token_seq` are its text, one a line. Other columns are ignored.
 //!
-//! Times are Unix **seconds**, as RecBole's conversions write them; a fraction is kept as milliseconds. A number of
-//! milliseconds would lie beyond the year 9999 and is refused: which of the two a file means is nothing to guess row by
-//! row.
+//! Times are Unix seconds as RecBole's conversions write them, or what most times of the file are in
+//! ([`super::time_unit`]); a fraction is kept as milliseconds. Unit and scale are decided from the whole file before its first
+//! row is taken, kept in the log, and hold for what the file grows by. A row off them is refused.
 //!
 //! Rows come in the exact order of time, of one time in that of the file. (RecBole itself rounds times to 32 bits first:
 //! at today's times one step is more than a minute.) An item becomes a post when someone first interacts with it; one
@@ -34,14 +33,19 @@ use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, Limits, Profile, T
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    batch::Mapped,
     catalog::{Catalog, key},
+    cells::Separator,
     external_sort::Sorting,
     fields::{shown, split},
     files::Meter,
-    ordered::{TimedMapper, import_in_time_order},
+    header::Header,
+    ordered::{TimedMapper, import_in_time_order, planned},
     rows::{Row, for_each_row},
-    run::{Mapped, RowMapper},
+    run::RowMapper,
+    scale::{Opinion, Ratings, Scale},
     spill::spill_fields,
+    time_unit::{TimeUnit, UnitVotes},
 };
 
 /// The kind's name.
@@ -61,21 +65,13 @@ const INTERACT: (&str, f64) = ("interact", 1.0);
 const LIKE: (&str, f64) = ("like", 1.0);
 const DISLIKE: (&str, f64) = ("dislike", -2.0);
 
-/// The scale of ratings, and where on it likes begin and dislikes end.
-const SCALE: std::ops::RangeInclusive<f64> = 0.0..=5.0;
-const LIKED_FROM: f64 = 4.0;
-const DISLIKED_TO: f64 = 2.0;
-
-/// The last moment of the year 9999, in seconds.
-const LAST_SECOND: f64 = 253_402_300_799.999;
-
 /// Items are a catalogue, not news: films do not grow too old to be shown. A hundred years, in seconds.
 const MAX_AGE_SECONDS: i64 = 100 * 365 * 24 * 3_600;
 
 /// Half-life of the popularity prior, in seconds: thirty days, as these sets span months to decades.
 const HALF_LIFE_SECONDS: i64 = 30 * 24 * 3_600;
 
-/// What the interactions say beside that they happened.
+/// What the interactions say besides that they happened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Plain,
@@ -99,6 +95,7 @@ pub struct Recbole {
     /// The interactions, and the items where there is such a file.
     files: Vec<SetFile>,
     form: Form,
+    separator: Separator,
     /// What to read of the items.
     items: Option<ItemColumns>,
     interact: ActionIndex,
@@ -128,18 +125,14 @@ impl Recbole {
     /// The set at `path`: a folder with one file of interactions, or that file.
     pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
         let inter = inter_at(path)?;
-        let form = form_of(&header(&inter)?).map_err(|problem| in_header(&inter, problem))?;
-        let mut files = vec![SetFile {
-            role: "inter",
-            path: inter.clone(),
-            form: RowForm::Table(form.columns()),
-            order: RowOrder::Time,
-        }];
+        let (columns, separator) = header(&inter)?;
+        let form = form_of(&columns).map_err(|problem| in_header(&inter, problem))?;
+        let mut files = vec![SetFile::new("inter", inter.clone(), RowForm::Table(form.columns()), RowOrder::Time)];
         let mut items = None;
         if let Some(path) = item_beside(&inter) {
-            let columns = ItemColumns::of(&header(&path)?).map_err(|problem| in_header(&path, problem))?;
+            let columns = ItemColumns::of(&header(&path)?.0).map_err(|problem| in_header(&path, problem))?;
             items = Some(columns);
-            files.push(SetFile { role: "item", path, form: RowForm::Records, order: RowOrder::File });
+            files.push(SetFile::new("item", path, RowForm::Records, RowOrder::File));
         }
         let profile = folder.cloned().unwrap_or_else(|| {
             let mut profile = Self::default_profile();
@@ -155,7 +148,7 @@ impl Recbole {
                 [super::action_of(&profile, KIND, LIKE.0)?, super::action_of(&profile, KIND, DISLIKE.0)?]
             }
         };
-        Ok(Self { profile, files, form, items, interact, opinions, sorting: Sorting::default() })
+        Ok(Self { profile, files, form, separator, items, interact, opinions, sorting: Sorting::default() })
     }
 
     #[cfg(test)]
@@ -215,29 +208,33 @@ fn stem<'a>(path: &'a Path, endings: &[&str]) -> Option<&'a str> {
 /// A column's name and type.
 type Column = (String, String);
 
-/// The columns that the first line of a file names.
-fn header(path: &Path) -> Result<Vec<Column>, ImportError> {
-    let file = SetFile { role: "header", path: path.to_owned(), form: RowForm::Lines, order: RowOrder::File };
+/// The columns that the first line of a file names, and how they are separated.
+fn header(path: &Path) -> Result<(Vec<Column>, Separator), ImportError> {
+    let file = SetFile::new("header", path.to_owned(), RowForm::Lines, RowOrder::File);
     let mut line = None;
-    let fault = for_each_row(&file, &Meter::default(), &mut |row| {
+    let pass = for_each_row(&file, &Meter::default(), &mut |row| {
         line = Some(row.text().map(str::to_owned));
         Ok(ControlFlow::Break(()))
     })?;
-    let line = match (line, fault) {
+    let line = match (line, pass.fault) {
         (Some(line), _) => line.map_err(|problem| in_header(path, problem))?,
-        (None, Some(fault)) => return Err(in_header(path, format!("the file is damaged here ({})", fault.reason))),
-        (None, None) => return Err(ImportError::NoRows { file: file.name() }),
+        (None, Some(fault)) => return Err(in_header(path, fault.reason)),
+        (None, None) => return Err(ImportError::NoRows { file: file.name(), looks_like: file.looks_like() }),
     };
-    let column = |text: &str| text.split_once(':').map(|(name, kind)| (name.to_owned(), kind.to_owned()));
-    line.split('\t')
-        .map(|text| column(text).ok_or(text))
-        .collect::<Result<_, _>>()
-        .map_err(|text| in_header(path, format!("column {} has no type, as in user_id:token", shown(text))))
+    let header = Header::all(line.as_bytes()).map_err(|problem| in_header(path, problem))?;
+    let column = |text: &String| {
+        let typed = text.split_once(':').map(|(name, kind)| (name.to_owned(), kind.to_owned()));
+        typed.ok_or_else(|| {
+            let separator = header.separator.name();
+            format!("column {} has no type, as in user_id:token (columns are separated by {separator})", shown(text))
+        })
+    };
+    let columns = header.names.iter().map(column).collect::<Result<_, _>>();
+    columns.map(|columns| (columns, header.separator)).map_err(|problem| in_header(path, problem))
 }
 
 fn in_header(path: &Path, problem: String) -> ImportError {
-    let file = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    ImportError::Header { file, problem }
+    SetFile::new("header", path.to_owned(), RowForm::Lines, RowOrder::File).header_problem(problem)
 }
 
 /// Whether there is a column; an error where its type is another.
@@ -320,10 +317,11 @@ impl Importer for Recbole {
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let mut mapper = Interactions { set: self, catalog: Catalog::new(run.names()) };
         let [inter, others @ ..] = self.files.as_slice() else { return Ok(()) };
+        let facts = self.facts(run, inter)?;
+        let mut mapper = Interactions { set: self, facts, catalog: Catalog::new(run.names()) };
         // Before the items: whether anyone ever interacts with one, and when.
-        let fault = for_each_row(inter, &Meter::default(), &mut |row| {
+        let pass = for_each_row(inter, &Meter::default(), &mut |row| {
             if let Ok((at, row)) = mapper.parse(row) {
                 mapper.catalog.meet(&row.item, at);
             }
@@ -331,13 +329,58 @@ impl Importer for Recbole {
         })?;
         if let (Some(columns), [items]) = (&self.items, others) {
             let mut described = Items { columns, catalog: &mut mapper.catalog };
-            if fault.is_none() && described.catalog.has_met() {
+            if pass.fault.is_none() && described.catalog.has_met() {
                 run.import_rows(items, &mut described)?;
             } else {
                 run.look_at_rows(items, &mut described)?;
             }
         }
         import_in_time_order(run, inter, &mut mapper, &self.sorting)
+    }
+}
+
+/// What is decided of all interactions together.
+#[derive(Clone, Copy)]
+struct Facts {
+    unit: TimeUnit,
+    scale: Scale,
+}
+
+impl Recbole {
+    /// Decides it for a new file; of one that the log has rows of, it is what it was.
+    fn facts(&self, run: &mut Run<'_>, inter: &SetFile) -> Result<Facts, ImportError> {
+        let kept = run.pinned(inter.role)?;
+        let facts = if let [unit, scale, ..] = kept[..] {
+            let unit = TimeUnit::ALL.get(unit as usize).copied().unwrap_or(TimeUnit::Seconds);
+            Facts { unit, scale: Scale::from_code(scale) }
+        } else if run.progress(&planned(inter.role))?.is_empty() {
+            let (mut units, mut ratings) = (UnitVotes::default(), Ratings::default());
+            for_each_row(inter, &Meter::default(), &mut |row| {
+                if let Ok(mut cells) = row.cells() {
+                    // The columns are those of the form: user, item, time, and a rating or a label.
+                    units.see(cells.nth(2).unwrap_or_default());
+                    ratings.see(cells.next().unwrap_or_default());
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            let facts = Facts { unit: units.decided(), scale: ratings.decided() };
+            run.pin(inter.role, vec![facts.unit as u32, facts.scale.code()]);
+            facts
+        } else {
+            // Rows from before anything was decided.
+            Facts { unit: TimeUnit::Seconds, scale: Scale::FIVE }
+        };
+        let name = inter.name();
+        if self.separator != Separator(b'\t') {
+            run.report.note(format!("{name}: the columns are separated by {}", self.separator.name()));
+        }
+        if facts.unit != TimeUnit::Seconds {
+            run.report.note(format!("{name}: the times are in {}", facts.unit.name()));
+        }
+        if self.form == Form::Rated {
+            run.report.note(format!("{name}: {}", facts.scale.in_words()));
+        }
+        Ok(facts)
     }
 }
 
@@ -378,23 +421,11 @@ struct Interaction {
 
 spill_fields!(Interaction { user, item, opinion });
 
-/// A time in Unix seconds, from 1970 to 9999, to the millisecond.
-fn float_seconds(text: &str) -> Result<TimeMs, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=LAST_SECOND).contains(&seconds) => Ok(TimeMs((seconds * 1_000.0).round() as i64)),
-        _ => Err(format!("timestamp {} is no time in Unix seconds", shown(text))),
-    }
-}
-
-fn rating(text: &str) -> Result<Option<u8>, String> {
-    match text.parse::<f64>() {
-        Ok(rating) if !SCALE.contains(&rating) => {
-            Err(format!("rating {} is not on the scale from 0 to 5 that likes and dislikes are read from", shown(text)))
-        }
-        Ok(rating) if rating >= LIKED_FROM => Ok(Some(LIKED)),
-        Ok(rating) if rating <= DISLIKED_TO => Ok(Some(DISLIKED)),
-        Ok(_) => Ok(None),
-        Err(_) => Err(format!("rating {} is no number", shown(text))),
+/// The place of an opinion, as rows keep it.
+fn place_of(opinion: Opinion) -> u8 {
+    match opinion {
+        Opinion::Like => LIKED,
+        Opinion::Dislike => DISLIKED,
     }
 }
 
@@ -409,6 +440,7 @@ fn label(text: &str) -> Result<Option<u8>, String> {
 /// The interactions, as they become events.
 struct Interactions<'a, 'b> {
     set: &'a Recbole,
+    facts: Facts,
     catalog: Catalog<'b>,
 }
 
@@ -422,14 +454,14 @@ impl TimedMapper for Interactions<'_, '_> {
             Form::Plain => (split::<3>(text, columns)?, None),
             Form::Rated => {
                 let [common @ .., stars] = split::<4>(text, columns)?;
-                (common, rating(stars)?)
+                (common, self.facts.scale.opinion(stars)?.map(place_of))
             }
             Form::Labelled => {
                 let [common @ .., mark] = split::<4>(text, columns)?;
                 (common, label(mark)?)
             }
         };
-        let at = float_seconds(time)?;
+        let at = self.facts.unit.parse("timestamp", time)?;
         let (user, item) = (key("user_id", user)?.into(), key("item_id", item)?.into());
         Ok((at, Interaction { user, item, opinion }))
     }
@@ -496,34 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_seconds_with_a_fraction() {
-        assert_eq!(float_seconds("881250949"), Ok(TimeMs(881_250_949_000)));
-        assert_eq!(float_seconds("881250949.0"), Ok(TimeMs(881_250_949_000)));
-        assert_eq!(float_seconds("1.5"), Ok(TimeMs(1_500)));
-        assert_eq!(float_seconds("1500000000.123"), Ok(TimeMs(1_500_000_000_123)));
-        assert_eq!(float_seconds("253402300799"), Ok(TimeMs(253_402_300_799_000)));
-        for bad in ["", "x", "-1", "nan", "inf", "881250949000", "253402300800"] {
-            assert!(float_seconds(bad).unwrap_err().ends_with("is no time in Unix seconds"), "{bad}");
-        }
-    }
-
-    #[test]
-    fn likes_begin_at_four_and_dislikes_end_at_two() {
-        for (stars, opinion) in [
-            ("5", Some(LIKED)),
-            ("4.0", Some(LIKED)),
-            ("3.5", None),
-            ("3", None),
-            ("2.5", None),
-            ("2", Some(DISLIKED)),
-            ("0", Some(DISLIKED)),
-        ] {
-            assert_eq!(rating(stars), Ok(opinion), "{stars}");
-        }
-        assert!(rating("7").unwrap_err().contains("scale"));
-        assert!(rating("-1").unwrap_err().contains("scale"));
-        assert!(rating("NaN").unwrap_err().contains("scale"));
-        assert_eq!(rating("good").unwrap_err(), "rating \"good\" is no number");
+    fn a_label_is_0_or_1() {
         assert_eq!([label("1.0"), label("0")], [Ok(Some(LIKED)), Ok(Some(DISLIKED))]);
         assert!(label("0.5").unwrap_err().contains("neither 0 nor 1"));
     }

@@ -125,10 +125,15 @@ pub struct ImportReport {
     pub rejected_reasons: BTreeMap<String, u64>,
     /// Rows that are sound but, by the rules of the set, no event (Higgs: `self_actions`).
     pub skipped: BTreeMap<String, u64>,
-    /// Rows that this run took, the rejected and skipped ones included.
+    /// Rows that this run dealt with for the first time (rejected and skipped ones included), and those that an earlier run
+    /// had refused and this one took.
     pub rows: u64,
     /// Rows that an earlier run had taken.
     pub rows_already_there: u64,
+    /// Rows that an earlier run had refused and this one refused again.
+    pub rows_refused_again: u64,
+    /// What else is to be said of the files: how they were read, and what was left out.
+    pub notes: Vec<String>,
     /// Wall-clock seconds, measured by the caller.
     pub seconds: f64,
 }
@@ -136,6 +141,17 @@ pub struct ImportReport {
 impl ImportReport {
     pub(super) fn count(&mut self, sort: Sort) {
         self.imported.count(sort);
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether nothing of the files is in the log, neither by this run nor by an earlier one.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.imported.total() == 0 && self.duplicates == 0 && self.rows_already_there == 0
     }
 
     pub(super) fn skip(&mut self, name: &str) {

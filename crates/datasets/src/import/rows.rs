@@ -1,24 +1,24 @@
 //! Rows of a file, one after the other in bounded memory, each with its identity.
 
 use std::{
-    cell::Cell,
-    io::{self, BufRead, BufReader, Read},
-    ops::ControlFlow,
-    rc::Rc,
+    io::{self, BufReader, Read},
+    ops::{ControlFlow, Range},
 };
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     ImportError,
-    files::{BUFFER, Meter, RowForm, SetFile, Unpacked},
+    cells::Cells,
+    files::{BUFFER, Meter, RowForm, SetFile},
+    header::Header,
+    lines::{Line, Lines, MAX_ROW_BYTES},
 };
 
-/// The longest row that is read; a longer one is rejected, so that a file without line ends cannot fill the memory.
-pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
-
-/// What is said of a record that is longer.
-const TOO_LONG: &str = "a row is longer than 1 MiB";
+const TOO_LONG: &str = "the row is longer than 1 MiB";
+const OTHER_COLUMNS: &str = "the row has another number of columns than the file's first line";
+const OPEN_QUOTE: &str =
+    "a quote is opened in this line and not closed: close it, or write it twice inside a quoted cell";
 
 /// One row.
 pub(super) struct Row<'a> {
@@ -29,6 +29,8 @@ pub(super) struct Row<'a> {
     /// The low 32 bits of the XXH3-64 of its bytes (line end not counted): an unchanged row is known by it.
     pub hash: u32,
     bytes: &'a [u8],
+    /// Where the cells of a table stand in `bytes`.
+    cells: &'a [Range<usize>],
     fault: Option<&'static str>,
 }
 
@@ -43,7 +45,17 @@ impl<'a> Row<'a> {
         if let Some(fault) = self.fault {
             return Err(fault.to_owned());
         }
-        std::str::from_utf8(self.bytes).map_err(|_| "the row is not UTF-8 text".to_owned())
+        let text = std::str::from_utf8(self.bytes).map_err(|_| "the row is not UTF-8 text".to_owned())?;
+        if text.contains('\0') {
+            return Err("the row holds a zero byte, which no text has".to_owned());
+        }
+        Ok(text)
+    }
+
+    /// The cells of a row of a table; or why it has none.
+    pub(super) fn cells(&self) -> Result<impl Iterator<Item = &'a str>, String> {
+        let text = self.text()?;
+        Ok(self.cells.iter().map(move |range| text.get(range.clone()).unwrap_or_default()))
     }
 }
 
@@ -55,201 +67,206 @@ pub(super) struct FileFault {
     pub reason: String,
 }
 
-/// Calls `visit` with each row until it breaks off; `Some` where the file is damaged.
+/// What a pass over a file met besides its rows.
+#[derive(Default)]
+pub(super) struct Pass {
+    /// The file is damaged.
+    pub fault: Option<FileFault>,
+    /// The last line has no line end and is therefore not a row yet: whoever writes the file may be in the middle of it.
+    pub unfinished: Option<u64>,
+}
+
+/// Calls `visit` with each row until it breaks off.
 pub(super) fn for_each_row(
     file: &SetFile,
     meter: &Meter,
     visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
-) -> Result<Option<FileFault>, ImportError> {
-    let read = file.open(meter, |reader| match file.form {
-        RowForm::Lines => each_line(reader, visit),
-        RowForm::Table(columns) => each_record(file, Some(columns), reader, visit),
-        RowForm::Records => each_record(file, None, reader, visit),
+) -> Result<Pass, ImportError> {
+    let read = file.open(meter, |reader, is_packed| {
+        let mut rows =
+            Rows { lines: Lines::new(BufReader::with_capacity(BUFFER, reader)), is_packed, unfinished: None };
+        let fault = match file.form {
+            RowForm::Lines | RowForm::Json => rows.each_line(file.form == RowForm::Json, visit)?,
+            RowForm::Table(columns) => rows.each_record(file, Some(columns), visit)?,
+            RowForm::Records => rows.each_record(file, None, visit)?,
+        };
+        Ok(Pass { fault, unfinished: rows.unfinished })
     })?;
     Ok(match read {
-        Unpacked::Read(fault) => fault,
-        Unpacked::Broken(reason) => Some(FileFault { line: 1, reason }),
+        Ok(pass) => pass,
+        Err(reason) => Pass { fault: Some(FileFault { line: 1, reason }), unfinished: None },
     })
 }
 
-fn each_line(
-    reader: &mut dyn Read,
-    visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
-) -> Result<Option<FileFault>, ImportError> {
-    let mut lines = Lines { input: BufReader::with_capacity(BUFFER, reader), line: Vec::new(), long: None };
-    for number in 0.. {
-        match lines.next() {
+struct Rows<R: Read> {
+    lines: Lines<BufReader<R>>,
+    /// A packed file that can be unpacked to its end is whole, and so is its last line.
+    is_packed: bool,
+    unfinished: Option<u64>,
+}
+
+impl<R: Read> Rows<R> {
+    /// Reads the next line; `Break` at the end of the rows, with the fault where there is one.
+    fn next(&mut self, is_json: bool) -> ControlFlow<Option<FileFault>> {
+        let line = self.lines.next_number();
+        match self.lines.next() {
             Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => return Ok(Some(FileFault { line: number + 1, reason: error.to_string() })),
+            Ok(false) => return ControlFlow::Break(None),
+            Err(error) => return ControlFlow::Break(Some(FileFault { line, reason: reason(&error) })),
         }
-        let mut bytes = lines.line.as_slice();
-        if number == 0 {
-            // The byte-order mark that some editors write is no part of the first row.
-            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let line = self.lines.line();
+        // A JSON object shows by its last brace that it is whole; of anything else the end may be missing.
+        let is_whole = line.is_ended || self.is_packed || (is_json && is_json_object(&line.bytes));
+        if is_whole || line.is_blank() {
+            return ControlFlow::Continue(());
         }
-        bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let (hash, fault) = match &lines.long {
-            Some(hasher) => (hasher.digest(), Some("the row is longer than 1 MiB")),
-            None => (xxh3_64(bytes), None),
-        };
-        if visit(&Row { number, line: number + 1, hash: hash as u32, bytes, fault })?.is_break() {
-            break;
-        }
+        self.unfinished = Some(line.number);
+        ControlFlow::Break(None)
     }
-    Ok(None)
-}
 
-/// Lines of a reader, each at most [`MAX_ROW_BYTES`] in memory.
-struct Lines<R> {
-    input: R,
-    line: Vec<u8>,
-    /// The hash of a line that is too long to keep.
-    long: Option<Box<Xxh3Default>>,
-}
+    fn each_line(
+        &mut self,
+        is_json: bool,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
+    ) -> Result<Option<FileFault>, ImportError> {
+        for number in 0.. {
+            if let ControlFlow::Break(fault) = self.next(is_json) {
+                return Ok(fault);
+            }
+            if visit(&row(number, self.lines.line(), None))?.is_break() {
+                break;
+            }
+        }
+        Ok(None)
+    }
 
-impl<R: BufRead> Lines<R> {
-    /// Reads the next line; false at the end.
-    fn next(&mut self) -> io::Result<bool> {
-        self.line.clear();
-        self.long = None;
-        let mut any = false;
+    /// Rows of these columns, or of all.
+    fn each_record(
+        &mut self,
+        file: &SetFile,
+        columns: Option<&[&str]>,
+        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
+    ) -> Result<Option<FileFault>, ImportError> {
         loop {
-            let available = match self.input.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                other => other?,
+            // A header is no row, so it may be a line without an end.
+            match self.next(false) {
+                ControlFlow::Break(fault) if self.unfinished.take().is_none() => return Ok(fault),
+                _ if !self.lines.line().is_blank() => break,
+                _ => {}
+            }
+        }
+        let first = &self.lines.line().bytes;
+        let header = match columns {
+            Some(columns) => Header::find(first, columns),
+            None => Header::all(first),
+        };
+        let header = header.map_err(|problem| file.header_problem(problem))?;
+        let mut record = Record { cells: Cells::new(header.separator), bytes: Vec::new(), ranges: Vec::new() };
+        let mut number = 0;
+        loop {
+            if let ControlFlow::Break(fault) = self.next(false) {
+                return Ok(fault);
+            }
+            // An empty line is not a row.
+            if self.lines.line().is_blank() {
+                continue;
+            }
+            let line = self.lines.line().number;
+            let fault = self.record(&header, columns.is_none(), &mut record)?;
+            let flow = match fault {
+                Some(fault) if record.cells.len() == 0 => visit(&row(number, self.lines.line(), Some(fault)))?,
+                _ => visit(&record.row(number, line, &header, fault))?,
             };
-            if available.is_empty() {
-                return Ok(any);
-            }
-            any = true;
-            let end = available.iter().position(|&b| b == b'\n');
-            let part = &available[..end.unwrap_or(available.len())];
-            if let Some(hasher) = &mut self.long {
-                hasher.update(part);
-            } else if self.line.len() + part.len() > MAX_ROW_BYTES {
-                let mut hasher = Box::new(Xxh3Default::new());
-                hasher.update(&self.line);
-                hasher.update(part);
-                self.long = Some(hasher);
-            } else {
-                self.line.extend_from_slice(part);
-            }
-            let used = part.len() + usize::from(end.is_some());
-            self.input.consume(used);
-            if end.is_some() {
-                return Ok(true);
+            number += 1;
+            if flow.is_break() {
+                return Ok(None);
             }
         }
     }
-}
 
-/// Hands a reader's bytes on, and fails where a record would take more than [`MAX_ROW_BYTES`] and a buffer: a quote
-/// that is never closed would otherwise bring the rest of the file into memory.
-struct Bounded<'a> {
-    reader: &'a mut dyn Read,
-    /// Bytes handed on since the last record ended.
-    since: Rc<Cell<usize>>,
-}
-
-impl Read for Bounded<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since.get() > MAX_ROW_BYTES + BUFFER {
-            return Err(io::Error::other(TOO_LONG));
+    /// Puts the record together that begins in the current line; what is wrong with it, where something is. A line that
+    /// cannot be cut into cells leaves none.
+    fn record(
+        &mut self,
+        header: &Header,
+        may_go_on: bool,
+        record: &mut Record,
+    ) -> Result<Option<&'static str>, ImportError> {
+        record.cells.clear();
+        let first = self.lines.line();
+        if first.long.is_some() {
+            return Ok(Some(TOO_LONG));
         }
-        let n = self.reader.read(buffer)?;
-        self.since.set(self.since.get() + n);
-        Ok(n)
+        if record.cells.add(&first.bytes) {
+            return Ok((record.cells.len() != header.names.len()).then_some(OTHER_COLUMNS));
+        }
+        if may_go_on {
+            let first = first.clone();
+            let mut taken = Vec::new();
+            while record.cells.size() <= MAX_ROW_BYTES && self.next(false).is_continue() {
+                let line = self.lines.line().clone();
+                let is_whole = line.long.is_none() && record.cells.add(&line.bytes);
+                taken.push(line);
+                if is_whole {
+                    break;
+                }
+            }
+            if record.cells.len() == header.names.len() && !record.cells.is_torn() {
+                return Ok(None);
+            }
+            // A quote that is never closed, or by a later row's quote, must not swallow the rows behind its line.
+            taken.insert(0, first);
+            self.lines.give_back(taken);
+            self.unfinished = None;
+            let _ = self.lines.next();
+        }
+        record.cells.clear();
+        Ok(Some(OPEN_QUOTE))
     }
 }
 
-/// A field of a record; the carriage return of a line end is no part of the last one.
-fn field(record: &csv::ByteRecord, place: usize) -> &[u8] {
-    let field = record.get(place).unwrap_or_default();
-    if place + 1 == record.len() { field.strip_suffix(b"\r").unwrap_or(field) } else { field }
+/// A row that is a line.
+fn row<'a>(number: u64, line: &'a Line, fault: Option<&'static str>) -> Row<'a> {
+    let fault = fault.or_else(|| line.long.map(|_| TOO_LONG));
+    Row { number, line: line.number, hash: line.hash() as u32, bytes: &line.bytes, cells: &[], fault }
 }
 
-/// Rows of these columns, or of all.
-fn each_record(
-    file: &SetFile,
-    columns: Option<&'static [&'static str]>,
-    reader: &mut dyn Read,
-    visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
-) -> Result<Option<FileFault>, ImportError> {
-    let delimiter = file.delimiter();
-    let since = Rc::new(Cell::new(0));
-    let reader = Bounded { reader, since: Rc::clone(&since) };
-    // The reader's own line end of two bytes leaves the second one to the next record, and counts its line one too low.
-    let mut csv = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .terminator(csv::Terminator::Any(b'\n'))
-        .quoting(delimiter != b'\t')
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(BUFFER)
-        .from_reader(reader);
-    let mut record = csv::ByteRecord::new();
-    let mut next = |record: &mut csv::ByteRecord| loop {
-        let read = csv.read_byte_record(record);
-        since.set(0);
-        // An empty line is no row; the reader skips only those without a carriage return.
-        if matches!(read, Ok(true)) && record.len() == 1 && record.get(0) == Some(b"\r".as_slice()) {
-            continue;
-        }
-        let line = record.position().map_or_else(|| csv.position().line(), csv::Position::line);
-        break (read.map_err(|error| error.to_string()), line);
-    };
+/// A record, as its row is made of it.
+struct Record {
+    cells: Cells,
+    bytes: Vec<u8>,
+    ranges: Vec<Range<usize>>,
+}
 
-    let header = match next(&mut record).0 {
-        Ok(true) => record.clone(),
-        // A file of nothing: its caller says that it holds no rows.
-        Ok(false) => return Ok(None),
-        Err(reason) => return Ok(Some(FileFault { line: 1, reason })),
-    };
-    let places = match columns {
-        Some(columns) => {
-            places(&header, columns).map_err(|problem| ImportError::Header { file: file.name(), problem })?
-        }
-        None => (0..header.len()).collect(),
-    };
-
-    let mut bytes = Vec::new();
-    let mut last_line = 1;
-    for number in 0.. {
-        let (read, line) = next(&mut record);
-        match read {
-            Ok(true) => last_line = line,
-            Ok(false) => break,
-            Err(reason) => return Ok(Some(FileFault { line: last_line + 1, reason })),
-        }
-        let sound = record.len() == header.len();
-        bytes.clear();
-        let all: Vec<usize> = if sound { Vec::new() } else { (0..record.len()).collect() };
-        for (i, &place) in if sound { places.iter() } else { all.iter() }.enumerate() {
+impl Record {
+    fn row(&mut self, number: u64, line: u64, header: &Header, fault: Option<&'static str>) -> Row<'_> {
+        self.bytes.clear();
+        self.ranges.clear();
+        let count = if fault.is_none() { header.places.len() } else { self.cells.len() };
+        for i in 0..count {
             if i > 0 {
-                bytes.push(b'\t');
+                self.bytes.push(b'\t');
             }
-            bytes.extend_from_slice(field(&record, place));
+            let start = self.bytes.len();
+            let place = if fault.is_none() { header.places[i] } else { i };
+            self.bytes.extend_from_slice(self.cells.get(place));
+            self.ranges.push(start..self.bytes.len());
         }
-        let hash = xxh3_64(&bytes) as u32;
-        let fault = (!sound).then_some("the row has another number of columns than the file's first line");
-        if visit(&Row { number, line, hash, bytes: &bytes, fault })?.is_break() {
-            break;
-        }
+        Row { number, line, hash: xxh3_64(&self.bytes) as u32, bytes: &self.bytes, cells: &self.ranges, fault }
     }
-    Ok(None)
 }
 
-/// Where the columns stand in the header.
-fn places(header: &csv::ByteRecord, columns: &[&str]) -> Result<Vec<usize>, String> {
-    columns
-        .iter()
-        .map(|column| {
-            (0..header.len())
-                .find(|&place| field(header, place) == column.as_bytes())
-                .ok_or_else(|| format!("the first line names no column {column:?} (wanted: {})", columns.join(", ")))
-        })
-        .collect()
+/// Whether a line is one whole JSON object.
+fn is_json_object(line: &[u8]) -> bool {
+    line.trim_ascii_end().last() == Some(&b'}') && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+}
+
+/// What a reader met, for a message.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it ends in the middle of its packed data".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -260,74 +277,88 @@ mod tests {
     /// Line, hash and text of a row.
     type Seen = (u64, u32, Result<String, String>);
 
-    /// The rows of a table, and line and reason of its fault.
-    fn records_of(text: &str) -> (Vec<Seen>, Option<(u64, String)>) {
+    /// The rows of a file of a form, and what else was met.
+    fn rows_of(form: RowForm, text: &[u8]) -> (Vec<Seen>, Pass) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("table.csv");
+        let path = folder.path().join("rows.txt");
         std::fs::write(&path, text).unwrap();
-        let file = SetFile { role: "table", path, form: RowForm::Table(&["a", "b"]), order: RowOrder::File };
+        let file = SetFile::new("rows", path, form, RowOrder::File);
         let mut rows = Vec::new();
-        let fault = for_each_row(&file, &Meter::default(), &mut |row| {
+        let pass = for_each_row(&file, &Meter::default(), &mut |row| {
+            assert_eq!(row.number, rows.len() as u64);
             rows.push((row.line, row.hash, row.text().map(str::to_owned)));
             Ok(ControlFlow::Continue(()))
         });
-        (rows, fault.unwrap().map(|fault| (fault.line, fault.reason)))
+        (rows, pass.unwrap())
+    }
+
+    const TABLE: RowForm = RowForm::Table(&["a", "b"]);
+
+    /// Texts, or the first words of what is wrong.
+    fn texts(form: RowForm, text: &str) -> Vec<String> {
+        let words = |fault: String| fault.split(' ').take(4).collect::<Vec<_>>().join(" ");
+        rows_of(form, text.as_bytes()).0.into_iter().map(|row| row.2.unwrap_or_else(words)).collect()
     }
 
     #[test]
-    fn line_ends_of_two_bytes_are_no_part_of_a_record_and_count_as_one_line() {
+    fn line_ends_of_two_bytes_are_not_part_of_a_record_and_count_as_one_line() {
         let text = "x,a,b\n0,1,2\n0,1\n0,\"3\",\"4\"\n";
-        let (rows, fault) = records_of(text);
-        assert_eq!(fault, None);
+        let (rows, pass) = rows_of(TABLE, text.as_bytes());
+        assert!(pass.fault.is_none() && pass.unfinished.is_none());
         assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!((rows[0].2.as_deref(), rows[2].2.as_deref()), (Ok("1\t2"), Ok("3\t4")));
+        assert_eq!(rows[0].1, xxh3_64(b"1\t2") as u32);
         assert!(rows[1].2.as_ref().unwrap_err().contains("number of columns"));
-        assert_eq!(records_of(&text.replace('\n', "\r\n")), (rows, None));
-        // Empty lines are no rows, with either line end.
-        let texts = |text: &str| records_of(text).0.into_iter().map(|row| row.2).collect::<Vec<_>>();
-        assert_eq!(texts("a,b\r\n\r\n1,2\r\n\r\n"), [Ok("1\t2".to_owned())]);
-        assert_eq!(texts("a,b\n\n1,2\n\n"), [Ok("1\t2".to_owned())]);
+        for ends in ["\r\n", "\r"] {
+            assert_eq!(rows_of(TABLE, text.replace('\n', ends).as_bytes()).0, rows);
+        }
+        // Empty lines are not rows, with either line end.
+        assert_eq!(texts(TABLE, "a,b\r\n\r\n1,2\r\n\r\n"), ["1\t2"]);
+        assert_eq!(texts(TABLE, "\na,b\n\n1,2\n\n"), ["1\t2"]);
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_a_fault_in_its_line() {
+    fn an_open_quote_is_refused_in_its_line_and_swallows_no_row() {
+        let open = "a quote is opened";
+        assert_eq!(texts(TABLE, "a,b\n1,2\n5,\"6\n7,8\n\"9\",\"0\"\n"), ["1\t2", open, "7\t8", "9\t0"]);
+        // Where cells may go over several lines, the quote of a later row must not close it.
+        assert_eq!(texts(RowForm::Records, "a,b\n5,\"6\n7,8\n\"9\",0\n"), [open, "7\t8", "9\t0"]);
+        assert_eq!(texts(RowForm::Records, "a,b\n5,\"6\n7,8\n"), [open, "7\t8"]);
+        assert_eq!(texts(RowForm::Records, "a,b\n5,\"6\n\nseven\"\n7,8\n"), ["5\t6\n\nseven", "7\t8"]);
+        let many = "1,\"2\n".repeat(3 * MAX_ROW_BYTES / 5);
+        let rows = rows_of(RowForm::Records, format!("a,b\n{many}").as_bytes()).0;
+        assert_eq!(rows.len(), 3 * MAX_ROW_BYTES / 5);
         let rest = "12345678,abcdefgh\n".repeat(3 * MAX_ROW_BYTES / 18);
-        let (rows, fault) = records_of(&format!("a,b\n1,2\n3,4\n5,\"6\n{rest}"));
-        assert_eq!(fault, Some((4, TOO_LONG.to_owned())));
-        let texts: Vec<_> = rows.iter().map(|row| row.2.as_deref()).collect();
-        assert_eq!(texts, [Ok("1\t2"), Ok("3\t4")]);
-        // As long a file of sound rows has none.
-        let (rows, fault) = records_of(&format!("a,b\n{rest}"));
-        assert_eq!((rows.len(), fault), (3 * MAX_ROW_BYTES / 18, None));
-    }
-
-    fn lines_of(text: &[u8]) -> Vec<Seen> {
-        let mut rows = Vec::new();
-        let fault = each_line(&mut &text[..], &mut |row| {
-            rows.push((row.line, row.hash, row.text().map(str::to_owned)));
-            Ok(ControlFlow::Continue(()))
-        });
-        assert!(fault.unwrap().is_none());
-        rows
+        let (rows, pass) = rows_of(RowForm::Records, format!("a,b\n5,\"6\n{rest}").as_bytes());
+        assert!(pass.fault.is_none());
+        assert_eq!((rows.len(), rows[0].0), (1 + 3 * MAX_ROW_BYTES / 18, 2));
     }
 
     #[test]
-    fn line_ends_and_byte_order_marks_are_no_part_of_a_row() {
-        let rows = lines_of(b"\xef\xbb\xbfab\r\nab\n\nab");
-        let texts: Vec<_> = rows.iter().map(|r| r.2.clone().unwrap()).collect();
-        assert_eq!(texts, ["ab", "ab", "", "ab"]);
-        assert!(rows.iter().filter(|r| r.2.as_deref() == Ok("ab")).all(|r| r.1 == xxh3_64(b"ab") as u32));
-        assert!(lines_of(b"").is_empty());
+    fn a_last_line_without_its_end_is_not_a_row_yet() {
+        let (rows, pass) = rows_of(TABLE, b"a,b\n1,2\n3,4");
+        assert_eq!((rows.len(), pass.unfinished), (1, Some(3)));
+        let (rows, pass) = rows_of(RowForm::Lines, b"1 2\n3 4");
+        assert_eq!((rows.len(), pass.unfinished), (1, Some(2)));
+        // An object is whole with its last brace.
+        let (rows, pass) = rows_of(RowForm::Json, b"{}\n{\"a\": {}} ");
+        assert_eq!((rows.len(), pass.unfinished), (2, None));
+        for cut in ["{\"a\": {}", "{\"a\": \"}", "x"] {
+            let (rows, pass) = rows_of(RowForm::Json, format!("{{}}\n{cut}").as_bytes());
+            assert_eq!((rows.len(), pass.unfinished), (1, Some(2)), "{cut}");
+        }
+        assert!(rows_of(TABLE, b"a,b").0.is_empty());
     }
 
     #[test]
     fn rows_without_text_keep_their_identity() {
         let mut text = vec![b'x'; MAX_ROW_BYTES + 3];
-        text.extend_from_slice(b"\nshort\n\xff\n");
-        let rows = lines_of(&text);
+        text.extend_from_slice(b"\nshort\n\xff\n\0\n");
+        let rows = rows_of(RowForm::Lines, &text).0;
         assert_eq!(rows[0].1, xxh3_64(&text[..MAX_ROW_BYTES + 3]) as u32);
         assert!(rows[0].2.as_ref().unwrap_err().contains("1 MiB"));
         assert_eq!(rows[1].2.as_deref(), Ok("short"));
         assert_eq!((rows[2].0, rows[2].2.as_ref().unwrap_err().as_str()), (3, "the row is not UTF-8 text"));
+        assert!(rows[3].2.as_ref().unwrap_err().contains("zero byte"));
     }
 }

@@ -6,10 +6,11 @@ use event_log::{Event, EventBody, ImportProgress, Origin};
 use foryou_types::{Names, TimeMs};
 
 use super::{
-    ImportError, ImportReport, ImportSink,
+    ImportError, ImportReport, ImportSink, SinkOutcome,
+    batch::{Batch, BatchRow, Mapped},
     files::{Meter, RowOrder, SetFile},
-    report::Sort,
-    rows::{FileFault, Row, for_each_row},
+    marks::{Journal, Ledger, marks},
+    rows::{FileFault, Pass, Row, for_each_row},
 };
 
 /// Rows of a batch, unless [`ImportOptions::batch_rows`] says otherwise: each batch is one durable write, so fewer rows cost
@@ -56,68 +57,6 @@ pub(super) trait RowMapper {
     fn submitted(&mut self) {}
 }
 
-/// What the rows of a batch became.
-#[derive(Default)]
-pub(super) struct Mapped {
-    events: Vec<Event>,
-    /// Rows that are sound, but no event.
-    skipped: Vec<&'static str>,
-}
-
-impl Mapped {
-    /// Adds an event.
-    pub(super) fn push(&mut self, at: TimeMs, body: EventBody) {
-        self.push_event(Event { at, id: None, origin: Origin::Import, body });
-    }
-
-    /// Adds an event that has an id of its own.
-    pub(super) fn push_event(&mut self, event: Event) {
-        self.events.push(event);
-    }
-
-    /// Drops everything.
-    pub(super) fn clear(&mut self) {
-        self.events.clear();
-        self.skipped.clear();
-    }
-
-    /// Counts the row under a name in [`ImportReport::skipped`].
-    pub(super) fn skip(&mut self, name: &'static str) {
-        self.skipped.push(name);
-    }
-}
-
-/// Rows on their way into the log.
-#[derive(Default)]
-pub(super) struct Batch {
-    mapped: Mapped,
-    /// Per event, the line of its row.
-    lines: Vec<u64>,
-    refused: Vec<(u64, String)>,
-    rows: u64,
-    bytes: usize,
-}
-
-impl Batch {
-    /// Adds a row.
-    pub(super) fn add(&mut self, line: u64, bytes: usize, map: impl FnOnce(&mut Mapped) -> Result<(), String>) {
-        let (events, skipped) = (self.mapped.events.len(), self.mapped.skipped.len());
-        if let Err(reason) = map(&mut self.mapped) {
-            self.mapped.events.truncate(events);
-            self.mapped.skipped.truncate(skipped);
-            self.refused.push((line, reason));
-        }
-        self.lines.resize(self.mapped.events.len(), line);
-        self.rows += 1;
-        self.bytes += bytes;
-    }
-
-    /// Events so far.
-    pub(super) fn events(&self) -> usize {
-        self.mapped.events.len()
-    }
-}
-
 /// One run.
 pub struct Run<'a> {
     kind: &'static str,
@@ -126,6 +65,8 @@ pub struct Run<'a> {
     pub(super) report: ImportReport,
     /// Time of the newest event so far: where the marks of progress stand.
     newest: TimeMs,
+    /// Marks that go into the log with the next batch.
+    pinned: Vec<ImportProgress>,
 }
 
 impl<'a> Run<'a> {
@@ -137,7 +78,7 @@ impl<'a> Run<'a> {
         options: ImportOptions<'a>,
     ) -> Self {
         let report = ImportReport { kind: kind.to_owned(), ..ImportReport::default() };
-        Self { kind: identity, sink, options, report, newest: TimeMs::default() }
+        Self { kind: identity, sink, options, report, newest: TimeMs::default(), pinned: Vec::new() }
     }
 
     /// The dictionary of the log.
@@ -155,26 +96,40 @@ impl<'a> Run<'a> {
         self.sink.progress(self.kind, role).map_err(ImportError::Sink)
     }
 
-    /// Refuses a file whose rows are not those that were imported, and one that has no rows at all.
+    /// What was decided of a whole file when its first rows were imported ([`Self::pin`]); empty where nothing was.
+    pub(super) fn pinned(&self, role: &str) -> Result<Vec<u32>, ImportError> {
+        self.progress(&facts(role))
+    }
+
+    /// Keeps what is decided of a whole file, for the rows by which it grows: with the next batch that has any.
+    pub(super) fn pin(&mut self, role: &str, words: Vec<u32>) {
+        let mark = self.mark(facts(role), 0, words);
+        self.pinned.push(mark);
+    }
+
+    /// Refuses a file whose rows are not those that were taken, and one that has no rows at all.
     pub(super) fn verify(&self, file: &SetFile) -> Result<(), ImportError> {
-        let role = match file.order {
+        let rows_of = match file.order {
             RowOrder::File => file.role.to_owned(),
             RowOrder::Time => super::ordered::planned(file.role),
         };
-        let known = self.progress(&role)?;
+        let ledger = Ledger::read(self, &rows_of, file.role)?;
+        let needed = ledger.needed_rows();
         let (mut rows, mut last_line) = (0, 0);
-        let fault = for_each_row(file, &Meter::default(), &mut |row| {
+        let pass = for_each_row(file, &Meter::default(), &mut |row| {
             (rows, last_line) = (rows + 1, row.line);
-            check(file, &known, row)?;
-            Ok(if rows < known.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            ledger.check(file, row)?;
+            Ok(if rows < needed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
-        match fault {
-            Some(fault) if rows < known.len() => Err(broken(file, fault, known.len() as u64)),
-            None if rows == 0 && known.is_empty() => Err(ImportError::NoRows { file: file.name() }),
-            None if rows < known.len() => Err(ImportError::Changed {
+        match pass.fault {
+            Some(fault) if rows < needed => Err(broken(file, fault, ledger.taken_rows())),
+            None if rows == 0 && ledger.is_empty() => {
+                Err(ImportError::NoRows { file: file.name(), looks_like: file.looks_like() })
+            }
+            None if rows < needed => Err(ImportError::Changed {
                 file: file.name(),
                 line: last_line + 1,
-                problem: format!("the file ends after {rows} rows, and {} were imported", known.len()),
+                problem: format!("the file ends after {rows} rows, and {needed} were imported"),
             }),
             _ => Ok(()),
         }
@@ -182,34 +137,43 @@ impl<'a> Run<'a> {
 
     /// Imports the rows of a file that the log does not have, in their order.
     pub(super) fn import_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
-        let known = self.progress(file.role)?;
-        self.report.rows_already_there += known.len() as u64;
-        let mut first_row = known.len() as u64;
+        let mut ledger = Ledger::read(self, file.role, file.role)?;
+        self.report.rows_already_there += ledger.taken_rows();
+        let mut first_row = ledger.len();
         let mut batch = Batch::default();
+        let mut rows = 0;
         let mut hashes = Vec::new();
         let meter = Meter::default();
-        let fault = for_each_row(file, &meter, &mut |row| {
-            if row.number < known.len() as u64 {
-                check(file, &known, row)?;
+        let pass = for_each_row(file, &meter, &mut |row| {
+            if ledger.is_taken(row.number) {
+                ledger.check(file, row)?;
                 mapper.known(row);
                 return Ok(ControlFlow::Continue(()));
             }
-            batch.add(row.line, row.len(), |out| mapper.map(row, out));
-            hashes.push(row.hash);
-            if hashes.len() >= self.batch_rows() || batch.bytes >= MAX_BATCH_BYTES {
-                let mark = self.mark(file.role.to_owned(), first_row, std::mem::take(&mut hashes));
-                first_row = row.number + 1;
-                self.submit(file, &mut batch, vec![mark], meter.bytes())?;
+            let is_retried = row.number < ledger.len();
+            let in_batch = BatchRow { number: row.number, line: row.line, hash: row.hash, is_retried };
+            batch.add(in_batch, row.len(), |out| mapper.map(row, out));
+            rows += 1;
+            if !is_retried {
+                hashes.push(row.hash);
+            }
+            if rows >= self.batch_rows() || batch.bytes() >= MAX_BATCH_BYTES {
+                let marks = marks(self, file.role, first_row, &hashes).collect();
+                first_row += hashes.len() as u64;
+                hashes.clear();
+                rows = 0;
+                self.submit(file, &mut batch, marks, &mut ledger.journal, meter.bytes())?;
                 mapper.submitted();
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(fault) = fault {
+        self.note_pass(file, &pass);
+        if let Some(fault) = pass.fault {
             return Err(broken(file, fault, first_row));
         }
-        if !hashes.is_empty() {
-            let mark = self.mark(file.role.to_owned(), first_row, hashes);
-            self.submit(file, &mut batch, vec![mark], meter.bytes())?;
+        if rows > 0 {
+            let marks = marks(self, file.role, first_row, &hashes).collect();
+            self.submit(file, &mut batch, marks, &mut ledger.journal, meter.bytes())?;
             mapper.submitted();
         }
         Ok(())
@@ -218,14 +182,24 @@ impl<'a> Run<'a> {
     /// Shows all rows of a file to the mapper as if the log had them. None is imported or marked: those that the log
     /// does not have are left to a later run.
     pub(super) fn look_at_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
-        let known = self.progress(file.role)?;
-        self.report.rows_already_there += known.len() as u64;
-        let fault = for_each_row(file, &Meter::default(), &mut |row| {
-            check(file, &known, row)?;
+        let ledger = Ledger::read(self, file.role, file.role)?;
+        self.report.rows_already_there += ledger.taken_rows();
+        let pass = for_each_row(file, &Meter::default(), &mut |row| {
+            ledger.check(file, row)?;
             mapper.known(row);
             Ok(ControlFlow::Continue(()))
         })?;
-        fault.map_or(Ok(()), |fault| Err(broken(file, fault, known.len() as u64)))
+        pass.fault.map_or(Ok(()), |fault| Err(broken(file, fault, ledger.taken_rows())))
+    }
+
+    /// Says in the report what a pass over a whole file met.
+    pub(super) fn note_pass(&mut self, file: &SetFile, pass: &Pass) {
+        if let Some(line) = pass.unfinished {
+            self.report.note(format!(
+                "{}:{line}: the last line has no line end, so it is not a row yet: it is read when it is complete",
+                file.name()
+            ));
+        }
     }
 
     /// A mark of progress.
@@ -233,42 +207,55 @@ impl<'a> Run<'a> {
         ImportProgress { kind: self.kind.to_owned(), role, first_row, row_hashes }
     }
 
-    /// Brings a batch into the log with its marks, and counts what became of it.
+    /// Brings a batch into the log with its marks and the journal's, and counts what became of it.
     pub(super) fn submit(
         &mut self,
         file: &SetFile,
         batch: &mut Batch,
         marks: Vec<ImportProgress>,
+        journal: &mut Journal,
         (bytes_read, bytes_total): (u64, u64),
     ) -> Result<(), ImportError> {
-        let Batch { mapped: Mapped { mut events, skipped }, lines, mut refused, rows, .. } = std::mem::take(batch);
-        let sorts: Vec<Sort> = events.iter().map(Sort::of).collect();
+        let mut batch = batch.take();
+        let events = std::mem::take(&mut batch.events);
+        let count = events.len();
         self.newest = events.iter().map(|event| event.at).max().unwrap_or_default().max(self.newest);
-        events.extend(marks.into_iter().map(|mark| Event {
-            at: self.newest,
-            id: None,
-            origin: Origin::Import,
-            body: EventBody::ImportProgress(mark),
-        }));
+        let at = self.newest;
+        // Which rows are refused is known when the log is about to take the others: their marks belong into the same batch.
+        let pinned = if count > 0 { std::mem::take(&mut self.pinned) } else { Vec::new() };
+        let mut all_marks = |rejected: &[usize]| {
+            let entries = journal.marks(self, &batch.entries(rejected));
+            let event = |mark| Event { at, id: None, origin: Origin::Import, body: EventBody::ImportProgress(mark) };
+            marks.iter().chain(&pinned).cloned().chain(entries).map(event).collect::<Vec<_>>()
+        };
+        let outcome = if count == 0 && marks.is_empty() && batch.entries(&[]).is_empty() {
+            SinkOutcome::default()
+        } else {
+            self.sink.submit(events, &mut all_marks).map_err(ImportError::Sink)?
+        };
 
-        let outcome = self.sink.submit(events).map_err(ImportError::Sink)?;
-        let mut taken = vec![true; sorts.len()];
+        let mut taken = vec![true; count];
         for place in outcome.duplicates {
             if let Some(taken) = taken.get_mut(place) {
                 *taken = false;
                 self.report.duplicates += 1;
             }
         }
+        let mut refused = std::mem::take(&mut batch.refused);
+        let mut rejected = Vec::with_capacity(outcome.rejected.len());
         for (place, reason) in outcome.rejected {
             let Some(taken) = taken.get_mut(place) else {
                 return Err(ImportError::Sink(format!("it refused a mark of progress: {reason}").into()));
             };
             *taken = false;
-            refused.push((lines[place], reason));
+            rejected.push(place);
+            refused.push((batch.line_of(place), reason));
         }
-        for (sort, taken) in sorts.into_iter().zip(taken) {
+        rejected.sort_unstable();
+        journal.written(&batch.entries(&rejected));
+        for (sort, taken) in batch.sorts.iter().zip(taken) {
             if taken {
-                self.report.count(sort);
+                self.report.count(*sort);
             }
         }
         let name = file.name();
@@ -278,10 +265,11 @@ impl<'a> Run<'a> {
         for (line, reason) in refused {
             self.report.reject(&name, line, reason);
         }
-        for name in skipped {
+        for name in &batch.skipped {
             self.report.skip(name);
         }
-        self.report.rows += rows;
+        self.report.rows += batch.new_rows + batch.taken_now(&rejected);
+        self.report.rows_refused_again += batch.refused_again(&rejected);
         let status = ImportStatus { file: &name, rows: self.report.rows, bytes_read, bytes_total };
         match (self.options.on_progress)(&status) {
             ControlFlow::Continue(()) => Ok(()),
@@ -290,16 +278,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Refuses a row that differs from the one imported in its place.
-pub(super) fn check(file: &SetFile, known: &[u32], row: &Row<'_>) -> Result<(), ImportError> {
-    match known.get(row.number as usize) {
-        Some(hash) if *hash != row.hash => Err(ImportError::Changed {
-            file: file.name(),
-            line: row.line,
-            problem: format!("row {} differs from the one that was imported in its place", row.number + 1),
-        }),
-        _ => Ok(()),
-    }
+/// The role of what is decided of a whole file.
+fn facts(role: &str) -> String {
+    format!("{role}/facts")
 }
 
 /// The error for a damaged file of which `rows` are in the log.

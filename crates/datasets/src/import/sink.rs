@@ -8,10 +8,13 @@ use foryou_types::Names;
 /// A failure of a sink, in its own words.
 pub type SinkError = Box<dyn Error + Send + Sync>;
 
+/// Answers the marks of a batch, when it is known which of its events are refused.
+pub type Marks<'a> = &'a mut dyn FnMut(&[usize]) -> Vec<Event>;
+
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkOutcome {
-    /// Events taken.
+    /// Events taken, marks not counted.
     pub accepted: usize,
     /// Places in the batch of events whose id was there already.
     pub duplicates: Vec<usize>,
@@ -21,9 +24,11 @@ pub struct SinkOutcome {
 
 /// A log, as an importer sees it.
 pub trait ImportSink {
-    /// Takes a batch of events. What is taken is taken at once: after a crash all of it is there or none. The batch's
-    /// [`event_log::ImportProgress`] events are never refused.
-    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError>;
+    /// Takes a batch of events, and with it the marks that `marks` answers to the places (ascending) of the events that
+    /// are refused. It may be asked more than once; the last answer counts.
+    ///
+    /// What is taken is taken at once: after a crash all of it is there or none. Marks are never refused.
+    fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError>;
 
     /// Hashes of the rows that `role` of a set of `kind` has in the log, by row
     /// ([`EventLog::import_progress`]).
@@ -39,15 +44,19 @@ pub trait ImportSink {
 pub struct LogSink<'a, L>(pub &'a L);
 
 impl<L: EventLog> ImportSink for LogSink<'_, L> {
-    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+    fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         // The log takes a batch wholly or names one event it cannot store: that one is left out, and the rest tried again.
-        let mut rejected = Vec::new();
+        let mut rejected: Vec<(usize, String)> = Vec::new();
         let mut left: Vec<(usize, Event)> = events.into_iter().enumerate().collect();
         loop {
-            match self.0.append(left.iter().map(|(_, event)| event.clone()).collect()) {
+            let mut places: Vec<usize> = rejected.iter().map(|(place, _)| *place).collect();
+            places.sort_unstable();
+            let marks = marks(&places);
+            let count = marks.len();
+            match self.0.append(left.iter().map(|(_, event)| event.clone()).chain(marks).collect()) {
                 Ok(appended) => {
                     let duplicates = appended.duplicates.iter().filter_map(|&i| Some(left.get(i)?.0)).collect();
-                    return Ok(SinkOutcome { accepted: appended.accepted, duplicates, rejected });
+                    return Ok(SinkOutcome { accepted: appended.accepted - count, duplicates, rejected });
                 }
                 Err(AppendError::Event { index, reason }) if index < left.len() => {
                     rejected.push((left.remove(index).0, reason));

@@ -77,6 +77,16 @@ impl Ingestor {
     ///
     /// A live event that is at most [`MAX_AHEAD_MS`] ahead of the clock is taken as of now: its sender's clock runs ahead.
     pub fn submit(&self, events: Vec<Event>) -> Result<Outcome, IngestError> {
+        self.submit_with(events, &mut |_| Vec::new())
+    }
+
+    /// As [`Self::submit`], with events of the caller's own bookkeeping: `marks` is told the places (ascending) of the events
+    /// that are refused, and its answer is stored together with the others. It may be asked again; the last answer counts.
+    pub fn submit_with(
+        &self,
+        events: Vec<Event>,
+        marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
+    ) -> Result<Outcome, IngestError> {
         let _turn = self.turn.lock();
         // Whoever else appends to the log may be ahead of the state; a check against an old state could let an action on a
         // deleted post pass.
@@ -97,7 +107,7 @@ impl Ingestor {
                 Some(reason) => rejected.push(Rejection { index, reason }),
             }
         }
-        let (accepted, duplicates) = self.append(good, &mut rejected)?;
+        let (accepted, duplicates) = self.append(good, &mut rejected, marks)?;
         rejected.sort_unstable_by_key(|rejection| rejection.index);
         Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
     }
@@ -112,16 +122,29 @@ impl Ingestor {
         &self,
         mut good: Vec<(usize, Event)>,
         rejected: &mut Vec<Rejection>,
+        marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
     ) -> Result<(usize, Vec<usize>), IngestError> {
-        while !good.is_empty() {
-            match self.log.append(good.iter().map(|(_, event)| event.clone()).collect()) {
+        loop {
+            let mut places: Vec<usize> = rejected.iter().map(|rejection| rejection.index).collect();
+            places.sort_unstable();
+            let marks: Vec<Event> = marks(&places);
+            let (own, count) = (good.len(), marks.len());
+            let batch: Vec<(usize, Event)> =
+                good.into_iter().chain(marks.into_iter().map(|mark| (usize::MAX, mark))).collect();
+            if batch.is_empty() {
+                return Ok((0, Vec::new()));
+            }
+            match self.log.append(batch.iter().map(|(_, event)| event.clone()).collect()) {
                 Ok(appended) => {
-                    let duplicates = appended.duplicates.iter().filter_map(|&place| Some(good.get(place)?.0)).collect();
-                    self.follow(&good, &appended)?;
-                    return Ok((appended.accepted, duplicates));
+                    let duplicates =
+                        appended.duplicates.iter().filter_map(|&place| Some(batch.get(place)?.0)).collect();
+                    self.follow(&batch, &appended)?;
+                    return Ok((appended.accepted.saturating_sub(count), duplicates));
                 }
                 // The log takes a batch wholly or not at all: try again without the event it cannot store.
-                Err(AppendError::Event { index, reason }) if index < good.len() => {
+                Err(AppendError::Event { index, reason }) if index < own => {
+                    good = batch;
+                    good.truncate(own);
                     let (index, _) = good.remove(index);
                     rejected.push(Rejection { index, reason });
                 }
@@ -131,7 +154,6 @@ impl Ingestor {
                 Err(AppendError::Log(error)) => return Err(error.into()),
             }
         }
-        Ok((0, Vec::new()))
     }
 
     /// Applies what was just appended, without reading it back where nobody else appended in between.

@@ -172,6 +172,61 @@ fn an_appended_tail_is_added_and_a_changed_row_is_refused() {
     assert!(error.to_string().starts_with("events.jsonl:3: row 3 differs"), "{error}");
 }
 
+const GROWING: [&str; 5] = [
+    r#"{"type": "follow", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    r#"{"type": "post", "at": 1785000000000, "post_id": "10", "author_id": "2", "text": "a"}"#,
+    r#"{"type": "post", "at": 1785000000001, "post_id": "11", "author_id": "2", "text": "b"}"#,
+    r#"{"type": "post", "at": 1785000000002, "post_id": "12", "author_id": "2", "text": "c"}"#,
+    r#"{"type": "post", "at": 1785000000003, "post_id": "13", "author_id": "2", "text": "d"}"#,
+];
+
+#[test]
+fn a_file_that_broke_off_in_a_row_goes_on_wherever_it_was_cut() {
+    let whole = lines(GROWING, str::to_owned);
+    let undisturbed = MemoryLog::default();
+    import_set("events", jsonl(&whole).path(), &undisturbed).unwrap();
+    let first = GROWING[0].len();
+    for cut in first..whole.len() {
+        let set = jsonl(&whole[..cut]);
+        let log = MemoryLog::default();
+        let report = import_set("events", set.path(), &log).unwrap();
+        assert_eq!(report.rejected_total, 0, "cut at {cut}: {:?}", report.rejected);
+        set.write("events.jsonl", &whole);
+        let rest = import_set("events", set.path(), &log).unwrap();
+        assert_eq!(report.imported.total() + rest.imported.total(), 5, "cut at {cut}");
+        assert_eq!(events_of(&log), events_of(&undisturbed), "cut at {cut}");
+        assert_eq!(import_set("events", set.path(), &log).unwrap().rows, 0);
+    }
+}
+
+#[test]
+fn a_refused_row_is_tried_again_and_may_be_put_right() {
+    let mut rows = GROWING.to_vec();
+    rows[2] = r#"{"type": "post", "at": 1785000000001, "post_id": 0}"#;
+    rows[4] = "nonsense";
+    let set = jsonl(&lines(rows.clone(), str::to_owned));
+    let log = MemoryLog::default();
+    for run in 0..3 {
+        let report = import_set("events", set.path(), &log).unwrap();
+        assert_eq!((report.imported.total(), report.rejected_total), (if run == 0 { 3 } else { 0 }, 2));
+        assert_eq!(report.rows_refused_again, if run == 0 { 0 } else { 2 });
+    }
+    // Cut off behind the last row that was taken, and put right one after the other.
+    set.write("events.jsonl", &lines(&rows[..4], |row| (*row).to_owned()));
+    assert_eq!(import_set("events", set.path(), &log).unwrap().rejected_total, 1);
+    rows[4] = GROWING[4];
+    set.write("events.jsonl", &lines(rows.clone(), str::to_owned));
+    let report = import_set("events", set.path(), &log).unwrap();
+    assert_eq!((report.imported.posts, report.rejected_total, report.rows), (1, 1, 1));
+    set.write("events.jsonl", &lines(GROWING, str::to_owned));
+    let report = import_set("events", set.path(), &log).unwrap();
+    assert_eq!((report.imported.posts, report.rejected_total, report.rows_already_there), (1, 0, 4));
+    // Put right, they are as any other row.
+    set.write("events.jsonl", &lines(GROWING, str::to_owned).replace("\"b\"", "\"changed\""));
+    let error = import_set("events", set.path(), &log).unwrap_err().to_string();
+    assert!(error.starts_with("events.jsonl:3: row 3 differs"), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -101,19 +101,21 @@ fn a_damaged_prefix_of_an_imported_file_is_reported() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_keeps_the_whole_batches_before_it() {
+fn a_quote_that_is_never_closed_costs_its_own_row_alone_and_can_be_put_right() {
     let csv = |rows| slim(rows).replace('\t', ",");
-    let mut rows: Vec<String> = csv(100_000).lines().map(|line| line.to_owned() + "\n").collect();
-    // The eleventh row, in line 12; rows of more than 1 MiB follow.
+    let mut rows: Vec<String> = csv(1_000).lines().map(|line| line.to_owned() + "\n").collect();
+    // The eleventh row, in line 12.
     rows[11].insert(0, '"');
     let set = Set::new().with("users_interactions.csv.zip", &rows.concat());
     let log = MemoryLog::default();
-    let error = import_set("deskdrop", set.path(), &log).unwrap_err();
-    let ImportError::Fault { line, reason, rows, report, .. } = &error else { panic!("{error}") };
-    assert_eq!((*line, *rows, report.rows), (12, 9, 9), "{error}");
-    assert_eq!(reason, "a row is longer than 1 MiB");
-    set.write("users_interactions.csv.zip", &csv(20));
-    assert_eq!(import_set("deskdrop", set.path(), &log).unwrap().rows, 20 - 9);
+    let report = import_set("deskdrop", set.path(), &log).unwrap();
+    assert_eq!((report.imported.actions, report.rejected_total), (999, 1));
+    assert_eq!(report.rejected[0].line, 12);
+    assert!(report.rejected[0].reason.contains("quote"), "{:?}", report.rejected);
+    set.write("users_interactions.csv.zip", &csv(1_000));
+    let report = import_set("deskdrop", set.path(), &log).unwrap();
+    assert_eq!((report.rows, report.imported.actions, report.rows_already_there), (1, 1, 999));
+    assert_eq!(import_set("deskdrop", set.path(), &log).unwrap().rows, 0);
 }
 
 #[test]
@@ -180,7 +182,8 @@ fn empty_files_are_no_silent_success() {
     for name in ["interactions_slim.tsv", "interactions_slim.tsv.zst", "users_interactions.csv.zip"] {
         let set = Set::new().with(name, "");
         let error = import_set("deskdrop", set.path(), &MemoryLog::default()).unwrap_err();
-        assert_eq!(error.to_string(), format!("{name} holds no rows: nothing to import"));
+        let expected = format!("{name} holds no rows: nothing to import; by its first bytes it is empty");
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
     let set = Set::new().with(ACTIVITY, &activity(5)).with(NETWORK, "");
     let log = MemoryLog::default();
@@ -210,11 +213,114 @@ fn an_import_stops_where_it_is_asked_to() {
     assert_eq!((rest.rows, rest.rows_already_there), (5, 6));
 }
 
+#[test]
+fn files_of_something_else_leave_nothing_and_say_what_they_look_like() {
+    let slim_lines = slim(20).replace("timestamp\t", "");
+    let garbage: [(&str, &[u8]); 9] = [
+        ("empty", b""),
+        ("gzip", &pack("x.gz", slim_lines.as_bytes())[..30]),
+        ("bzip2", b"BZh91AY&SY\x00\x01\x02"),
+        ("UTF-16LE", b"\xff\xfet\0i\0m\0e\0\n\0"),
+        ("Parquet", b"PAR1\x15\x04\x15\x10"),
+        ("SQLite", b"SQLite format 3\0\x10\0\x01\x01"),
+        ("HTML", b"<!doctype html>\n<title>Sign in</title>\n"),
+        ("JSON array", b"[{\"timestamp\": 1}]\n"),
+        ("binary", b"\x01\x02\x03\x04\x05\x06\x07\x08\n\x01\x02"),
+    ];
+    let files = [
+        ("events", vec!["events.jsonl"]),
+        ("deskdrop", vec!["interactions_slim.tsv"]),
+        ("globo", vec!["clicks.csv"]),
+        ("kuairand", vec!["log_standard_4_08_to_4_21_pure.csv"]),
+        ("recbole", vec!["a.inter"]),
+        ("mind", vec!["behaviors.tsv", "news.tsv"]),
+        ("higgs", vec!["higgs-activity_time.txt", "higgs-retweet_network.edgelist"]),
+    ];
+    for (kind, names) in files {
+        for (word, bytes) in garbage {
+            let set = Set::new();
+            names.iter().for_each(|name| fs::write(set.file(name), bytes).unwrap());
+            let log = MemoryLog::default();
+            let error = import_set(kind, set.path(), &log).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains(word) || word == "gzip", "{kind}, {word}: {said}");
+            assert!(said.contains(names[0]), "{kind}, {word}: {said}");
+            assert!(events_of(&log).is_empty(), "{kind}, {word}");
+            assert!(!error.is_usage(), "{kind}, {word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn packings_are_known_by_their_bytes_and_gzip_may_be_padded_or_in_parts() {
+    let text = slim(40);
+    let packed = |name: &str| pack(name, text.as_bytes());
+    let (one, two) = text.split_at(text.len() / 2);
+    let archive = |names: &[&str]| {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.add_directory("folder", options).unwrap();
+        for name in names {
+            zip.start_file(*name, options).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let sound = [
+        packed("x.gz"),
+        packed("x.zst"),
+        [packed("x.gz"), vec![0; 1_000]].concat(),
+        [pack("x.gz", one.as_bytes()), pack("x.gz", two.as_bytes())].concat(),
+        [pack("x.gz", one.as_bytes()), vec![0; 7], pack("x.gz", two.as_bytes()), vec![0; 3]].concat(),
+        archive(&["folder/rows.tsv"]),
+        archive(&["folder/rows.tsv", "__MACOSX/folder/._rows.tsv"]),
+    ];
+    for (place, bytes) in sound.into_iter().enumerate() {
+        let set = Set::new();
+        fs::write(set.file("interactions_slim.tsv"), bytes).unwrap();
+        let report = import_set("deskdrop", set.path(), &MemoryLog::default()).unwrap();
+        assert_eq!((report.imported.actions, report.rejected_total), (40, 0), "{place}");
+    }
+    let broken = [
+        (archive(&["a.tsv", "b.tsv"]), "holds 2 files (a.tsv, b.tsv)"),
+        (archive(&[]), "holds no file"),
+        (pack("x.zip", &packed("x.gz")), "in the archive is packed with gzip"),
+        ([packed("x.gz"), b"tail".to_vec()].concat(), "bytes that are not gzip"),
+        (pack("x.gz", &packed("x.gz")), "packed with gzip"),
+    ];
+    for (bytes, words) in broken {
+        let set = Set::new();
+        fs::write(set.file("interactions_slim.tsv"), bytes).unwrap();
+        let error = import_set("deskdrop", set.path(), &MemoryLog::default()).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[test]
+fn headers_that_do_not_fit_say_what_they_have() {
+    let of = |header: &str| {
+        let rows = lines(0..3, |i| format!("{i}\tVIEW\t1\t1\t1"));
+        let set = Set::new().with("interactions_slim.tsv", &format!("{header}{rows}"));
+        import_set("deskdrop", set.path(), &MemoryLog::default())
+    };
+    let header = "timestamp\teventType\tcontentId\tpersonId\tsessionId\n";
+    assert_eq!(of(header).unwrap().imported.actions, 3);
+    assert_eq!(of(&format!("\u{feff}{header}")).unwrap().imported.actions, 3);
+    for (header, words) in [
+        ("", "must name the columns (timestamp, "),
+        (&header.replace("personId", "person"), "names no column \"personId\""),
+        (&header.replace("personId", "contentId"), "names column \"contentId\" twice"),
+    ] {
+        let error = of(header).unwrap_err().to_string();
+        assert!(error.starts_with("interactions_slim.tsv:1: ") && error.contains(words), "{error}");
+    }
+}
+
 /// A sink that refuses some events, as a data folder does with an action on a deleted post.
 struct Choosy<'a>(&'a MemoryLog);
 
 impl ImportSink for Choosy<'_> {
-    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+    fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         let (mut kept, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         for (place, event) in events.into_iter().enumerate() {
             if matches!(&event.body, EventBody::Action(action) if action.user_id.0 == 1_002) {
@@ -224,7 +330,8 @@ impl ImportSink for Choosy<'_> {
                 places.push(place);
             }
         }
-        let outcome = LogSink(self.0).submit(kept)?;
+        let refused: Vec<usize> = rejected.iter().map(|(place, _)| *place).collect();
+        let outcome = LogSink(self.0).submit(kept, &mut |_| marks(&refused))?;
         let duplicates = outcome.duplicates.iter().map(|&i| places[i]).collect();
         Ok(SinkOutcome { accepted: outcome.accepted, duplicates, rejected })
     }

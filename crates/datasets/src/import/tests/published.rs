@@ -41,7 +41,7 @@ struct Counts {
 struct CountingSink(RefCell<Counts>);
 
 impl ImportSink for CountingSink {
-    fn submit(&self, events: Vec<Event>) -> Result<SinkOutcome, SinkError> {
+    fn submit(&self, events: Vec<Event>, _: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         let mut counts = self.0.borrow_mut();
         let accepted = events.len();
         for event in events {
