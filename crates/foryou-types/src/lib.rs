@@ -11,6 +11,7 @@
 pub mod actions;
 pub mod clock;
 pub mod ids;
+pub mod keyword;
 pub mod log_time;
 pub mod prior;
 pub mod profile;
