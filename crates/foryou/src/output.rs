@@ -33,7 +33,7 @@ impl Output {
         } else {
             text()
         };
-        self.write(rendered)
+        Self::write(rendered)
     }
 
     /// Says why the command failed: on stderr, and with `--json` as the one document on stdout, unless the command has printed
@@ -46,10 +46,10 @@ impl Output {
         let kind = if error.is::<WrongUse>() { "wrong_use" } else { "failed" };
         let document = serde_json::json!({ "error": { "kind": kind, "message": format!("{error:#}") } });
         // stdout is gone: stderr has been told.
-        self.write(format!("{document:#}")).ok();
+        Self::write(format!("{document:#}")).ok();
     }
 
-    fn write(&self, mut rendered: String) -> anyhow::Result<()> {
+    fn write(mut rendered: String) -> anyhow::Result<()> {
         if !rendered.ends_with('\n') {
             rendered.push('\n');
         }
