@@ -3,9 +3,11 @@
 //! The form on the wire (JSON) is in [`crate::json`], the stored form in [`crate::codec`].
 
 use foryou_types::{ActionIndex, Namespace, PostId, Surface, TimeMs, UserId};
+use serde::{Deserialize, Serialize};
 
 /// Who put an event into the log. Only imported events move a log clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// An API call.
     #[default]
@@ -17,7 +19,7 @@ pub enum Origin {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When it happened.
     pub at: TimeMs,
@@ -30,7 +32,8 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventBody {
     /// A post was created. (Boxed: it is several times larger than the others, which are the many.)
     Post(Box<PostEvent>),
@@ -74,7 +77,7 @@ pub enum EventBody {
 }
 
 /// A post, reply, repost or quote.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PostEvent {
     /// The post.
     pub post_id: PostId,
@@ -128,7 +131,8 @@ impl PostEvent {
 }
 
 /// Kind of a media entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// A picture.
     Photo,
@@ -139,7 +143,7 @@ pub enum MediaKind {
 }
 
 /// One media entity of a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     /// What it is.
     pub kind: MediaKind,
@@ -148,7 +152,8 @@ pub struct Media {
 }
 
 /// Kind of an edge between two people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum EdgeKind {
     /// `user` follows `target`.
@@ -162,7 +167,7 @@ pub enum EdgeKind {
 }
 
 /// An edge that came or went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeEvent {
     /// Who follows, blocks, mutes, subscribes.
     pub user_id: UserId,
@@ -175,7 +180,7 @@ pub struct EdgeEvent {
 }
 
 /// A person's profile; a field that is not given keeps its value.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileEvent {
     /// The person.
     pub user_id: UserId,
@@ -198,7 +203,7 @@ pub struct ProfileEvent {
 }
 
 /// A person's action on a post.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionEvent {
     /// Who acted.
     pub user_id: UserId,
@@ -217,7 +222,7 @@ pub struct ActionEvent {
 }
 
 /// Posts shown together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImpressionEvent {
     /// To whom.
     pub user_id: UserId,
@@ -232,7 +237,7 @@ pub struct ImpressionEvent {
 }
 
 /// Posts served together.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServedEvent {
     /// The request.
     pub request_id: String,
@@ -245,7 +250,7 @@ pub struct ServedEvent {
 }
 
 /// One post of a served feed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServedPost {
     /// The post.
     pub post_id: PostId,
@@ -258,7 +263,8 @@ pub struct ServedPost {
 }
 
 /// What a label is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LabelTarget {
     /// A post.
     Post(PostId),
@@ -267,7 +273,7 @@ pub enum LabelTarget {
 }
 
 /// A label on a post or a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelEvent {
     /// On what.
     pub target: LabelTarget,
@@ -278,7 +284,7 @@ pub struct LabelEvent {
 }
 
 /// Rows of one role of an imported set that are in the log now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportProgress {
     /// The kind of set (`higgs`).
     pub kind: String,

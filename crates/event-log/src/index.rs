@@ -203,6 +203,18 @@ impl Index {
         batch.commit().map_err(|e| self.error(&e))
     }
 
+    /// Holds entries against the index: how many there are, and how many the index has otherwise or not at all.
+    pub(crate) fn compare(&self, entries: &Entries) -> Result<(u64, u64), LogError> {
+        let mut wrong = 0;
+        for (key, value) in &entries.0 {
+            let found = self.get(key)?;
+            // Rows of an import may be noted again, with more of them.
+            let is_newest = key.first() != Some(&b'p') || found.as_ref().is_none_or(|found| found.len() < value.len());
+            wrong += u64::from(is_newest && found.as_deref() != Some(value.as_slice()));
+        }
+        Ok((entries.0.len() as u64, wrong))
+    }
+
     /// The newest time per slot of a complete segment, if it was noted.
     pub(crate) fn segment(&self, base_seq: u64, slots: usize) -> Result<Option<Vec<i64>>, LogError> {
         let words = self.get(&segment_key(base_seq))?.and_then(|value| words(&value));

@@ -1,15 +1,17 @@
 //! Events and the log everything in foryou is projected from.
 //!
-//! Start with [`event::Event`] (what can happen) and [`log::EventLog`] (what a log promises). There are two logs:
-//! [`EmbeddedLog`], one folder on disk, and [`MemoryLog`], for tests and replays.
+//! Start with [`event::Event`] (what can happen) and [`log::EventLog`] (what a log promises). There are three logs:
+//! [`EmbeddedLog`], one folder on disk, [`ReadOnlyLog`], the same folder beside its writer, and [`MemoryLog`], for tests and replays.
 //!
 //! # The folder of an embedded log
 //!
 //! ```text
-//! log.toml                             format version and number of partitions, written once
+//! log.toml                             format version, number of partitions, what the events mean; under a checksum
+//! losses                               what a power cut took of acknowledged events, until `foryou doctor --repair` was run
+//! synced                               how much of the log is known to be on the disk
 //! lock                                 held by the process that has the log open: its id and, when it serves, its address
 //! segments/00000000000000000000.log    the truth: batches, appended and never changed; named by the first event
-//! segments/*.log.damaged-N             what recovery cut off the newest segment, kept for a person to look at
+//! segments/*.log.damaged-N             an end of the newest segment that was not wholly written, kept for a person to look at
 //! index/                               derived, may be deleted at any time: event ids, names, import progress
 //! ```
 //!
@@ -25,6 +27,9 @@
 //!
 //! * A batch is one frame of one segment; a frame is valid only as the successor of the frame before it.
 //! * Readers never see bytes that could still be rolled back: the end is published after the write (and the index) succeeded.
+//! * Only an unfinished batch at the end of the newest segment is ever cut off. Any other damage is an error that names the file,
+//!   the byte and the events concerned, and changes nothing; so is a log that ends before what it is known to have held.
+//! * Readers ([`ReadOnlyLog`]) take no lock and change nothing.
 //! * Whatever the index says can be computed from the segments; where the two disagree, the index is rebuilt.
 //! * Stored events carry the version of their schema; every version ever written stays readable ([`codec`]).
 
@@ -35,15 +40,20 @@ pub mod event;
 mod index;
 pub mod json;
 pub mod log;
+mod meaning;
 mod memory;
 pub mod names;
 mod segment;
 
 pub use batch::partition_of;
-pub use embedded::{EmbeddedLog, FsyncPolicy, LockHolder, LogOptions, Recovery};
+pub use embedded::{
+    EmbeddedLog, Examination, FsyncPolicy, IndexCheck, LockHolder, LogOptions, ReadOnlyLog, Recovery, Repaired,
+    check_index, examine, repair,
+};
 pub use event::*;
 pub use json::{DecodeError, EventDecoder, event_to_json};
-pub use log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
+pub use log::{AppendError, Appended, Damage, EventLog, LogError, LogHead, Position, Record};
+pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;
 pub use names::NameAllocator;
 pub use segment::storage::{Disk, SegmentFile, Storage};

@@ -5,6 +5,8 @@
 //! * Every event has a place in the order of all events ([`Record::seq`], dense from 0) and an offset in its topic's partition.
 //! * An event whose `id` is already in the log is a duplicate: it is not appended again.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use foryou_types::{LogTime, Names, TimeMs};
@@ -59,6 +61,42 @@ pub struct Appended {
     pub position: Position,
 }
 
+/// Bytes of a log that are not what was written, and the events concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The segment file; where one is missing, the name it would have.
+    pub path: PathBuf,
+    /// The byte at which the damage begins.
+    pub offset: u64,
+    /// Bytes up to the next whole batch or the end of the file; 0 where that was not looked for, or no byte is concerned.
+    pub bytes: u64,
+    /// What is wrong there.
+    pub problem: String,
+    /// The first event concerned.
+    pub first_seq: u64,
+    /// The first event behind the damage that can be read; `None`: nothing behind it tells how many events it held.
+    pub next_seq: Option<u64>,
+}
+
+impl Damage {
+    /// Events that cannot be read, as far as that can be known.
+    pub fn events(&self) -> Option<u64> {
+        self.next_seq.map(|next| next.saturating_sub(self.first_seq))
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: damaged at byte {}: {}; ", self.path.display(), self.offset, self.problem)?;
+        match (self.events(), self.first_seq) {
+            (Some(0), _) => write!(f, "no event is concerned"),
+            (Some(1), first) => write!(f, "event {first} is concerned"),
+            (Some(n), first) => write!(f, "{n} events ({first} to {}) are concerned", first + n - 1),
+            (None, first) => write!(f, "the events from {first} on are concerned, how many is not known"),
+        }
+    }
+}
+
 /// The log cannot be read or written.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -72,8 +110,43 @@ pub enum LogError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A part of the log is damaged.
+    #[error("{0}; `foryou doctor` lists what is damaged, `foryou doctor --repair` goes on with what is whole")]
+    Damaged(Box<Damage>),
+    /// Acknowledged events are not in the log any more.
+    #[error(
+        "{path}: the log ends after {held} events, but {witness} knows {known}: {} acknowledged events are missing; put the log \
+         back, or let `foryou doctor --repair` go on without them", .known.saturating_sub(*.held)
+    )]
+    Missing {
+        /// The folder of the log.
+        path: String,
+        /// Events the log holds.
+        held: u64,
+        /// Events that were acknowledged.
+        known: u64,
+        /// What knows that.
+        witness: &'static str,
+    },
+    /// The profile would give stored events another meaning.
+    #[error(
+        "{path}: its events were written under another profile: {}; put profile.toml back (new actions go at the end), or \
+         `foryou dump` the folder and `foryou restore` it under the profile you want", .changes.join("; ")
+    )]
+    Meaning {
+        /// The folder of the log.
+        path: String,
+        /// What changed, in words.
+        changes: Vec<String>,
+    },
+    /// The log was opened to be read only.
+    #[error("{path} was opened to be read only")]
+    ReadOnly {
+        /// The folder.
+        path: String,
+    },
     /// The folder is used by another process.
-    #[error("{path} is in use by process {pid}: stop it, or send events to it")]
+    #[error("{path} is in use by process {pid}: wait for it, or stop it first")]
     InUse {
         /// The folder.
         path: String,

@@ -1,37 +1,23 @@
-//! The folder of a log: `log.toml`, which says what it is, and the lock.
+//! The folder of a log that is written: its description, and the lock.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 
+use super::description::{DESCRIPTION, Description, MAX_PARTITIONS, UNFINISHED_DESCRIPTION};
 use crate::log::LogError;
-use crate::segment::storage::sync_folder;
+use crate::meaning::{Fit, Meaning};
 use crate::segment::{corrupt, io_error};
 
-const DESCRIPTION: &str = "log.toml";
-const UNFINISHED_DESCRIPTION: &str = "log.toml.tmp";
 const LOCK: &str = "lock";
-
-/// Newest format of the folder that this version reads, and the one it writes.
-const FORMAT: u32 = 1;
-
-/// Most partitions of a topic: each costs 8 bytes in the header of every segment.
-pub(super) const MAX_PARTITIONS: u16 = 1_024;
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Description {
-    format: u32,
-    partitions: u16,
-}
 
 /// A folder that this process holds.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
-    pub(super) partitions: u16,
+    pub(super) description: Mutex<Description>,
     lock: Mutex<File>,
 }
 
@@ -82,13 +68,42 @@ impl Folder {
         }
         fs::create_dir_all(path.join("segments")).map_err(io_error("making", path))?;
         let lock = take_lock(path)?;
-        let partitions = if path.join(DESCRIPTION).exists() {
-            read_description(path)?.partitions
+        let description = if path.join(DESCRIPTION).exists() {
+            Description::read(path)?
         } else {
-            write_description(path, partitions)?;
-            partitions
+            let description = Description::new(partitions);
+            description.write(path)?;
+            description
         };
-        Ok(Self { path: path.to_owned(), partitions, lock: Mutex::new(lock) })
+        Ok(Self { path: path.to_owned(), description: Mutex::new(description), lock: Mutex::new(lock) })
+    }
+
+    pub(super) fn partitions(&self) -> u16 {
+        self.description.lock().partitions
+    }
+
+    /// Brings the description to the newest format.
+    pub(super) fn upgrade(&self) -> Result<(), LogError> {
+        let mut description = self.description.lock();
+        if description.is_old() {
+            description.write(&self.path)?;
+            *description = Description::read(&self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Holds what stored events mean against what they shall mean; notes it where nothing was noted, or actions came in addition.
+    pub(super) fn pin(&self, meaning: &Meaning) -> Result<(), LogError> {
+        let mut description = self.description.lock();
+        if let Some(then) = &description.meaning
+            && then.check(meaning, &self.path)? == Fit::Same
+        {
+            return Ok(());
+        }
+        let pinned = Description { meaning: Some(meaning.clone()), ..description.clone() };
+        pinned.write(&self.path)?;
+        *description = pinned;
+        Ok(())
     }
 
     pub(super) fn segments(&self) -> PathBuf {
@@ -123,8 +138,9 @@ fn refuse_other_content(path: &Path) -> Result<(), LogError> {
         // It may be that another process is making the log right now.
         if !ours && !path.join(DESCRIPTION).exists() {
             let name = name.to_string_lossy();
-            let problem =
-                format!("is no event log: there is no {DESCRIPTION}, but {name:?}; give an empty or a new folder");
+            let problem = format!(
+                "is not an event log: there is {name:?} in it, and no {DESCRIPTION}; give an empty or a new folder"
+            );
             return Err(corrupt(path, problem));
         }
     }
@@ -160,33 +176,4 @@ fn write_holder(file: &mut File, address: Option<&str>) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)?;
     file.rewind()
-}
-
-fn read_description(path: &Path) -> Result<Description, LogError> {
-    let path = path.join(DESCRIPTION);
-    let text = fs::read_to_string(&path).map_err(io_error("reading", &path))?;
-    let description: Description = toml::from_str(&text).map_err(|e| corrupt(&path, e.to_string().trim_end()))?;
-    if description.format == 0 || description.format > FORMAT {
-        let problem = format!("format {} is not known to this version (newest: {FORMAT})", description.format);
-        return Err(corrupt(&path, problem));
-    }
-    if description.partitions == 0 || description.partitions > MAX_PARTITIONS {
-        return Err(corrupt(&path, format!("partitions = {} is not 1 to {MAX_PARTITIONS}", description.partitions)));
-    }
-    Ok(description)
-}
-
-fn write_description(path: &Path, partitions: u16) -> Result<(), LogError> {
-    let unfinished = path.join(UNFINISHED_DESCRIPTION);
-    let text = format!(
-        "# An event log of foryou. Written once; the partitions of stored events cannot be changed.\nformat = {FORMAT}\npartitions = {partitions}\n"
-    );
-    let write = || {
-        let mut file = File::create(&unfinished)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path.join(DESCRIPTION))?;
-        sync_folder(path)
-    };
-    write().map_err(io_error("writing", &path.join(DESCRIPTION)))
 }

@@ -8,7 +8,7 @@ use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
 use crate::event::Topic;
 use crate::index::{Entries, Index};
-use crate::log::{LogError, Position};
+use crate::log::{EventLog, LogError, Position};
 use crate::segment::chain::Chain;
 use crate::segment::tail::Tail;
 
@@ -89,6 +89,13 @@ fn open(path: &Path, chain: &Chain, tail: &Tail) -> Result<(Index, Option<String
     Ok((index, None))
 }
 
+/// How many events an index on disk covers; `None` where there is none that can be read.
+pub(super) fn covered(path: &Path) -> Option<u64> {
+    // Opening a missing one would make it.
+    let index = path.exists().then(|| Index::open(path).ok()).flatten()?;
+    index.covered().ok().flatten().map(|position| position.next_seq)
+}
+
 /// Builds the index from the segments.
 fn rebuild(path: &Path, reason: &str, chain: &Chain, tail: &Tail) -> Result<Index, LogError> {
     if tail.position.next_seq > 0 {
@@ -134,6 +141,53 @@ fn fitting(path: &Path, chain: &Chain, tail: &Tail) -> Result<Index, Misfit> {
     }
     catch_up(&index, covered, chain, tail)?;
     Ok(index)
+}
+
+/// What [`check_index`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexCheck {
+    /// Events the index covers.
+    pub covers: u64,
+    /// Entries that the log says there are.
+    pub entries: u64,
+    /// Those of them that the index does not have, or has otherwise.
+    pub wrong: u64,
+}
+
+/// Holds every entry of the index in a log's folder against the log. `None`: there is no index. No process may have it open.
+pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexCheck>, LogError> {
+    let path = folder.join("index");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let index = Index::open(&path)?;
+    let Some(covered) = index.covered()? else {
+        return Err(LogError::Index { path: path.display().to_string(), problem: "it has another format".to_owned() });
+    };
+    if !log.holds(covered)? {
+        let problem = format!("it covers {} events that are not those of the log", covered.next_seq);
+        return Err(LogError::Index { path: path.display().to_string(), problem });
+    }
+    let mut found = IndexCheck { covers: covered.next_seq, ..IndexCheck::default() };
+    let mut failed = None;
+    log.read_from(0, &mut |records, position| {
+        if position.next_seq > covered.next_seq {
+            return false;
+        }
+        let mut entries = Entries::default();
+        for record in &records {
+            entries.add(record.seq, &record.event);
+        }
+        match index.compare(&entries) {
+            Ok((all, wrong)) => {
+                found.entries += all;
+                found.wrong += wrong;
+            }
+            Err(error) => failed = Some(error),
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(Some(found)), Err)
 }
 
 fn catch_up(index: &Index, covered: Position, chain: &Chain, tail: &Tail) -> Result<(), LogError> {

@@ -4,11 +4,17 @@
 //! duplicates are taken out (index) · the frame is built (memory) · a full segment is completed and the next begun · the frame is
 //! written, and synced if so configured · the index takes the batch · the new end is published to readers and waiters.
 
+mod description;
+mod examine;
 mod folder;
 mod index_slot;
+mod losses;
+mod mark;
+mod read_only;
+mod repair;
 mod sync;
+mod view;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,16 +22,21 @@ use std::time::{Duration, Instant};
 use foryou_types::{Names, Namespace, TimeMs};
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub use examine::{Examination, examine};
 pub use folder::LockHolder;
+pub use index_slot::{IndexCheck, check_index};
+pub use read_only::ReadOnlyLog;
+pub use repair::{Repaired, repair};
 pub use sync::FsyncPolicy;
 
 use crate::batch::{Layout, plan};
 use crate::event::{Event, Topic};
 use crate::index::{Entries, Index};
 use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
-use crate::segment::chain::{Chain, Visit};
+use crate::meaning::Meaning;
+use crate::segment::chain::Chain;
+use crate::segment::inspect::inspect;
 use crate::segment::reader::Cursor;
-use crate::segment::record::RecordHeader;
 pub use crate::segment::recover::Recovery;
 use crate::segment::storage::{Disk, Storage};
 use crate::segment::tail::Tail;
@@ -33,7 +44,9 @@ use crate::segment::writer::{self, SegmentWriter};
 use crate::segment::{corrupt, frame, io_error, recover};
 use folder::Folder;
 use index_slot::IndexSlot;
+use mark::SyncedMark;
 use sync::Syncer;
+use view::View;
 
 /// A batch without ids, names and progress does not touch the index until this many bytes were written since it last did: the
 /// index then covers less than it could, which costs a scan of so many bytes at the next open.
@@ -68,6 +81,8 @@ pub struct EmbeddedLog {
     options: LogOptions,
     storage: Arc<dyn Storage>,
     recovery: Recovery,
+    /// Whether it was known how much was on the disk before.
+    had_mark: bool,
     folder: Folder,
 }
 
@@ -78,14 +93,6 @@ struct Writer {
     frame: Vec<u8>,
     /// Bytes written since the index was last brought up to date.
     unindexed: u64,
-}
-
-/// What readers see.
-struct View {
-    chain: Chain,
-    head: LogHead,
-    ends: Vec<u64>,
-    newest_at: Vec<i64>,
 }
 
 impl std::fmt::Debug for EmbeddedLog {
@@ -100,8 +107,9 @@ impl std::fmt::Debug for EmbeddedLog {
 impl EmbeddedLog {
     /// Opens the log in a folder; makes one in a folder that is missing or empty.
     ///
-    /// After a crash or a power cut the log is what it was after some batch: whatever follows the last whole batch of the newest
-    /// segment is cut off (and kept beside it, see [`Recovery`]). Damage anywhere else is [`LogError::Corrupt`].
+    /// After a crash or a power cut the log is what it was after some batch: bytes of an unfinished batch at the end of the newest
+    /// segment are cut off ([`Recovery`]). Anything else that is not as it was written is an error, and nothing is changed then:
+    /// [`LogError::Damaged`] where bytes differ, [`LogError::Missing`] where the log ends before what it is known to have held.
     pub fn open(dir: &Path, options: LogOptions) -> Result<Self, LogError> {
         Self::open_on(dir, options, Arc::new(Disk))
     }
@@ -109,17 +117,42 @@ impl EmbeddedLog {
     /// As [`Self::open`], with segment files written to a storage of the caller's.
     pub fn open_on(dir: &Path, options: LogOptions, storage: Arc<dyn Storage>) -> Result<Self, LogError> {
         let folder = Folder::take(dir, options.partitions)?;
-        let layout = Layout::new(folder.partitions);
+        let layout = Layout::new(folder.partitions());
+        let mark = SyncedMark::read(dir);
+        let inspected = inspect(&folder.segments(), layout)?;
+        let held = inspected.tail.position.next_seq;
+        check_mark(dir, mark, held)?;
+        if let Some(mark) = mark
+            && !Chain(Arc::new(inspected.segments.clone())).holds(mark)?
+        {
+            let problem = format!("the log holds other events than the {} that were in it before", mark.next_seq);
+            return Err(corrupt(&folder.segments(), problem));
+        }
+        let lost = index_slot::covered(&folder.index()).map_or(0, |known| known.saturating_sub(held));
+        if lost > 0 && mark.is_none() {
+            return Err(missing(dir, held, held + lost, "its index"));
+        }
+
         let recover::Opened { chain, tail, cursor, mut recovery } =
-            recover::open(&folder.segments(), layout, storage.as_ref())?;
+            recover::recover(&folder.segments(), layout, inspected, storage.as_ref())?;
+        folder.upgrade()?;
+        if lost > 0 {
+            losses::note(dir, held, lost)?;
+            tracing::warn!(
+                events = lost,
+                "events that were acknowledged, and not yet on the disk, are gone: the machine went down"
+            );
+        }
+        recovery.lost_unsynced = lost;
         let (index, rebuilt) = IndexSlot::open(folder.index(), &chain, &tail)?;
         recovery.index_rebuilt = rebuilt;
         let Some(newest) = chain.0.last() else { return Err(corrupt(dir, "no segments")) };
         let file = storage.open(&newest.path, cursor.offset).map_err(io_error("opening", &newest.path))?;
         let segment = SegmentWriter::new(newest.path.clone(), file, cursor.offset);
-        let view = View { chain, head: tail.head(), ends: tail.ends.clone(), newest_at: tail.newest_at.clone() };
+        let view = View::new(chain, &tail);
         Ok(Self {
-            syncer: Syncer::start(options.fsync).map_err(io_error("starting the sync thread of", dir))?,
+            syncer: Syncer::start(options.fsync, SyncedMark::of(dir))
+                .map_err(io_error("starting the sync thread of", dir))?,
             writer: Mutex::new(Writer { segment, tail, frame: Vec::new(), unindexed: 0 }),
             index,
             view: RwLock::new(view),
@@ -128,8 +161,30 @@ impl EmbeddedLog {
             options,
             storage,
             recovery,
+            had_mark: mark.is_some(),
             folder,
         })
+    }
+
+    /// Something else than the log knows that `known` events were acknowledged, more than the log holds. A power cut may have taken
+    /// them if they were never on the disk: that is noted. Anything else is an error.
+    pub fn account_for(&self, known: u64, witness: &'static str) -> Result<(), LogError> {
+        let held = self.head().position.next_seq;
+        if !self.had_mark {
+            return Err(missing(self.path(), held, known, witness));
+        }
+        let lost = known.saturating_sub(held);
+        // The index may have said so of the same events.
+        if lost > self.recovery.lost_unsynced {
+            losses::note(self.path(), held, lost)?;
+        }
+        Ok(())
+    }
+
+    /// Holds what the log's events mean against a profile: notes it in a log that has no note yet, takes new actions at the end,
+    /// and refuses everything that would give stored events another meaning, with what changed.
+    pub fn pin(&self, meaning: &Meaning) -> Result<(), LogError> {
+        self.folder.pin(meaning)
     }
 
     /// What opening the log found and did.
@@ -154,15 +209,27 @@ impl EmbeddedLog {
 
     /// Returns when everything appended so far is on the disk.
     pub fn sync(&self) -> Result<(), LogError> {
-        let writer = self.writer.lock();
-        self.refuse_after_failed_sync(&writer)?;
+        let mut writer = self.writer.lock();
+        self.heal_after_failed_sync(&mut writer)?;
         writer.segment.sync()?;
-        self.syncer.clean();
+        self.syncer.clean(writer.tail.position);
         Ok(())
     }
 
-    fn refuse_after_failed_sync(&self, writer: &Writer) -> Result<(), LogError> {
-        self.syncer.failure().map_or(Ok(()), |failure| Err(io_error("syncing", writer.segment.path())(failure)))
+    /// After a failed sync nobody knows which bytes of the newest segment are on the disk, and syncing the same file again would
+    /// not tell. So it is written anew from what can be read, synced, and put in the place of the old one.
+    fn heal_after_failed_sync(&self, writer: &mut Writer) -> Result<(), LogError> {
+        let Some(failure) = self.syncer.failure() else { return Ok(()) };
+        let path = writer.segment.path().to_owned();
+        let Some(segment) = self.chain().0.last().cloned() else { return Ok(()) };
+        let file = writer::write_anew(&segment, writer.segment.bytes(), writer.tail.position, self.storage.as_ref())
+            .map_err(|error| {
+                io_error("syncing", &path)(std::io::Error::new(failure.kind(), format!("{failure}; {error}")))
+            })?;
+        writer.segment = SegmentWriter::new(path, file, writer.segment.bytes());
+        self.syncer.healed(writer.tail.position);
+        tracing::warn!("the newest segment was written anew after a failed sync");
+        Ok(())
     }
 
     fn chain(&self) -> Chain {
@@ -172,7 +239,7 @@ impl EmbeddedLog {
     /// Completes the newest segment and begins the next.
     fn rotate(&self, writer: &mut Writer, index: &Index) -> Result<(), LogError> {
         writer.segment.seal()?;
-        self.syncer.clean();
+        self.syncer.clean(writer.tail.position);
         let bytes = writer.segment.bytes();
         let (segment, file) = writer::create(&self.folder.segments(), &writer.tail, bytes, self.storage.as_ref())?;
         writer.segment = SegmentWriter::new(segment.path.clone(), file, segment.bytes());
@@ -208,18 +275,13 @@ impl EmbeddedLog {
         let _waiters = self.grown.0.lock();
         self.grown.1.notify_all();
     }
-
-    fn record(visit: &Visit<'_>, seq: u64, record: &RecordHeader<'_>) -> Result<Record, LogError> {
-        let event = record.decode().map_err(|problem| visit.error(&format!("event {seq}: {problem}")))?;
-        Ok(Record { seq, topic: record.topic, partition: record.partition, offset: record.offset, event })
-    }
 }
 
 impl EventLog for EmbeddedLog {
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
         let mut guard = self.writer.lock();
         let writer = &mut *guard;
-        self.refuse_after_failed_sync(writer)?;
+        self.heal_after_failed_sync(writer)?;
         let index = self.index.healthy(&self.chain(), &writer.tail)?;
         let plan = plan(events, self.layout, &*index).inspect_err(|error| {
             if matches!(error, AppendError::Log(_)) {
@@ -270,7 +332,12 @@ impl EventLog for EmbeddedLog {
         if writer.frame.capacity() > 16 << 20 {
             writer.frame = Vec::new();
         }
-        self.syncer.written(writer.segment.file());
+        match self.options.fsync {
+            FsyncPolicy::Always => self.syncer.clean(writer.tail.position),
+            FsyncPolicy::EveryMs(_) | FsyncPolicy::Never => {
+                self.syncer.written(writer.segment.file(), writer.tail.position);
+            }
+        }
         self.publish(writer, before);
         Ok(Appended { accepted, duplicates, position: writer.tail.position })
     }
@@ -304,17 +371,7 @@ impl EventLog for EmbeddedLog {
         if from >= self.head().position.next_seq {
             return Ok(());
         }
-        self.chain().visit_from(from, &mut |visit| {
-            let mut records = Vec::with_capacity(visit.frame.header.count as usize);
-            for record in visit.records() {
-                let (seq, record) = record?;
-                if seq >= from {
-                    records.push(Self::record(&visit, seq, &record)?);
-                }
-            }
-            let more = apply(records, visit.frame.header.end());
-            Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })
+        view::read_from(&self.chain(), from, apply)
     }
 
     fn read_partition(
@@ -324,22 +381,11 @@ impl EventLog for EmbeddedLog {
         offset: u64,
         apply: &mut dyn FnMut(Record) -> bool,
     ) -> Result<(), LogError> {
-        let Some(slot) = self.layout.slot(topic, partition) else { return Ok(()) };
         if offset >= self.end_offset(topic, partition) {
             return Ok(());
         }
-        self.chain().visit_slot(slot, offset, &mut |visit| {
-            for record in visit.records() {
-                let (seq, record) = record?;
-                if (record.topic, record.partition) == (topic, partition)
-                    && record.offset >= offset
-                    && !apply(Self::record(&visit, seq, &record)?)
-                {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        })
+        let view = self.view.read().clone();
+        view.read_partition(self.layout, (topic, partition), offset, apply)
     }
 
     fn partitions(&self, topic: Topic) -> u16 {
@@ -352,10 +398,8 @@ impl EventLog for EmbeddedLog {
 
     fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
         let Some(slot) = self.layout.slot(topic, partition) else { return Ok(0) };
-        let view = self.view.read();
-        let (chain, newest_at, end) = (view.chain.clone(), view.newest_at.clone(), view.ends[slot]);
-        drop(view);
-        chain.offset_for_time(slot, at, &newest_at, end)
+        let view = self.view.read().clone();
+        view.offset_for_time(slot, at)
     }
 
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
@@ -382,8 +426,11 @@ impl Names for EmbeddedLog {
 impl Drop for EmbeddedLog {
     fn drop(&mut self) {
         let writer = self.writer.get_mut();
-        if let Err(error) = writer.segment.seal() {
-            tracing::error!(%error, "the log could not be synced when it was closed");
+        // Not after a failed sync: what the mark says must be on the disk.
+        match writer.segment.seal() {
+            Ok(()) if self.syncer.failure().is_none() => self.syncer.clean(writer.tail.position),
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "the log could not be synced when it was closed"),
         }
         if writer.unindexed > 0
             && let Err(error) = self.index.read(|index| index.commit(Entries::default(), writer.tail.position))
@@ -391,6 +438,20 @@ impl Drop for EmbeddedLog {
             tracing::warn!(%error, "the index was left behind; it catches up at the next open");
         }
     }
+}
+
+/// The log must hold at least what is known to have been on the disk.
+fn check_mark(dir: &Path, mark: Option<Position>, held: u64) -> Result<(), LogError> {
+    match mark {
+        Some(mark) if mark.next_seq > held => {
+            Err(missing(dir, held, mark.next_seq, "the mark of what was on the disk"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn missing(dir: &Path, held: u64, known: u64, witness: &'static str) -> LogError {
+    LogError::Missing { path: dir.display().to_string(), held, known, witness }
 }
 
 #[cfg(test)]

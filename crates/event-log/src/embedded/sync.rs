@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::mark::SyncedMark;
+use crate::log::Position;
 use crate::segment::storage::SegmentFile;
 
 /// When an appended batch is forced to the disk. A killed process loses nothing under any of them; a power cut loses what was
@@ -31,7 +33,10 @@ impl Default for FsyncPolicy {
 struct State {
     /// Written since the last sync.
     dirty: Option<Arc<dyn SegmentFile>>,
-    /// Why a sync failed. It stays: what of the written data is on the disk is not known any more.
+    /// Up to here.
+    reached: Position,
+    /// Why a sync failed. It stays until the segment was written anew: what of it is on the disk is not known any more, and a
+    /// second sync of the same file would say nothing about what the first one lost.
     failed: Option<std::io::Error>,
     stop: bool,
 }
@@ -39,52 +44,59 @@ struct State {
 /// Syncs the newest segment in the background.
 pub(super) struct Syncer {
     shared: Arc<(Mutex<State>, Condvar)>,
+    mark: Arc<SyncedMark>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Syncer {
     /// Starts the thread, under a policy that needs one.
-    pub(super) fn start(policy: FsyncPolicy) -> std::io::Result<Self> {
+    pub(super) fn start(policy: FsyncPolicy, mark: SyncedMark) -> std::io::Result<Self> {
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        let mark = Arc::new(mark);
         let thread = match policy {
             FsyncPolicy::EveryMs(ms) => {
-                let shared = Arc::clone(&shared);
+                let (shared, mark) = (Arc::clone(&shared), Arc::clone(&mark));
                 let interval = Duration::from_millis(ms.max(1));
                 Some(
                     std::thread::Builder::new()
                         .name("event-log-sync".to_owned())
-                        .spawn(move || run(&shared, interval))?,
+                        .spawn(move || run(&shared, &mark, interval))?,
                 )
             }
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         };
-        Ok(Self { shared, thread })
+        Ok(Self { shared, mark, thread })
     }
 
-    /// A batch was written to `file`.
-    pub(super) fn written(&self, file: &Arc<dyn SegmentFile>) {
+    /// A batch that ends at `position` was written to `file`.
+    pub(super) fn written(&self, file: &Arc<dyn SegmentFile>, position: Position) {
         if self.thread.is_none() {
             return;
         }
         let mut state = self.shared.0.lock();
+        state.reached = position;
         if state.dirty.is_none() {
             state.dirty = Some(Arc::clone(file));
             self.shared.1.notify_all();
         }
     }
 
-    /// Everything written so far was synced by the caller.
-    pub(super) fn clean(&self) {
+    /// Everything up to `position`, which is all that was written, was synced by the caller.
+    pub(super) fn clean(&self, position: Position) {
         self.shared.0.lock().dirty = None;
+        self.mark.write(position);
+    }
+
+    /// The segment whose sync failed was written anew, and is on the disk up to `position`.
+    pub(super) fn healed(&self, position: Position) {
+        self.shared.0.lock().failed = None;
+        self.clean(position);
     }
 
     /// The error of a sync that failed in the background.
     pub(super) fn failure(&self) -> Option<std::io::Error> {
         let state = self.shared.0.lock();
-        state
-            .failed
-            .as_ref()
-            .map(|e| std::io::Error::new(e.kind(), format!("an earlier sync failed ({e}): reopen the log")))
+        state.failed.as_ref().map(|e| std::io::Error::new(e.kind(), format!("an earlier sync failed ({e})")))
     }
 }
 
@@ -99,7 +111,7 @@ impl Drop for Syncer {
     }
 }
 
-fn run(shared: &(Mutex<State>, Condvar), interval: Duration) {
+fn run(shared: &(Mutex<State>, Condvar), mark: &SyncedMark, interval: Duration) {
     let (state, changed) = shared;
     let mut guard = state.lock();
     while !guard.stop {
@@ -111,12 +123,16 @@ fn run(shared: &(Mutex<State>, Condvar), interval: Duration) {
         let deadline = std::time::Instant::now() + interval;
         while !guard.stop && !changed.wait_until(&mut guard, deadline).timed_out() {}
         let Some(file) = guard.dirty.take() else { continue };
+        let reached = guard.reached;
         drop(guard);
         let synced = file.sync();
         guard = state.lock();
-        if let Err(error) = synced {
-            tracing::error!(%error, "the log could not be synced: appends are refused until it is reopened");
-            guard.failed = Some(error);
+        match synced {
+            Ok(()) => mark.write(reached),
+            Err(error) => {
+                tracing::error!(%error, "the log could not be synced: its newest segment is written anew before the next append");
+                guard.failed = Some(error);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The segments of a log in order, and the scans over them.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +14,8 @@ use super::header::SegmentHeader;
 use super::reader::{Cursor, FrameReader, ReadFault};
 use super::record::RecordHeader;
 use super::tail::Tail;
-use super::{corrupt, io_error};
-use crate::log::{LogError, Position};
+use super::{corrupt, io_error, salvage};
+use crate::log::{Damage, LogError, Position};
 
 /// A mark is kept for every so many bytes of the newest segment: a reader that follows the end scans no more than this.
 const MARK_BYTES: u64 = 256 * 1024;
@@ -81,10 +82,23 @@ impl Segment {
         FrameReader::open(&self.path, cursor, self.bytes()).map_err(io_error("reading", &self.path))
     }
 
-    pub(crate) fn fault(&self, offset: u64, fault: ReadFault) -> LogError {
-        match fault {
-            ReadFault::Io(source) => io_error("reading", &self.path)(source),
-            ReadFault::Frame(fault) => damaged(&self.path, offset, &fault.to_string()),
+    /// The error of a frame that cannot be read at a cursor. `next_base` is where the next segment begins, if there is one.
+    pub(crate) fn fault(&self, at: Cursor, fault: ReadFault, next_base: Option<u64>) -> LogError {
+        let problem = match fault {
+            ReadFault::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => "the file was cut".to_owned(),
+            ReadFault::Io(source) => return io_error("reading", &self.path)(source),
+            ReadFault::Frame(fault) => fault.to_string(),
+        };
+        match salvage::next_readable(&self.path, at.offset, at.position.next_seq) {
+            Ok(next) => LogError::Damaged(Box::new(Damage {
+                path: self.path.clone(),
+                offset: at.offset,
+                bytes: 0,
+                problem,
+                first_seq: at.position.next_seq,
+                next_seq: next.or(next_base),
+            })),
+            Err(error) => error,
         }
     }
 
@@ -93,10 +107,10 @@ impl Segment {
         let mut tail = self.header.tail();
         let mut reader = self.reader(self.start())?;
         loop {
-            let offset = reader.cursor().offset;
-            let frame = reader.next_after(0).map_err(|fault| self.fault(offset, fault))?;
+            let at = reader.cursor();
+            let frame = reader.next_after(0).map_err(|fault| self.fault(at, fault, None))?;
             let Some(frame) = frame else { return Ok(tail) };
-            observe(&mut tail, &frame).map_err(|problem| damaged(&self.path, offset, &problem))?;
+            observe(&mut tail, &frame).map_err(|problem| damaged(&self.path, at.offset, &problem))?;
         }
     }
 }
@@ -185,14 +199,16 @@ impl Chain {
             }
             let mut reader = segment.reader(start)?;
             loop {
-                let before = reader.cursor().offset;
-                let read = reader.next_after(from).map_err(|fault| (before, fault));
-                let frame = match read {
+                let before = reader.cursor();
+                let frame = match reader.next_after(from) {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
-                    Err((offset, fault)) => return Err(segment.fault(offset, fault)),
+                    Err(fault) => {
+                        let next = self.0.get(first + i + 1).map(|next| next.header.base.next_seq);
+                        return Err(segment.fault(reader.cursor(), fault, next));
+                    }
                 };
-                if visit(Visit { segment, offset: before, frame })?.is_break() {
+                if visit(Visit { segment, offset: before.offset, frame })?.is_break() {
                     return Ok(());
                 }
             }
@@ -211,8 +227,9 @@ impl Chain {
         let start = segment.cursor_by(|mark| mark.cursor.position.next_seq <= position.next_seq);
         let mut reader = segment.reader(start)?;
         let found = reader.pass_to(position.next_seq);
-        let offset = reader.cursor().offset;
-        Ok(found.map_err(|fault| segment.fault(offset, fault))? == Some(position))
+        let at = reader.cursor();
+        let next = self.0.get(first + 1).map(|next| next.header.base.next_seq);
+        Ok(found.map_err(|fault| segment.fault(at, fault, next))? == Some(position))
     }
 
     /// The offset of the first event of a slot at or after `at`; `newest_at` is that of the newest segment, `end` the slot's end.

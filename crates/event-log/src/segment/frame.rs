@@ -6,13 +6,16 @@
 //! 12  u32  length of the payload, in bytes
 //! 16  u64  seq of the first record
 //! 24  u32  number of records, at least 1
-//! 28  u32  0
+//! 28  u32  own check: the low half of XXH3-64 of bytes 8..28 and the payload, 1 where that is 0; 0 in a log of format 1
 //! 32       payload
 //! ```
+//!
+//! The check proves a frame as the successor of the one before it. The own check proves it alone: behind damage, where the check
+//! of the frame before is not known, it tells a whole frame from bytes that only look like one.
 
 use foryou_types::TimeMs;
 use thiserror::Error;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
 use super::record::{self, Records};
 use super::tail::{Tail, moves_the_clock};
@@ -22,7 +25,7 @@ use crate::log::Position;
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 32;
 
-/// Marks a frame: a torn tail is searched for it to see whether whole frames were lost.
+/// Marks a frame: what follows damage is searched for it.
 pub(crate) const MAGIC: [u8; 4] = *b"fyB\x01";
 
 /// Largest payload. A length is 32 bits; half of that keeps every sum far from overflowing.
@@ -35,6 +38,8 @@ pub(crate) struct FrameHeader {
     pub(crate) payload_bytes: u32,
     pub(crate) first_seq: u64,
     pub(crate) count: u32,
+    /// 0 where the frame was written without one.
+    pub(crate) own_check: u32,
 }
 
 /// Why some bytes are not the next frame.
@@ -63,7 +68,16 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 impl FrameHeader {
     /// Reads a header; `left` is the number of bytes of the file from the start of the frame on. Nothing is allocated by it.
     pub(crate) fn parse(bytes: &[u8; HEADER_BYTES], left: u64, expected_seq: u64) -> Result<Self, FrameFault> {
-        if bytes[8..12] != MAGIC || u32_at(bytes, 28) != 0 {
+        let header = Self::parse_any(bytes, left)?;
+        if header.first_seq != expected_seq {
+            return Err(FrameFault::Sequence { found: header.first_seq, expected: expected_seq });
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of a frame that may stand anywhere in the log.
+    pub(crate) fn parse_any(bytes: &[u8; HEADER_BYTES], left: u64) -> Result<Self, FrameFault> {
+        if bytes[8..12] != MAGIC {
             return Err(FrameFault::Magic);
         }
         let header = Self {
@@ -71,6 +85,7 @@ impl FrameHeader {
             payload_bytes: u32_at(bytes, 12),
             first_seq: u64_at(bytes, 16),
             count: u32_at(bytes, 24),
+            own_check: u32_at(bytes, 28),
         };
         if header.frame_bytes() > left {
             return Err(FrameFault::Cut { wanted: header.frame_bytes(), left });
@@ -78,8 +93,8 @@ impl FrameHeader {
         if header.count == 0 || header.count as u64 * record::MIN_BYTES as u64 > u64::from(header.payload_bytes) {
             return Err(FrameFault::Count { count: header.count, bytes: header.payload_bytes });
         }
-        if header.first_seq != expected_seq {
-            return Err(FrameFault::Sequence { found: header.first_seq, expected: expected_seq });
+        if header.first_seq.checked_add(u64::from(header.count)).is_none() {
+            return Err(FrameFault::Magic);
         }
         Ok(header)
     }
@@ -97,6 +112,14 @@ impl FrameHeader {
 /// The checksum of a frame that follows one with checksum `previous`.
 pub(crate) fn checksum(frame: &[u8], previous: u64) -> u64 {
     xxh3_64_with_seed(frame.get(8..).unwrap_or_default(), previous)
+}
+
+/// The checksum of a whole frame by itself. Never 0, which stands for none.
+pub(crate) fn own_checksum(frame: &[u8]) -> u32 {
+    let mut hash = Xxh3Default::new();
+    hash.update(frame.get(8..28).unwrap_or_default());
+    hash.update(frame.get(HEADER_BYTES..).unwrap_or_default());
+    (hash.digest() as u32).max(1)
 }
 
 /// A frame that was read and found whole.
@@ -141,6 +164,8 @@ pub(crate) fn build(batch: Vec<Planned>, tail: &mut Tail, out: &mut Vec<u8>) -> 
     out[12..16].copy_from_slice(&payload_bytes.to_le_bytes());
     out[16..24].copy_from_slice(&first_seq.to_le_bytes());
     out[24..28].copy_from_slice(&count.to_le_bytes());
+    let own_check = own_checksum(out);
+    out[28..32].copy_from_slice(&own_check.to_le_bytes());
     let check = checksum(out, tail.position.check);
     out[..8].copy_from_slice(&check.to_le_bytes());
     tail.position = Position { next_seq: first_seq + u64::from(count), check };

@@ -12,19 +12,24 @@
 //! before it (0 at the start of the log): it stands for everything up to there, a frame left over from an earlier life of the
 //! file cannot follow another one by chance, and a projection that covered the same number of other events is found out.
 //!
+//! The own check of a frame stands for that frame alone: behind damage it tells what is whole (salvage.rs).
+//!
 //! A segment is synced before the next one begins, whatever the fsync policy: only the newest can be damaged by a power cut.
 
 pub(crate) mod chain;
 pub(crate) mod frame;
 pub(crate) mod header;
+pub(crate) mod inspect;
 pub(crate) mod reader;
 pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod salvage;
 pub(crate) mod storage;
 pub(crate) mod tail;
 pub(crate) mod writer;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::log::LogError;
 
@@ -37,4 +42,34 @@ pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::
 /// Something in a file that this version cannot read.
 pub(crate) fn corrupt(path: &Path, problem: impl Into<String>) -> LogError {
     LogError::Corrupt { path: path.display().to_string(), problem: problem.into() }
+}
+
+/// The files of a folder of segments.
+pub(crate) struct Listing {
+    /// First event by name, and path, in order.
+    pub(crate) segments: Vec<(u64, PathBuf)>,
+    /// Segments that were being begun when a process ended.
+    pub(crate) unfinished: Vec<PathBuf>,
+}
+
+/// Lists the segment files of a folder by name; a missing folder has none. Changes nothing.
+pub(crate) fn list(folder: &Path) -> Result<Listing, LogError> {
+    let mut listing = Listing { segments: Vec::new(), unfinished: Vec::new() };
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
+        entries => entries.map_err(io_error("reading", folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(io_error("reading", folder))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if name.ends_with(writer::UNFINISHED) {
+            listing.unfinished.push(path);
+        } else if let Some(base) = name.strip_suffix(".log").filter(|digits| digits.len() == 20)
+            && let Ok(base) = base.parse()
+        {
+            listing.segments.push((base, path));
+        }
+    }
+    listing.segments.sort_unstable();
+    Ok(listing)
 }

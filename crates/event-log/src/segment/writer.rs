@@ -1,18 +1,22 @@
 //! Writes the newest segment: a batch is in the file as a whole, or the file is as it was.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::chain::Segment;
 use super::header::SegmentHeader;
-use super::io_error;
 use super::storage::{SegmentFile, Storage, sync_folder};
 use super::tail::Tail;
-use crate::log::LogError;
+use super::{corrupt, io_error};
+use crate::log::{LogError, Position};
 
 /// Ending of a segment file whose header may not be on the disk yet.
 pub(crate) const UNFINISHED: &str = ".log.tmp";
+
+/// A segment is copied in pieces of this size.
+const COPY_BYTES: usize = 1 << 20;
 
 /// Makes the segment that begins at the end of `tail`: under another name until its header is on the disk, so that a crash
 /// leaves either a whole segment or none.
@@ -41,6 +45,45 @@ pub(crate) fn create(
             Err(io_error("beginning", &path)(source))
         }
     }
+}
+
+/// Writes the first `bytes` of a segment into a new file that takes its place, once it is on the disk and was read back whole.
+pub(crate) fn write_anew(
+    segment: &Segment,
+    bytes: u64,
+    end: Position,
+    storage: &dyn Storage,
+) -> Result<Arc<dyn SegmentFile>, LogError> {
+    let path = &segment.path;
+    let unfinished = path.with_extension("log.tmp");
+    let copy = || {
+        let file = storage.create(&unfinished)?;
+        let mut source = File::open(path)?.take(bytes);
+        let mut chunk = vec![0; COPY_BYTES];
+        loop {
+            let n = source.read(&mut chunk)?;
+            if n == 0 {
+                break;
+            }
+            file.append(&chunk[..n])?;
+        }
+        file.sync()?;
+        Ok(file)
+    };
+    let written = copy().map_err(io_error("writing", &unfinished)).and_then(|file| {
+        let read_back = Segment::new(unfinished.clone(), segment.header.clone(), bytes).scan()?;
+        if read_back.position != end {
+            return Err(corrupt(path, format!("event {} cannot be read back", read_back.position.next_seq)));
+        }
+        fs::rename(&unfinished, path).map_err(io_error("renaming", &unfinished))?;
+        path.parent().map_or(Ok(()), sync_folder).map_err(io_error("syncing the folder of", path))?;
+        Ok(file)
+    });
+    if written.is_err() {
+        // Not there, or removed at the next open.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
 }
 
 /// The newest segment as it is written.

@@ -35,16 +35,38 @@ fn every_kind_of_event_is_read_and_written_as_in_version_1() {
     }
 }
 
-#[test]
-fn the_log_of_format_1_opens() {
-    let path = fixtures().join("log");
+/// A log of every kind of event in several segments.
+fn write_log(path: &std::path::Path) -> Position {
     let options = LogOptions { segment_bytes: 500, partitions: 2, ..LogOptions::default() };
+    let log = EmbeddedLog::open(path, options).unwrap();
+    for chunk in every_kind().chunks(3) {
+        log.append(chunk.iter().map(|(_, event)| event.clone()).collect()).unwrap();
+    }
+    log.head().position
+}
+
+#[test]
+fn the_log_of_format_1_opens_and_becomes_one_of_format_2() {
+    let dir = tempfile::tempdir().unwrap();
+    copy_folder(&fixtures().join("log"), dir.path());
+    let wanted: Vec<_> = every_kind().into_iter().map(|(_, event)| event).collect();
+    assert_eq!(events(&ReadOnlyLog::open(dir.path()).unwrap()), wanted);
+    let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!(log.recovery().cut_bytes, 0);
+    assert_eq!(log.partitions(Topic::Posts), 2);
+    assert_eq!(events(&log), wanted);
+    log.append(vec![wanted[0].clone()]).unwrap();
+    drop(log);
+    assert!(fs::read_to_string(dir.path().join("log.toml")).unwrap().contains("format = 2"));
+    let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!(all(&log).len() as u64, log.head().position.next_seq);
+}
+
+#[test]
+fn what_is_written_today_is_what_format_2_was() {
+    let path = fixtures().join("log-2");
     if update() && !path.exists() {
-        let log = EmbeddedLog::open(&path, options).unwrap();
-        for chunk in every_kind().chunks(3) {
-            log.append(chunk.iter().map(|(_, event)| event.clone()).collect()).unwrap();
-        }
-        drop(log);
+        write_log(&path);
         fs::remove_dir_all(path.join("index")).unwrap();
         fs::remove_file(path.join("lock")).unwrap();
     }
@@ -52,20 +74,14 @@ fn the_log_of_format_1_opens() {
     copy_folder(&path, dir.path());
     let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
     assert_eq!(log.recovery().cut_bytes, 0);
-    assert_eq!(log.partitions(Topic::Posts), 2);
     let wanted: Vec<_> = every_kind().into_iter().map(|(_, event)| event).collect();
     assert_eq!(events(&log), wanted);
-    let written = log.head().position;
 
-    // What is written today is what was written then, to the byte.
     let today = tempfile::tempdir().unwrap();
-    let log = EmbeddedLog::open(today.path(), options).unwrap();
-    for chunk in wanted.chunks(3) {
-        log.append(chunk.to_vec()).unwrap();
+    assert_eq!(write_log(today.path()), log.head().position);
+    for name in ["log.toml", "synced"] {
+        assert_eq!(fs::read(path.join(name)).unwrap(), fs::read(today.path().join(name)).unwrap(), "{name}");
     }
-    assert_eq!(log.head().position, written);
-    let places: Vec<_> = all(&log).iter().map(|r| (r.topic, r.partition, r.offset)).collect();
-    assert_eq!(places.len(), wanted.len());
     for entry in fs::read_dir(path.join("segments")).unwrap() {
         let name = entry.unwrap().file_name();
         let (then, now) = (path.join("segments").join(&name), today.path().join("segments").join(&name));

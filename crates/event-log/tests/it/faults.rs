@@ -152,28 +152,40 @@ fn under_always_a_batch_that_was_not_synced_is_not_there() {
 }
 
 #[test]
-fn a_failed_background_sync_refuses_appends_until_the_log_is_reopened() {
+fn after_a_failed_sync_the_segment_is_written_anew_before_anything_else() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Faulty::new();
     let log = EmbeddedLog::open_on(dir.path(), options(FsyncPolicy::EveryMs(1)), Arc::new(disk.clone())).unwrap();
     disk.0.no_sync.store(true, Ordering::SeqCst);
     log.append(batch(0)).unwrap();
     let mut refused = None;
+    let mut accepted = 0;
     for n in 1..2_000 {
         std::thread::sleep(std::time::Duration::from_millis(1));
-        if let Err(error) = log.append(vec![action(n, 1, 1)]) {
-            refused = Some(error.to_string());
-            break;
+        match log.append(vec![action(n, 1, 1)]) {
+            Ok(_) => accepted += 1,
+            Err(error) => {
+                refused = Some(error.to_string());
+                break;
+            }
         }
     }
-    assert!(refused.unwrap().contains("reopen the log"));
-    disk.0.no_sync.store(false, Ordering::SeqCst);
-    assert!(log.append(batch(1)).is_err(), "what of the written data is on the disk is not known");
+    let refused = refused.unwrap();
+    assert!(refused.contains("an earlier sync failed") && refused.contains("the disk is gone"), "{refused}");
     assert!(log.sync().is_err());
+    let before = events(&log);
+    assert_eq!(before.len(), 3 + accepted, "a batch that was refused is not there");
+
+    // The disk is back: the next batch is taken, and everything before it is on the disk by then.
+    disk.0.no_sync.store(false, Ordering::SeqCst);
+    assert_eq!(log.append(batch(1)).unwrap().accepted, 3);
+    log.sync().unwrap();
+    assert_eq!(events(&log).len(), before.len() + 3);
+    let written = events(&log);
     drop(log);
     let log = EmbeddedLog::open(dir.path(), options(FsyncPolicy::EveryMs(1))).unwrap();
-    log.append(batch(1)).unwrap();
-    log.sync().unwrap();
+    assert_eq!(*log.recovery(), Recovery::default());
+    assert_eq!(events(&log), written);
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn a_folder_of_something_else_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("thesis.txt"), "important").unwrap();
     let error = EmbeddedLog::open(dir.path(), small()).unwrap_err().to_string();
-    assert!(error.contains("thesis.txt") && error.contains("no event log"), "{error}");
+    assert!(error.contains("thesis.txt") && error.contains("not an event log"), "{error}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 
     let file = dir.path().join("thesis.txt");
@@ -157,7 +157,8 @@ fn a_newer_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
     for (text, complaint) in [
-        ("format = 2\npartitions = 4\n", "format 2"),
+        ("format = 3\npartitions = 4\n", "format 3"),
+        ("format = 2\npartitions = 4\n", "checksum"),
         ("format = 1\npartitions = 0\n", "partitions = 0"),
         ("format = ", "log.toml"),
         ("", "missing field"),
@@ -212,35 +213,38 @@ fn damage_in_an_old_segment_is_an_error_that_says_where() {
     let second = &paths[1];
     let whole = fs::read(second).unwrap();
     let read = |log: Result<EmbeddedLog, LogError>| log.and_then(|log| log.read_from(0, &mut |_, _| true));
-    let corrupt = |error: LogError| match error {
-        LogError::Corrupt { path, problem } => {
-            assert!(path.ends_with(second.file_name().unwrap().to_str().unwrap()), "{path}");
-            problem
+    let damage = |error: LogError| match error {
+        LogError::Damaged(damage) => {
+            assert_eq!(damage.path, *second);
+            *damage
         }
         error => panic!("{error}"),
     };
+    let first_of_third = paths[2].file_stem().unwrap().to_str().unwrap().parse().unwrap();
 
     let mut bytes = whole.clone();
     let place = bytes.len() - 5;
     bytes[place] ^= 1;
     fs::write(second, &bytes).unwrap();
-    let problem = corrupt(read(EmbeddedLog::open(dir.path(), small())).unwrap_err());
-    assert!(problem.contains("at byte") && problem.contains("checksum"), "{problem}");
+    let found = damage(read(EmbeddedLog::open(dir.path(), small())).unwrap_err());
+    assert!(found.problem.contains("checksum") && found.next_seq == Some(first_of_third), "{found}");
+    assert_eq!(found.events(), Some(12), "the one batch");
 
     fs::write(second, &whole[..whole.len() - 1]).unwrap();
-    let problem = corrupt(EmbeddedLog::open(dir.path(), small()).unwrap_err());
-    assert!(problem.contains(&format!("at byte {}", whole.len() - 1)), "{problem}");
+    let found = damage(EmbeddedLog::open(dir.path(), small()).unwrap_err());
+    assert_eq!((found.offset, found.events()), (whole.len() as u64 - 1, Some(12)), "{found}");
 
     let mut bytes = whole.clone();
     bytes[20] ^= 1;
     fs::write(second, &bytes).unwrap();
-    assert!(corrupt(EmbeddedLog::open(dir.path(), small()).unwrap_err()).contains("header"));
+    let found = damage(EmbeddedLog::open(dir.path(), small()).unwrap_err());
+    assert!(found.problem.contains("header") && found.events() == Some(0), "{found}");
 
     // A file that belongs elsewhere.
     fs::write(second, &whole).unwrap();
     fs::remove_file(&paths[0]).unwrap();
     let error = EmbeddedLog::open(dir.path(), small()).unwrap_err().to_string();
-    assert!(error.contains("are missing"), "{error}");
+    assert!(error.contains("the segment is missing") && error.contains("(0 to"), "{error}");
 }
 
 #[test]
@@ -261,6 +265,9 @@ fn an_event_of_an_unknown_schema_version_is_named() {
     bytes[frame..frame + 8].copy_from_slice(&check.to_le_bytes());
     fs::write(&path, bytes).unwrap();
     fs::remove_dir_all(dir.path().join("index")).unwrap();
+    // It knows the batch by its checksum.
+    assert!(EmbeddedLog::open(dir.path(), small()).unwrap_err().to_string().contains("other events"));
+    fs::remove_file(dir.path().join("synced")).unwrap();
 
     let log = EmbeddedLog::open(dir.path(), small()).unwrap();
     let error = log.read_from(0, &mut |_, _| true).unwrap_err().to_string();

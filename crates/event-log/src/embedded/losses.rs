@@ -1,0 +1,32 @@
+//! What a power cut took: a list beside the segments, kept until somebody has read it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use crate::log::LogError;
+use crate::segment::io_error;
+
+/// The file in a log's folder: a line for each loss.
+pub(crate) const LOSSES: &str = "losses";
+
+/// Notes that `lost` events from `next_seq` on were acknowledged and are gone.
+pub(super) fn note(dir: &Path, next_seq: u64, lost: u64) -> Result<(), LogError> {
+    let path = dir.join(LOSSES);
+    let last = next_seq + lost - 1;
+    let line = format!(
+        "{lost} events ({next_seq} to {last}) were acknowledged, and not on the disk yet when the machine went down\n"
+    );
+    let write = || {
+        let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(io_error("writing", &path))
+}
+
+/// What was noted.
+pub(super) fn read(dir: &Path) -> Vec<String> {
+    let bytes = std::fs::read(dir.join(LOSSES)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,199 @@
+//! A log that is read as it is, beside whoever writes it: without its lock, and without changing anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use foryou_types::{Names, Namespace, TimeMs};
+use rustc_hash::FxHashMap;
+
+use super::description::Description;
+use super::mark::SyncedMark;
+use super::view::{View, read_from};
+use crate::batch::{Layout, join_chunks};
+use crate::event::{Event, EventBody, Topic};
+use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
+use crate::meaning::Meaning;
+use crate::segment::chain::Chain;
+use crate::segment::inspect::{Inspected, inspect};
+
+/// A look that falls into the writing of a batch is taken again, this many times.
+const LOOKS: u32 = 20;
+/// Time between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+
+/// The log in a folder as it was when it was opened: what a writer appends later is not seen.
+///
+/// Needs no right to write, takes no lock and leaves every file as it is. An unfinished batch at the end is not part of it.
+pub struct ReadOnlyLog {
+    path: PathBuf,
+    layout: Layout,
+    meaning: Option<Meaning>,
+    view: View,
+    /// Read from the log when first asked for: the index belongs to the writer.
+    dictionary: OnceLock<Result<Dictionary, String>>,
+}
+
+#[derive(Debug, Default)]
+struct Dictionary {
+    ids: FxHashMap<(Namespace, String), u64>,
+    names: FxHashMap<(Namespace, u64), String>,
+    progress: BTreeMap<(String, String, u64), Vec<u32>>,
+}
+
+impl std::fmt::Debug for ReadOnlyLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadOnlyLog").field("path", &self.path).field("head", &self.head()).finish_non_exhaustive()
+    }
+}
+
+impl ReadOnlyLog {
+    /// Opens the log in a folder, which must hold one. Damage is an error, as it is for a writer.
+    pub fn open(dir: &Path) -> Result<Self, LogError> {
+        let mut looks = LOOKS;
+        loop {
+            looks -= 1;
+            match Self::look(dir) {
+                // Beside a writer it may be half of what it is doing.
+                Err(LogError::Damaged(_) | LogError::Missing { .. })
+                    if looks > 0 && matches!(super::LockHolder::of(dir), Ok(Some(_))) =>
+                {
+                    std::thread::sleep(BETWEEN_LOOKS);
+                }
+                looked => return looked,
+            }
+        }
+    }
+
+    fn look(dir: &Path) -> Result<Self, LogError> {
+        let description = Description::read(dir)?;
+        let layout = Layout::new(description.partitions);
+        // Before the segments: a writer is never behind its mark.
+        let mark = SyncedMark::read(dir);
+        let Inspected { segments, tail, .. } = inspect(&dir.join("segments"), layout)?;
+        super::check_mark(dir, mark, tail.position.next_seq)?;
+        let view = View::new(Chain(Arc::new(segments)), &tail);
+        Ok(Self { path: dir.to_owned(), layout, meaning: description.meaning, view, dictionary: OnceLock::new() })
+    }
+
+    /// What the stored events mean; `None` in a log that was not opened by a version that notes it.
+    pub const fn meaning(&self) -> Option<&Meaning> {
+        self.meaning.as_ref()
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of all segments.
+    pub fn bytes(&self) -> u64 {
+        self.view.chain.0.iter().map(|segment| segment.bytes()).sum()
+    }
+
+    fn dictionary(&self) -> Result<&Dictionary, LogError> {
+        let read = || {
+            let mut dictionary = Dictionary::default();
+            let take = &mut |record: Record| {
+                dictionary.take(record.event.body);
+                true
+            };
+            self.view.read_partition(self.layout, (Topic::Meta, 0), 0, take).map_err(|e| e.to_string())?;
+            Ok(dictionary)
+        };
+        let dictionary = self.dictionary.get_or_init(read).as_ref();
+        dictionary.map_err(|problem| crate::segment::corrupt(&self.path, problem.clone()))
+    }
+
+    fn lookup<T>(&self, look: impl FnOnce(&Dictionary) -> Option<T>) -> Option<T> {
+        match self.dictionary() {
+            Ok(dictionary) => look(dictionary),
+            Err(error) => {
+                tracing::error!(%error, "the names in the log cannot be read");
+                None
+            }
+        }
+    }
+}
+
+impl Dictionary {
+    fn take(&mut self, body: EventBody) {
+        match body {
+            EventBody::Name { namespace, id, name } => {
+                self.names.insert((namespace, id), name.clone());
+                self.ids.insert((namespace, name), id);
+            }
+            EventBody::ImportProgress(progress) => {
+                self.progress.insert((progress.kind, progress.role, progress.first_row), progress.row_hashes);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl EventLog for ReadOnlyLog {
+    /// Always an error.
+    fn append(&self, _: Vec<Event>) -> Result<Appended, AppendError> {
+        Err(LogError::ReadOnly { path: self.path.display().to_string() }.into())
+    }
+
+    fn head(&self) -> LogHead {
+        self.view.head
+    }
+
+    /// Does not wait: the end never moves.
+    fn wait_past(&self, next_seq: u64, _: Duration) -> bool {
+        self.view.head.position.next_seq > next_seq
+    }
+
+    fn holds(&self, position: Position) -> Result<bool, LogError> {
+        self.view.holds(position)
+    }
+
+    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+        if from >= self.head().position.next_seq {
+            return Ok(());
+        }
+        read_from(&self.view.chain, from, apply)
+    }
+
+    fn read_partition(
+        &self,
+        topic: Topic,
+        partition: u16,
+        offset: u64,
+        apply: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<(), LogError> {
+        self.view.read_partition(self.layout, (topic, partition), offset, apply)
+    }
+
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.layout.partitions(topic)
+    }
+
+    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
+        self.layout.slot(topic, partition).map_or(0, |slot| self.view.ends[slot])
+    }
+
+    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
+        self.layout.slot(topic, partition).map_or(Ok(0), |slot| self.view.offset_for_time(slot, at))
+    }
+
+    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
+        let first = (kind.to_owned(), role.to_owned(), 0);
+        let last = (kind.to_owned(), role.to_owned(), u64::MAX);
+        let chunks = self.dictionary()?.progress.range(first..=last);
+        join_chunks(chunks.map(|((.., row), hashes)| Ok((*row, hashes.clone()))))
+    }
+}
+
+impl Names for ReadOnlyLog {
+    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
+        self.lookup(|dictionary| dictionary.ids.get(&(namespace, name.to_owned())).copied())
+    }
+
+    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
+        self.lookup(|dictionary| dictionary.names.get(&(namespace, id)).cloned())
+    }
+}
