@@ -6,12 +6,14 @@
 //!   dense.safetensors        every tensor of `dense_params`, f32
 //!   tables.safetensors       user, post, author and (with text) text, each [rows, D], f32
 //!   optimizer.safetensors    what training needs to go on; absent in a model that is only served
+//!   manifest.json            the checksum of each of these files
 //! ```
 //!
 //! [`Checkpoint::save`] makes a new folder beside the old and renames it into place: whatever happens, what is read afterwards is the
 //! old checkpoint or the new one, never parts of both.
 
 mod load;
+mod manifest;
 mod save;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,8 @@ use crate::params::{Init, dense_params};
 
 /// The version of the format that this code reads and writes.
 pub const FORMAT: u32 = 1;
+
+pub(crate) use manifest::sum_of_manifest;
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const DENSE: &str = "dense.safetensors";

@@ -22,12 +22,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use foryou_types::{TimeMs, UserId};
-use fs4::fs_std::FileExt;
 use serde::Serialize;
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, sum_of_manifest};
 use crate::config::ModelKind;
 use crate::tensor_file::sync_folder;
 
@@ -76,7 +75,7 @@ pub enum RegistryError {
         /// What the system says.
         source: io::Error,
     },
-    /// `registry.json` is none.
+    /// `registry.json` cannot be parsed, or is not as it was written.
     #[error("{}: {problem}; put it right, or delete it and promote a version again", .path.display())]
     Broken {
         /// The file.
@@ -175,7 +174,11 @@ impl Registry {
         at(&parent, fs::create_dir_all(&parent))?;
         at(&folder, fs::rename(staging, &folder))?;
         at(&parent, sync_folder(&parent))?;
-        state.of_mut(kind).created.insert(name.clone(), now);
+        let of_kind = state.of_mut(kind);
+        of_kind.created.insert(name.clone(), now);
+        if let Some(sum) = at(&folder, sum_of_manifest(&folder))? {
+            of_kind.manifests.insert(name.clone(), sum);
+        }
         self.write(&state)?;
         Ok(name)
     }
@@ -187,6 +190,8 @@ impl Registry {
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
         of_kind.challenger = None;
+        // One whose registration was interrupted, or that an older copy of the registry does not know, is known from now on.
+        of_kind.created.entry(name.to_owned()).or_insert(now);
         if of_kind.champion() != Some(name) {
             of_kind.history.push(Promotion { name: name.to_owned(), at: now, rolled_back: None });
         }
@@ -302,6 +307,30 @@ impl Registry {
         Ok(all)
     }
 
+    /// Holds every file of a version against the checksums it was registered with, and the version against the registry. A version
+    /// registered before there were checksums passes.
+    pub fn verify(&self, name: &str) -> Result<(), RegistryError> {
+        let version = self.version(name)?;
+        Checkpoint::verify_files(&version.folder)
+            .and_then(|()| Checkpoint::load(&version.folder))
+            .map_err(|source| RegistryError::Checkpoint { name: name.to_owned(), source })?;
+        let Some((kind, _)) = state::parse_name(name) else { return Ok(()) };
+        let state = self.state()?;
+        let of_kind = state.of(kind);
+        let broken = |path: PathBuf, problem: String| Err(RegistryError::Broken { path, problem });
+        if !of_kind.created.contains_key(name) {
+            let problem = format!("does not know {name}, whose folder is there: it is an older copy, or was deleted");
+            return broken(self.root.join(STATE), problem);
+        }
+        let wanted = of_kind.manifests.get(name);
+        let found = at(&version.folder, sum_of_manifest(&version.folder))?;
+        if wanted.is_some() && wanted != found.as_ref() {
+            let problem = "it is not the manifest that the version was registered with".to_owned();
+            return broken(version.folder.join("manifest.json"), problem);
+        }
+        Ok(())
+    }
+
     /// A number that changes with `registry.json`, cheap enough to be asked for every second.
     pub fn stamp(&self) -> Result<u64, RegistryError> {
         Ok(self.state_text()?.map_or(0, |text| xxh3_64(&text)))
@@ -354,7 +383,7 @@ impl Registry {
         at(&self.root, fs::create_dir_all(&self.root))?;
         let path = self.root.join(LOCK);
         let lock = at(&path, OpenOptions::new().write(true).create(true).truncate(false).open(&path))?;
-        at(&path, FileExt::lock_exclusive(&lock))?;
+        at(&path, lock.lock())?;
         Ok(lock)
     }
 

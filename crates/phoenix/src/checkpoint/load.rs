@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::save::set_aside;
 use super::{
     CONFIG, Checkpoint, CheckpointConfig, CheckpointError, DENSE, FORMAT, NamedTensor, OPTIMIZER, TABLES, Tables,
+    manifest,
 };
 use crate::hashing::{PRIME, TableSpec};
 use crate::params::dense_params;
@@ -17,11 +18,12 @@ use crate::tensor_file::{self, ReadProblem, Values};
 const MOST_TABLE_ROWS: u32 = 1 << 31;
 
 impl Checkpoint {
-    /// Reads a checkpoint whole, or says what is wrong with it: every tensor there, none unknown, each of its shape and finite, the
+    /// Reads a checkpoint whole, or says what is wrong with it: every file as it was saved, every tensor there, none unknown, each of its shape and finite, the
     /// padding rows zero.
     pub fn load(folder: &Path) -> Result<Self, CheckpointError> {
         let folder = current(folder);
         let config = Self::load_config(&folder)?;
+        manifest::verify(&folder, false)?;
         let specs = dense_params(config.kind, &config.model);
 
         let path = folder.join(DENSE);
@@ -75,6 +77,11 @@ impl Checkpoint {
             check_finite(tensor).map_err(|p| p.of(&path, &tensor.name))?;
         }
         Ok(tensors)
+    }
+
+    /// Holds every file of a checkpoint against its manifest, also what only training reads.
+    pub(crate) fn verify_files(folder: &Path) -> Result<(), CheckpointError> {
+        manifest::verify(&current(folder), true)
     }
 
     /// What to say of a file that is not there.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::{CONFIG, Checkpoint, CheckpointConfig, CheckpointError, DENSE, NamedTensor, OPTIMIZER, TABLES};
+use super::{CONFIG, Checkpoint, CheckpointConfig, CheckpointError, DENSE, NamedTensor, OPTIMIZER, TABLES, manifest};
 use crate::tensor_file::{self, Borrowed};
 
 impl Checkpoint {
@@ -60,7 +60,7 @@ impl Checkpoint {
             let tensors: Vec<_> = tensors.iter().map(borrowed).collect();
             at(&path, tensor_file::write(&path, &tensors))?;
         }
-        Ok(())
+        at(folder, manifest::write(folder))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use foryou_types::TimeMs;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::ModelKind;
 
@@ -21,6 +22,9 @@ pub(super) struct State {
     ranker: OfKind,
     #[serde(default)]
     retrieval: OfKind,
+    /// XXH3-64 of the rest, in hexadecimal; absent in a file of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
 }
 
 /// What it says about one model.
@@ -34,6 +38,9 @@ pub(super) struct OfKind {
     pub(super) challenger: Option<Challenger>,
     /// When versions were registered.
     pub(super) created: BTreeMap<String, TimeMs>,
+    /// The checksums of their manifests.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) manifests: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +61,7 @@ pub(super) struct Challenger {
 
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, ranker: OfKind::default(), retrieval: OfKind::default() }
+        Self { format: FORMAT, ranker: OfKind::default(), retrieval: OfKind::default(), check: None }
     }
 }
 
@@ -79,6 +86,9 @@ impl State {
         if state.format != FORMAT {
             return Err(format!("format: is version {}; version {FORMAT} is read here", state.format));
         }
+        if state.check.as_ref().is_some_and(|check| state.checksum().as_ref() != Ok(check)) {
+            return Err("was changed or damaged since it was written".to_owned());
+        }
         for kind in super::KINDS {
             let of_kind = state.of(kind);
             let names = of_kind.history.iter().map(|p| &p.name).chain(of_kind.created.keys());
@@ -94,11 +104,17 @@ impl State {
         Ok(state)
     }
 
+    fn checksum(&self) -> Result<String, String> {
+        let content = serde_json::to_vec(&Self { check: None, ..self.clone() }).map_err(|e| e.to_string())?;
+        Ok(format!("{:016x}", xxh3_64(&content)))
+    }
+
     /// Replaces the file whole. Only under the lock: the name of the part is always the same.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let part = path.with_extension("part");
+        let checked = Self { check: Some(self.checksum().map_err(io::Error::other)?), ..self.clone() };
         let mut file = File::create(&part)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.write_all(&serde_json::to_vec_pretty(&checked)?)?;
         file.sync_all()?;
         fs::rename(&part, path)
     }
