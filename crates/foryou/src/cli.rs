@@ -70,8 +70,12 @@ pub enum Command {
     /// The Phoenix models: check them against reference files, serve them alone
     #[command(subcommand)]
     Phoenix(PhoenixCommand),
-    /// Check the data folder; rebuild its projections
+    /// Check the data folder; rebuild its projections, repair its log
     Doctor(DoctorArgs),
+    /// Write every event of the data folder to a file, as JSON lines; also from a damaged folder
+    Dump(DumpArgs),
+    /// Make a new data folder from a dump
+    Restore(RestoreArgs),
     /// Print the effective settings and where each came from
     Config,
     /// Print the API description
@@ -190,9 +194,28 @@ pub struct FeedArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Throw the projections away and rebuild them from the log
+    /// Throw the projections and the index away and rebuild them from the log
     #[arg(long)]
     pub rebuild: bool,
+    /// Make a whole log of what can be read of a damaged one; the damaged one is kept beside it
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// Arguments of `dump`.
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// The file to write, which must not be there yet; - for stdout
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A file written by `foryou dump`; - for stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// The models that can be trained.

@@ -1,11 +1,12 @@
 //! The parts of a data folder, opened in order and wired into a [`server::App`].
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
-use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions};
+use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions, Meaning, ReadOnlyLog};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Clock, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::state::{
@@ -14,12 +15,12 @@ use home_mixer::clients::state::{
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::app::{App, Follower};
-use state_store::{Ingestor, StateStore, folder_clock};
+use state_store::{Ingestor, StateError, StateStore, folder_clock};
 use thunder::ingest::{Ingest, bootstrap};
 use thunder::{AutoTrim, FollowingLookup, PostStore, Readiness, SystemMonotonic as ThunderTime, ThunderService};
 
 use crate::config::{Config, Fsync};
-use crate::folder::DataFolder;
+use crate::folder::{DataFolder, hold_off_writers, read_profile};
 use crate::models::Phoenix;
 
 /// Log and projections of a data folder: what imports and checks need.
@@ -27,24 +28,84 @@ pub struct Parts {
     /// What the data is.
     pub profile: Arc<Profile>,
     /// The truth.
-    pub log: Arc<EmbeddedLog>,
+    pub log: Arc<dyn EventLog>,
     /// The projections.
     pub state: Arc<StateStore>,
     /// Takes events in.
     pub ingestor: Arc<Ingestor>,
     /// The folder's clock.
     pub clock: Arc<dyn Clock>,
-    // Last, so that the folder is unlocked after its parts are closed.
-    folder: DataFolder,
+    // Last, so that the folder is unlocked (or the copy deleted) after its parts are closed.
+    place: Place,
+}
+
+/// Where the parts of a folder are.
+enum Place {
+    /// In the folder, which is ours.
+    Folder(DataFolder),
+    /// The log in the folder, which is only read; the projections in a folder of their own, deleted on drop.
+    Aside(#[expect(dead_code, reason = "deleted on drop")] tempfile::TempDir),
+}
+
+/// The log and the profile of a data folder as they are now, beside whoever writes it: nothing is locked and nothing changed.
+pub struct Snapshot {
+    /// What the data is.
+    pub profile: Arc<Profile>,
+    /// The truth, up to now.
+    pub log: Arc<ReadOnlyLog>,
+    /// The folder's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Snapshot {
+    /// Reads a folder that must hold data.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let profile = read_profile(&config.data)?;
+        let log = ReadOnlyLog::open(&config.data.join("log"))
+            .with_context(|| format!("reading the log of {}", config.data.display()))?;
+        if let Some(meaning) = log.meaning() {
+            meaning.check(&Meaning::of(&profile), log.path())?;
+        }
+        let (log, profile) = (Arc::new(log), Arc::new(config.clock.apply(&profile)));
+        let clock = folder_clock(&profile, log.clone());
+        Ok(Self { profile, log, clock })
+    }
 }
 
 impl Parts {
     /// Opens log and projections; the projections catch up with the log.
     pub fn open(folder: DataFolder, config: &Config) -> anyhow::Result<Self> {
         let log = Arc::new(open_log(&folder, config)?);
-        let state = StateStore::open(&folder.path().join("state"), log.clone(), folder.profile())
-            .with_context(|| format!("opening the projections of {}", folder.path().display()))?;
-        Ok(Self::with_state(folder, log, state, config))
+        let path = folder.path().join("state");
+        let state = match StateStore::open(&path, log.clone(), folder.profile()) {
+            // They may know events that a power cut took; anything else that took them is refused.
+            Err(StateError::Ahead { covered, .. }) => {
+                log.account_for(covered, "its projections")?;
+                StateStore::rebuild(&path, log.clone(), folder.profile())
+            }
+            state => state,
+        };
+        let state = state.with_context(|| format!("opening the projections of {}", folder.path().display()))?;
+        let profile = config.clock.apply(folder.profile());
+        Ok(Self::assemble(Place::Folder(folder), log, state, profile, config))
+    }
+
+    /// Reads a folder that another process writes to, or that may only be read: the log as it is now, and projections of it in a
+    /// folder of their own. Nothing can be written.
+    pub fn aside(config: &Config) -> anyhow::Result<Self> {
+        let Snapshot { log, .. } = Snapshot::open(config)?;
+        let profile = read_profile(&config.data)?;
+        let aside = tempfile::tempdir().context("making a folder for the projections")?;
+        // A copy of what is there is quicker than reading the whole log, but only a store that nobody writes can be copied.
+        if let Some(held_off) = hold_off_writers(&config.data) {
+            copy_folder(&config.data.join("state"), aside.path())
+                .with_context(|| format!("copying the projections of {}", config.data.display()))?;
+            drop(held_off);
+        }
+        let state = StateStore::open(aside.path(), log.clone(), &profile)
+            .with_context(|| format!("reading the log of {}", config.data.display()))?;
+        let profile = config.clock.apply(&profile);
+        Ok(Self::assemble(Place::Aside(aside), log, state, profile, config))
     }
 
     /// As [`Parts::open`], with the projections thrown away and rebuilt from the log.
@@ -52,24 +113,52 @@ impl Parts {
         let log = Arc::new(open_log(&folder, config)?);
         let state = StateStore::rebuild(&folder.path().join("state"), log.clone(), folder.profile())
             .with_context(|| format!("rebuilding the projections of {}", folder.path().display()))?;
-        Ok(Self::with_state(folder, log, state, config))
+        let profile = config.clock.apply(folder.profile());
+        Ok(Self::assemble(Place::Folder(folder), log, state, profile, config))
     }
 
-    fn with_state(folder: DataFolder, log: Arc<EmbeddedLog>, state: StateStore, config: &Config) -> Self {
-        let profile = Arc::new(config.clock.apply(folder.profile()));
-        let state = Arc::new(state);
+    fn assemble(place: Place, log: Arc<dyn EventLog>, state: StateStore, profile: Profile, config: &Config) -> Self {
+        let (profile, state) = (Arc::new(profile), Arc::new(state));
         let clock = folder_clock(&profile, log.clone());
         let ingestor = Ingestor::new(log.clone(), state.clone(), profile.clone(), clock.clone());
         let ingestor = Arc::new(ingestor.with_max_gap_days(config.log.max_gap_days));
-        Self { profile, log, state, ingestor, clock, folder }
+        Self { profile, log, state, ingestor, clock, place }
+    }
+
+    /// Closes the parts and gives back the folder; `None` where they were read aside.
+    pub fn into_folder(self) -> Option<DataFolder> {
+        let Self { log, state, ingestor, clock, place, profile: _ } = self;
+        drop((ingestor, clock, state, log));
+        match place {
+            Place::Folder(folder) => Some(folder),
+            Place::Aside(_) => None,
+        }
     }
 
     /// Deletes the folder's log, projections and profile: for one that was just made and holds nothing.
     pub fn discard(self) -> anyhow::Result<()> {
-        let Self { log, state, ingestor, clock, folder, profile: _ } = self;
-        drop((ingestor, clock, state, log));
-        folder.clear()
+        self.into_folder().map_or(Ok(()), DataFolder::clear)
     }
+}
+
+/// Copies what is in a folder; nothing where it is missing.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(from) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    std::fs::create_dir_all(to)?;
+    for entry in entries {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            // Without its permissions: the original may be read-only, and the copy must not be.
+            std::io::copy(&mut std::fs::File::open(entry.path())?, &mut std::fs::File::create(&target)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog> {
@@ -81,14 +170,20 @@ fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog>
             folder.path().display()
         );
     }
+    let log = EmbeddedLog::open(&folder.path().join("log"), log_options(config))
+        .with_context(|| format!("opening the log of {}", folder.path().display()))?;
+    log.pin(&Meaning::of(folder.profile()))?;
+    Ok(log)
+}
+
+/// How the configuration wants the log.
+pub(crate) fn log_options(config: &Config) -> LogOptions {
     let fsync = match config.log.fsync {
         Fsync::Always => FsyncPolicy::Always,
         Fsync::Every => FsyncPolicy::EveryMs(config.log.fsync_ms),
         Fsync::Never => FsyncPolicy::Never,
     };
-    let options = LogOptions { partitions: config.log.partitions, fsync, segment_bytes: config.log.segment_bytes };
-    EmbeddedLog::open(&folder.path().join("log"), options)
-        .with_context(|| format!("opening the log of {}", folder.path().display()))
+    LogOptions { partitions: config.log.partitions, fsync, segment_bytes: config.log.segment_bytes }
 }
 
 /// A data folder that serves.
@@ -172,7 +267,10 @@ impl Engine {
 
     /// Writes into the folder's lock file where the service listens.
     pub fn announce(&mut self, address: String) -> anyhow::Result<()> {
-        self.parts.folder.announce(Some(address))
+        match &mut self.parts.place {
+            Place::Folder(folder) => folder.announce(Some(address)),
+            Place::Aside(_) => Ok(()),
+        }
     }
 }
 

@@ -8,14 +8,13 @@
 //!   state/         projections of it: may be deleted at any time
 //! ```
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use foryou_types::Profile;
-use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::wrong_use;
@@ -49,6 +48,8 @@ pub enum Opened {
     Ours(DataFolder),
     /// Another process has it.
     Held(Holder),
+    /// It may only be read, and why.
+    ReadOnly(std::io::Error),
 }
 
 /// What is at a path.
@@ -86,10 +87,7 @@ impl DataFolder {
     /// Opens a data folder that must be there.
     pub fn open(path: &Path) -> anyhow::Result<Opened> {
         match look(path)? {
-            Found::Nothing => bail!(
-                "{} holds no data yet: `foryou demo` makes a world, `foryou import` brings a data set",
-                path.display()
-            ),
+            Found::Nothing => Err(no_data(path)),
             Found::DataFolder => Self::lock(path, None),
         }
     }
@@ -104,18 +102,27 @@ impl DataFolder {
     fn lock(path: &Path, profile: Option<&Profile>) -> anyhow::Result<Opened> {
         let lock_path = path.join(LOCK);
         let at = || format!("opening {}", lock_path.display());
-        let mut lock =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).with_context(at)?;
-        if !FileExt::try_lock_exclusive(&lock).with_context(at)? {
-            return Ok(Opened::Held(holder(&mut lock).with_context(at)?));
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
+        let mut lock = match opened {
+            Err(e)
+                if profile.is_none()
+                    && matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
+            {
+                return Ok(Opened::ReadOnly(e));
+            }
+            lock => lock.with_context(at)?,
+        };
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Opened::Held(holder(&mut lock).with_context(at)?)),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(at),
         }
         let profile_path = path.join(PROFILE);
         if !profile_path.exists() {
             let Some(profile) = profile else { bail!("{}: is gone", profile_path.display()) };
             write_whole(&profile_path, &profile.to_toml())?;
         }
-        let text = fs::read_to_string(&profile_path).with_context(|| format!("reading {}", profile_path.display()))?;
-        let found = Profile::from_toml(&text).with_context(|| profile_path.display().to_string())?;
+        let found = read_profile(path)?;
         if let Some(profile) = profile
             && profile.name != found.name
         {
@@ -167,15 +174,39 @@ impl DataFolder {
     }
 }
 
+/// Reads the profile of a data folder that must be there.
+pub fn read_profile(path: &Path) -> anyhow::Result<Profile> {
+    if look(path)? == Found::Nothing {
+        return Err(no_data(path));
+    }
+    let path = path.join(PROFILE);
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Profile::from_toml(&text).with_context(|| path.display().to_string())
+}
+
+fn no_data(path: &Path) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{} holds no data yet: `foryou demo` makes a world, `foryou import` brings a data set",
+        path.display()
+    )
+}
+
+/// Holds off writers while a folder is read. `None`: a process has the folder open, or there is no lock file yet.
+pub fn hold_off_writers(path: &Path) -> Option<File> {
+    let lock = File::open(path.join(LOCK)).ok()?;
+    lock.try_lock_shared().is_ok().then_some(lock)
+}
+
 impl Opened {
-    /// The folder; an error that names the holder where another process has it.
+    /// The folder, to be written; an error that names the holder where another process has it.
     pub fn ours(self, path: &Path) -> anyhow::Result<DataFolder> {
         match self {
             Self::Ours(folder) => Ok(folder),
             Self::Held(Holder { pid, address: Some(address) }) => bail!(
-                "{} is served by process {pid} on {address}: send events there (POST /v1/events), or stop it first",
+                "{} is served by process {pid} on {address}, and this command writes to it: stop the service first, or send events to it (POST /v1/events)",
                 path.display()
             ),
+            Self::ReadOnly(error) => bail!("{} may only be read: {error}", path.display()),
             Self::Held(Holder { pid, address: None }) => {
                 bail!("{} is in use by process {pid}: wait for it, or stop it first", path.display())
             }
@@ -251,7 +282,7 @@ mod tests {
             Opened::Held(holder) => {
                 assert_eq!(holder, Holder { pid: std::process::id(), address: Some("127.0.0.1:9".into()) });
             }
-            Opened::Ours(_) => panic!("opened twice"),
+            other => panic!("{other:?}"),
         }
         drop(folder);
         assert!(matches!(DataFolder::open(dir.path()).unwrap(), Opened::Ours(_)));

@@ -48,6 +48,19 @@ pub enum StateError {
         /// The folder.
         path: String,
     },
+    /// The state covers acknowledged events that the log does not hold any more.
+    #[error(
+        "state {path} covers {covered} events, and the log holds {held}: {} acknowledged events are missing; put the log back, or let \
+         `foryou doctor --repair` go on without them", .covered.saturating_sub(*.held)
+    )]
+    Ahead {
+        /// The folder.
+        path: String,
+        /// Events covered.
+        covered: u64,
+        /// Events in the log.
+        held: u64,
+    },
     /// Records were given that do not follow the ones applied.
     #[error("state {path} is at event {expected}, it cannot go on with event {found}")]
     Gap {
@@ -69,7 +82,12 @@ impl StateError {
         match self {
             Self::Corrupt { .. } => true,
             Self::Storage { source, .. } => engine_damage(source),
-            Self::InUse { .. } | Self::Io { .. } | Self::Stopped { .. } | Self::Gap { .. } | Self::Log(_) => false,
+            Self::InUse { .. }
+            | Self::Io { .. }
+            | Self::Stopped { .. }
+            | Self::Ahead { .. }
+            | Self::Gap { .. }
+            | Self::Log(_) => false,
         }
     }
 }

@@ -65,8 +65,9 @@ fn decode_position(mut value: Decoder<'_>) -> Option<Position> {
 impl StateStore {
     /// Opens the state below `dir` and brings it to the end of the log.
     ///
-    /// A state that cannot be read, of another layout or profile, or of another log (or of a part that the log lost) is deleted
-    /// and computed again from the log, with a warning that says why.
+    /// A state that cannot be read, of another layout or profile, or of another log is deleted and computed again from the log,
+    /// with a warning that says why. One that covers more events than the log holds is an error ([`StateError::Ahead`]): it is
+    /// what knows that the log lost its end.
     pub fn open(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
         let why = match Self::open_existing(dir, &log, profile) {
             Ok(Found::Current(store)) => match store.catch_up() {
@@ -130,6 +131,10 @@ impl StateStore {
                 .ok_or_else(|| storage.corrupt(Table::Meta, "the position cannot be read"))?,
             None => Position::default(),
         };
+        let held = log.head().position.next_seq;
+        if position.next_seq > held {
+            return Err(StateError::Ahead { path: storage.path(), covered: position.next_seq, held });
+        }
         if !log.holds(position)? {
             return Ok(Found::Stale(format!("it covers {} events that the log does not hold", position.next_seq)));
         }

@@ -20,7 +20,12 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
     let answer = match DataFolder::open(&config.data)? {
         Opened::Held(Holder { address: Some(address), .. }) => ask_service(&address, args, now).await?,
         opened => {
-            let parts = Parts::open(opened.ours(&config.data)?, config)?;
+            let parts = match opened {
+                Opened::Ours(folder) => Parts::open(folder, config)?,
+                // It cannot be recorded what was served. Everything else can be read.
+                opened if args.record => Parts::open(opened.ours(&config.data)?, config)?,
+                Opened::Held(_) | Opened::ReadOnly(_) => Parts::aside(config)?,
+            };
             let engine = Engine::start(parts, config, Life::Once)?;
             let request = FeedRequest {
                 user_id: IdText(args.user.clone()),

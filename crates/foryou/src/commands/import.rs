@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportError, ImportOptions, ImportReport, Importer};
-use event_log::EventLog;
 
 use crate::cli::{ImportArgs, ImportKind};
 use crate::config::Config;

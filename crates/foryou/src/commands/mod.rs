@@ -3,12 +3,14 @@
 mod config;
 mod demo;
 mod doctor;
+mod dump;
 mod evaluate;
 mod feed;
 mod import;
 mod models;
 mod openapi;
 mod phoenix;
+mod restore;
 mod stream;
 mod train;
 mod train_from;
@@ -83,6 +85,8 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
             runtime(config.threads)?.block_on(phoenix::serve(config, listen.as_ref(), output))
         }
         Command::Doctor(args) => doctor::run(config, &args, output),
+        Command::Dump(args) => dump::run(config, &args, output),
+        Command::Restore(args) => restore::run(config, &args, output),
         Command::Config => config::run(&effective, output),
         Command::Openapi => openapi::run(output),
     }

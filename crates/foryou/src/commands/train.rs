@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use datasets::world::read_manifest;
-use event_log::EventLog;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
 use phoenix::{Checkpoint, ModelKind, Registry};

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use event_log::{EventLog, Record};
+use event_log::Record;
 use foryou_types::{TimeMs, parse_duration_ms};
 use phoenix::ModelKind;
 use serde_json::json;

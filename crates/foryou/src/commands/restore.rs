@@ -1,0 +1,113 @@
+//! `foryou restore`: a new data folder from a dump.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use event_log::Event;
+use serde::Serialize;
+
+use super::dump::{End, Head, VERSION};
+use crate::cli::RestoreArgs;
+use crate::config::Config;
+use crate::engine::Parts;
+use crate::exit::wrong_use;
+use crate::folder::{DataFolder, Found, look};
+use crate::output::Output;
+
+/// Events appended in one batch.
+const BATCH: usize = 5_000;
+
+/// What `restore` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Events restored.
+    events: u64,
+}
+
+pub(super) fn run(config: &Config, args: &RestoreArgs, output: Output) -> anyhow::Result<()> {
+    if look(&config.data)? == Found::DataFolder {
+        wrong_use!("--data {}: holds data already; a dump is restored into a new folder", config.data.display());
+    }
+    let reader: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(&args.file).with_context(|| format!("opening {}", args.file.display()))?;
+        Box::new(BufReader::with_capacity(1 << 20, file))
+    };
+    let mut lines = Lines { path: &args.file, reader, number: 0, text: String::new() };
+    let head: Head = lines.next()?.context("the dump is empty")?;
+    if head.foryou_dump != VERSION {
+        bail!("{}: a dump of version {}, which this version does not know", args.file.display(), head.foryou_dump);
+    }
+    head.profile.check().with_context(|| format!("{}, line 1", args.file.display()))?;
+    let folder = DataFolder::open_or_create(&config.data, &head.profile)?.ours(&config.data)?;
+    let parts = Parts::open(folder, config)?;
+    match fill(&parts, &mut lines) {
+        Ok(events) => {
+            parts.state.catch_up().context("computing the projections")?;
+            let report = Report { events };
+            output.print(&report, || format!("{events} events restored into {}\n", config.data.display()))
+        }
+        Err(error) => {
+            parts.discard()?;
+            Err(error)
+        }
+    }
+}
+
+fn fill(parts: &Parts, lines: &mut Lines<'_>) -> anyhow::Result<u64> {
+    let (mut events, mut batch) = (0, Vec::with_capacity(BATCH));
+    loop {
+        let Some(line): Option<serde_json::Value> = lines.next()? else {
+            bail!("{}: the dump was cut after line {}", lines.path.display(), lines.number);
+        };
+        let is_end = line.get("foryou_dump_events").is_some();
+        if is_end || batch.len() == BATCH {
+            let sent = batch.len();
+            let appended = parts.log.append(std::mem::take(&mut batch)).context("writing the log")?;
+            ensure!(
+                appended.accepted == sent,
+                "{}: holds an event twice before line {}",
+                lines.path.display(),
+                lines.number
+            );
+            events += sent as u64;
+        }
+        let at = || format!("{}, line {}", lines.path.display(), lines.number);
+        if is_end {
+            let end: End = serde_json::from_value(line).with_context(at)?;
+            ensure!(
+                end.foryou_dump_events == events,
+                "{}: {} events were dumped, and {events} are here",
+                at(),
+                end.foryou_dump_events
+            );
+            return Ok(events);
+        }
+        batch.push(serde_json::from_value::<Event>(line).with_context(at)?);
+    }
+}
+
+/// The lines of a dump.
+struct Lines<'a> {
+    path: &'a Path,
+    reader: Box<dyn BufRead>,
+    number: u64,
+    text: String,
+}
+
+impl Lines<'_> {
+    fn next<T: serde::de::DeserializeOwned>(&mut self) -> anyhow::Result<Option<T>> {
+        self.text.clear();
+        let n = self.reader.read_line(&mut self.text).with_context(|| format!("reading {}", self.path.display()))?;
+        self.number += u64::from(n > 0);
+        if n == 0 {
+            return Ok(None);
+        }
+        serde_json::from_str(&self.text)
+            .map(Some)
+            .with_context(|| format!("{}, line {}", self.path.display(), self.number))
+    }
+}
