@@ -108,6 +108,10 @@ pub struct UpArgs {
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Option<Listen>,
+    /// Allow --listen with an address that other machines reach. There are no keys: anyone who reaches the port can read every
+    /// feed and write events
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// What `up` makes of a missing or empty folder.
@@ -353,5 +357,8 @@ pub enum PhoenixCommand {
         /// Where to listen [default: 127.0.0.1:8080]
         #[arg(long, value_name = "HOST:PORT")]
         listen: Option<Listen>,
+        /// Allow --listen with an address that other machines reach; there are no keys
+        #[arg(long)]
+        insecure: bool,
     },
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
-use event_log::{EdgeKind, EmbeddedLog, EventLog, FsyncPolicy, LogOptions, Meaning, ReadOnlyLog};
+use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Clock, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::state::{
@@ -15,6 +15,8 @@ use home_mixer::clients::state::{
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::app::{App, Follower};
+use server::ids::IdText;
+use server::{FeedRequest, Step};
 use state_store::{Ingestor, StateError, StateStore, folder_clock};
 use thunder::ingest::{Ingest, bootstrap};
 use thunder::{AutoTrim, FollowingLookup, PostStore, Readiness, SystemMonotonic as ThunderTime, ThunderService};
@@ -22,6 +24,7 @@ use thunder::{AutoTrim, FollowingLookup, PostStore, Readiness, SystemMonotonic a
 use crate::config::{Config, Fsync};
 use crate::folder::{DataFolder, hold_off_writers, read_profile};
 use crate::models::Phoenix;
+use crate::service::Startup;
 
 /// Log and projections of a data folder: what imports and checks need.
 pub struct Parts {
@@ -75,17 +78,26 @@ impl Snapshot {
 impl Parts {
     /// Opens log and projections; the projections catch up with the log.
     pub fn open(folder: DataFolder, config: &Config) -> anyhow::Result<Self> {
+        Self::open_watched(folder, config, &Startup::unseen())
+    }
+
+    /// As [`Parts::open`], and says how far it is.
+    pub fn open_watched(folder: DataFolder, config: &Config, startup: &Startup) -> anyhow::Result<Self> {
         let log = Arc::new(open_log(&folder, config)?);
+        startup.log.finish();
+        let end = log.head().position.next_seq;
+        let report = |position: Position| startup.state.reached(position.next_seq, end);
         let path = folder.path().join("state");
-        let state = match StateStore::open(&path, log.clone(), folder.profile()) {
+        let state = match StateStore::open_reporting(&path, log.clone(), folder.profile(), &report) {
             // They may know events that a power cut took; anything else that took them is refused.
             Err(StateError::Ahead { covered, .. }) => {
                 log.account_for(covered, "its projections")?;
-                StateStore::rebuild(&path, log.clone(), folder.profile())
+                StateStore::rebuild_reporting(&path, log.clone(), folder.profile(), &report)
             }
             state => state,
         };
         let state = state.with_context(|| format!("opening the projections of {}", folder.path().display()))?;
+        startup.state.finish();
         let profile = config.clock.apply(folder.profile());
         Ok(Self::assemble(Place::Folder(folder), log, state, profile, config))
     }
@@ -210,7 +222,11 @@ pub enum Life {
 impl Engine {
     /// Wires the parts.
     pub fn start(parts: Parts, config: &Config, life: Life) -> anyhow::Result<Self> {
-        let metrics = crate::metrics::renderer();
+        Self::start_watched(parts, config, life, &Startup::unseen())
+    }
+
+    /// As [`Engine::start`], and says how far it is. What serves has caught up with the log when this returns.
+    pub fn start_watched(parts: Parts, config: &Config, life: Life, startup: &Startup) -> anyhow::Result<Self> {
         // Posts that may still be shown must still be in memory.
         let mut store_config = config.thunder.store.clone();
         store_config.post_retention_seconds =
@@ -219,6 +235,7 @@ impl Engine {
         let log: Arc<dyn EventLog> = parts.log.clone();
 
         let mut followers: Vec<Arc<dyn Follower>> = Vec::new();
+        let mut filling = None;
         let (readiness, trim) = match life {
             Life::Once => {
                 bootstrap(&*log, &store, &*parts.clock, &config.thunder.ingest)
@@ -229,6 +246,8 @@ impl Engine {
                 let ingest = Ingest::start(log.clone(), store.clone(), parts.clock.clone(), &config.thunder.ingest)
                     .context("starting Thunder's readers")?;
                 let readiness = ingest.readiness().clone();
+                let ingest = Arc::new(ingest);
+                filling = Some(Arc::clone(&ingest));
                 followers.push(Arc::new(ThunderFollower(ingest)));
                 let trim = store.start_auto_trim(parts.clock.clone()).context("starting Thunder's trimming")?;
                 (readiness, Some(trim))
@@ -243,7 +262,11 @@ impl Engine {
             Some(following),
             Arc::new(ThunderTime),
         );
-        let phoenix = Phoenix::start(&parts, config, life)?;
+        let phoenix = Phoenix::start(&parts, config, life, startup)?;
+        if let Some(ingest) = filling {
+            wait_for_thunder(&ingest, startup);
+        }
+        startup.thunder.finish();
         followers.extend(phoenix.follower());
         let in_network: Arc<dyn InNetworkPosts> = Arc::new(thunder.clone());
         let mixer = mixer(&parts, in_network, &phoenix, config)?;
@@ -258,9 +281,6 @@ impl Engine {
         app.default_limit = config.mixer.result_size;
         for follower in followers {
             app = app.following(follower);
-        }
-        if let Some(render) = metrics {
-            app = app.with_metrics(render);
         }
         Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, parts })
     }
@@ -303,7 +323,7 @@ fn mixer(
     HomeMixer::build_with_clients(clients, config.mixer.clone()).context("building the pipeline")
 }
 
-struct ThunderFollower(Ingest);
+struct ThunderFollower(Arc<Ingest>);
 
 impl Follower for ThunderFollower {
     fn name(&self) -> &'static str {
@@ -314,8 +334,8 @@ impl Follower for ThunderFollower {
         self.0.wait_applied(next_seq, timeout)
     }
 
-    fn ready(&self) -> bool {
-        self.0.readiness().is_ready()
+    fn position(&self) -> u64 {
+        self.0.position()
     }
 }
 

@@ -1,15 +1,44 @@
 //! The process's metrics recorder.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Buckets of times, in seconds: from what a component takes to what a client gives up after.
+const SECONDS: [f64; 16] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Buckets of counts: posts that a component was given or gave.
+const COUNTS: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 35.0, 100.0, 300.0, 1_000.0, 3_000.0];
+/// The recorder keeps every value of a histogram until it is told to put it into its bucket. Nobody may ever ask for
+/// `/metrics`, so this must not wait for that.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// Installs the recorder, once per process, and gives what renders it. `None` where another recorder is installed already.
 ///
 /// Before any part is built: parts take their handles when they are made.
 pub(crate) fn renderer() -> Option<impl Fn() -> String + Send + Sync + 'static> {
-    let handle = HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()?;
+    let handle = HANDLE.get_or_init(install).clone()?;
     Some(move || handle.render())
+}
+
+fn install() -> Option<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets(&COUNTS).ok()?;
+    let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    thunder::describe_metrics();
+    phoenix_engine::describe_metrics();
+    let kept = handle.clone();
+    let upkeep = move || {
+        loop {
+            std::thread::sleep(UPKEEP);
+            kept.run_upkeep();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(upkeep) {
+        tracing::warn!(%error, "metrics take memory until /metrics is asked for");
+    }
+    Some(handle)
 }

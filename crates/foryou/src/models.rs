@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use event_log::EventLog;
+use event_log::{EventLog, Topic};
 use foryou_types::seams::{Ranking, Retrieval};
 use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use phoenix::{Corpus, ModelKind, Registry};
@@ -15,6 +15,10 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{Config, PhoenixConfig};
 use crate::engine::{Life, Parts};
+use crate::service::Startup;
+
+/// How often it is looked how far the reader of posts is.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What the pipeline asks, and what keeps it up to date.
 pub struct Phoenix {
@@ -32,7 +36,14 @@ pub struct Phoenix {
 
 impl Phoenix {
     /// Reads the posts, loads what is promoted and, where it serves, follows both.
-    pub fn start(parts: &Parts, config: &Config, life: Life) -> anyhow::Result<Self> {
+    pub fn start(parts: &Parts, config: &Config, life: Life, startup: &Startup) -> anyhow::Result<Self> {
+        let started = Self::start_steps(parts, config, life, startup)?;
+        startup.phoenix.finish();
+        startup.models.finish();
+        Ok(started)
+    }
+
+    fn start_steps(parts: &Parts, config: &Config, life: Life, startup: &Startup) -> anyhow::Result<Self> {
         let prior: Arc<dyn Ranking> = Arc::new(PopularityRanking(parts.state.clone()));
         let popular: Arc<dyn Retrieval> = Arc::new(PopularityRetrieval(parts.state.clone()));
         let PhoenixConfig { ranking_address, retrieval_address, remote_timeout_ms, serving } = &config.phoenix;
@@ -76,13 +87,18 @@ impl Phoenix {
                 ..serving.clone()
             },
         ));
-        let mut reader = CorpusReader::new(log, corpus);
-        reader.catch_up().context("reading the posts for the models")?;
-        host.refresh();
+        let mut reader = CorpusReader::new(log.clone(), corpus);
         let (follower, watch) = match life {
-            Life::Once => (None, None),
+            Life::Once => {
+                reader.catch_up().context("reading the posts for the models")?;
+                host.refresh();
+                (None, None)
+            }
             Life::Serving => {
+                // No model is loaded yet, so the listener has nothing to do until all posts are read.
                 let follower = reader.follow(Some(host.listener())).context("starting the reader of posts")?;
+                wait_for_posts(&follower, &*log, startup);
+                host.refresh();
                 let watch = host.start_watching().context("starting to watch for promoted models")?;
                 (Some(Arc::new(follower)), Some(watch))
             }
@@ -114,7 +130,18 @@ fn channel(address: &str) -> anyhow::Result<Option<Channel>> {
         return Ok(None);
     }
     let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("the address {address}"))?;
-    Ok(Some(endpoint.connect_timeout(Duration::from_secs(2)).connect_lazy()))
+    // Requests are written whole: waiting for more to send would only delay them.
+    Ok(Some(endpoint.tcp_nodelay(true).connect_timeout(Duration::from_secs(2)).connect_lazy()))
+}
+
+/// Waits until the log's end was reached, and says how far it is.
+fn wait_for_posts(follower: &CorpusFollower, log: &dyn EventLog, startup: &Startup) {
+    while !follower.is_caught_up() {
+        let ends = (0..log.partitions(Topic::Posts)).map(|partition| log.end_offset(Topic::Posts, partition));
+        let read = follower.stats();
+        startup.phoenix.reached(read.posts + read.deletes + read.skipped, ends.sum());
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 struct PostsFollower(Arc<CorpusFollower>);
@@ -128,7 +155,7 @@ impl Follower for PostsFollower {
         self.0.wait_applied(next_seq, timeout)
     }
 
-    fn ready(&self) -> bool {
-        self.0.is_caught_up()
+    fn position(&self) -> u64 {
+        self.0.position()
     }
 }

@@ -23,6 +23,7 @@ mod error;
 pub mod grpc;
 pub mod index;
 mod kernels;
+mod metrics;
 pub mod ranker;
 pub mod retrieval;
 mod scratch;
@@ -31,6 +32,7 @@ mod tokens;
 mod transformer;
 mod weights;
 
+pub use self::metrics::describe_metrics;
 pub use check::check;
 pub use context::Context;
 pub use error::EngineError;

@@ -30,8 +30,8 @@ pub trait Follower: Send + Sync {
     fn name(&self) -> &'static str;
     /// Waits until everything before `next_seq` is applied, at most `timeout`; says whether it is.
     fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool;
-    /// Whether it is ready to serve.
-    fn ready(&self) -> bool;
+    /// Everything before this `seq` is applied.
+    fn position(&self) -> u64;
 }
 
 /// The parts of one data folder.
@@ -50,8 +50,6 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Thunder, and whatever else must have read a viewer's own writes.
     pub followers: Vec<Arc<dyn Follower>>,
-    /// Renders the metrics, where a recorder is installed.
-    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// Posts of an answer where the caller does not say.
     pub default_limit: usize,
     own_writes: OwnWrites,
@@ -97,7 +95,6 @@ impl App {
             mixer,
             clock,
             followers: Vec::new(),
-            metrics: None,
             default_limit: home_mixer::params::RESULT_SIZE,
             own_writes: OwnWrites::default(),
         }
@@ -110,21 +107,22 @@ impl App {
         self
     }
 
-    /// Adds the renderer of `/metrics`.
-    #[must_use]
-    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        self.metrics = Some(Arc::new(render));
-        self
-    }
-
     /// Reads and prints this folder's ids.
     pub fn ids(&self) -> Ids<'_> {
         Ids::new(&self.profile, &*self.log)
     }
 
-    /// What is not ready yet, `None` when all is.
-    pub fn not_ready(&self) -> Option<&'static str> {
-        self.followers.iter().find(|f| !f.ready()).map(|f| f.name())
+    /// Sets the gauges that are only known when somebody asks: the end of the log and how far each follower is behind it.
+    pub fn report_metrics(&self) {
+        let head = self.log.head().position.next_seq;
+        metrics::gauge!("log_events").set(head as f64);
+        let lag = |name, position: u64| {
+            metrics::gauge!("follower_lag_events", "follower" => name).set(head.saturating_sub(position) as f64);
+        };
+        lag("state", self.state.position().next_seq);
+        for follower in &self.followers {
+            lag(follower.name(), follower.position());
+        }
     }
 
     /// One feed.
@@ -170,9 +168,21 @@ impl App {
             return Err(Problem::too_large(format!("{} events: send at most {MAX_EVENTS} at once", events.len())));
         }
         let app = Arc::clone(self);
-        tokio::task::spawn_blocking(move || app.append_blocking(&events))
+        let outcome = tokio::task::spawn_blocking(move || app.append_blocking(&events))
             .await
-            .map_err(|e| Problem::internal(format!("appending: {e}")))?
+            .map_err(|e| Problem::internal(format!("appending: {e}")))?;
+        match &outcome {
+            Ok(outcome) => {
+                let count = |name, n: usize| {
+                    metrics::counter!("ingest_events_total", "outcome" => name).increment(n as u64);
+                };
+                count("accepted", outcome.accepted);
+                count("duplicate", outcome.duplicates);
+                count("rejected", outcome.rejected.len());
+            }
+            Err(_) => metrics::counter!("ingest_errors_total").increment(1),
+        }
+        outcome
     }
 
     fn append_blocking(&self, events: &[String]) -> Result<AppendOutcome, Problem> {
@@ -205,6 +215,15 @@ impl App {
         }
         Ok(AppendOutcome { accepted, duplicates, rejected, offset: outcome.position.next_seq })
     }
+}
+
+/// Names what is measured here, for `/metrics`.
+pub(crate) fn describe_metrics() {
+    use metrics::{Unit, describe_counter, describe_gauge};
+    describe_counter!("ingest_events_total", Unit::Count, "Events sent to the service, by what became of them");
+    describe_counter!("ingest_errors_total", Unit::Count, "Batches of events that could not be written");
+    describe_gauge!("log_events", Unit::Count, "Events in the log");
+    describe_gauge!("follower_lag_events", Unit::Count, "Events of the log that a follower has not applied yet");
 }
 
 /// Who will expect to see the event in their next feed.

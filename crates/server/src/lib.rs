@@ -1,22 +1,26 @@
 //! gRPC and REST on one port.
 //!
 //! [`App`] holds the parts of one data folder; [`App::feed`] and [`App::append`] are what every transport calls. [`rest`] and
-//! [`grpc`] translate; [`mod@serve`] puts both on one listener. Nothing here ranks or stores anything.
+//! [`grpc`] translate; [`door`] puts both on one listener and decides who is let in. Nothing here ranks or stores anything.
 
 pub mod answer;
 pub mod app;
 pub mod cursor;
+pub mod door;
 pub mod explain;
 pub mod grpc;
 pub mod ids;
 mod own_writes;
 pub mod problem;
+pub mod readiness;
 pub mod request;
 pub mod rest;
-pub mod serve;
+mod serve;
 
 pub use answer::FeedAnswer;
 pub use app::{App, AppendOutcome, Rejected};
+pub use door::{Door, DoorConfig, RenderMetrics, Services};
 pub use problem::Problem;
+pub use readiness::{Missing, Readiness, Step};
 pub use request::FeedRequest;
-pub use serve::{bare_router, router, serve};
+pub use serve::{SERVICE_NAMES, services};

@@ -69,8 +69,18 @@ impl StateStore {
     /// with a warning that says why. One that covers more events than the log holds is an error ([`StateError::Ahead`]): it is
     /// what knows that the log lost its end.
     pub fn open(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+        Self::open_reporting(dir, log, profile, &|_| {})
+    }
+
+    /// As [`StateStore::open`]; while it catches up, `report` is told the position it has reached.
+    pub fn open_reporting(
+        dir: &Path,
+        log: Arc<dyn EventLog>,
+        profile: &Profile,
+        report: &dyn Fn(Position),
+    ) -> Result<Self, StateError> {
         let why = match Self::open_existing(dir, &log, profile) {
-            Ok(Found::Current(store)) => match store.catch_up() {
+            Ok(Found::Current(store)) => match store.catch_up_reporting(report) {
                 Ok(_) => return Ok(*store),
                 Err(error) if error.is_damage() => error.to_string(),
                 Err(error) => return Err(error),
@@ -80,11 +90,21 @@ impl StateStore {
             Err(error) => return Err(error),
         };
         tracing::warn!(path = %dir.display(), why, "the state is thrown away and rebuilt from the log");
-        Self::rebuild(dir, log, profile)
+        Self::rebuild_reporting(dir, log, profile, report)
     }
 
     /// Deletes the state below `dir` and computes it again from the log.
     pub fn rebuild(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+        Self::rebuild_reporting(dir, log, profile, &|_| {})
+    }
+
+    /// As [`StateStore::rebuild`]; `report` is told the position that is reached.
+    pub fn rebuild_reporting(
+        dir: &Path,
+        log: Arc<dyn EventLog>,
+        profile: &Profile,
+        report: &dyn Fn(Position),
+    ) -> Result<Self, StateError> {
         // The lock of a running process lies in the folder that is about to go: ask for it first.
         match Storage::open(dir) {
             Ok(storage) => drop(storage),
@@ -93,7 +113,7 @@ impl StateStore {
         }
         Storage::delete(dir)?;
         let store = Self::create(dir, log, profile)?;
-        store.catch_up()?;
+        store.catch_up_reporting(report)?;
         Ok(store)
     }
 
@@ -172,6 +192,10 @@ impl StateStore {
 
     /// Applies what the log holds and the state does not; answers where the state is then.
     pub fn catch_up(&self) -> Result<Position, StateError> {
+        self.catch_up_reporting(&|_| {})
+    }
+
+    fn catch_up_reporting(&self, report: &dyn Fn(Position)) -> Result<Position, StateError> {
         let mut waiting: Vec<Record> = Vec::new();
         let mut reached = self.position();
         let mut failed = None;
@@ -181,6 +205,7 @@ impl StateStore {
             if waiting.len() >= CATCH_UP_EVENTS {
                 failed = self.apply(&waiting, reached).err();
                 waiting.clear();
+                report(reached);
             }
             failed.is_none()
         })?;

@@ -19,11 +19,13 @@ mod auto_trim;
 mod config;
 pub mod grpc;
 pub mod ingest;
+mod metrics;
 mod monotonic;
 mod readiness;
 mod service;
 mod store;
 
+pub use self::metrics::describe_metrics;
 pub use auto_trim::AutoTrim;
 pub use config::{ConfigError, IngestConfig, ServiceConfig, StoreConfig, ThunderConfig};
 pub use monotonic::{Deadline, ManualMonotonic, Monotonic, SystemMonotonic};

@@ -17,15 +17,18 @@ use crate::engine::{Engine, Life, Parts};
 use crate::exit::wrong_use;
 use crate::folder::DataFolder;
 use crate::output::Output;
+use crate::service::Startup;
 use crate::stop::stop_flag;
 
 pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let listen = args.port.map_or_else(|| config.server.listen.clone(), |port| config.server.listen.with_port(port));
-    if !args.once {
-        // A port in use is found now, not after minutes of training.
-        drop(up::bind(&listen).await?);
+    let mut folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
+    // The port before the world and the training, which take minutes: it may be in use.
+    let service = if args.once { None } else { Some(up::open_port(config, &listen, output).await?) };
+    let making = service.as_ref().map(|service| service.readiness().step("world and models of the demo", ""));
+    if let Some(service) = &service {
+        folder.announce(Some(service.address().to_string()))?;
     }
-    let folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
     let files = config.data.join("world");
     let parts = Parts::open(folder, config)?;
     if !files.join("events.jsonl").is_file() && parts.state.position().next_seq > 0 {
@@ -48,9 +51,15 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     }
     let viewer =
         manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
-    if !args.once {
+    if let Some(service) = service {
         output.say(format!("viewers to look at: {}", manifest.demo_viewers.join(" ")));
-        return up::serve(parts, config, &listen, output).await;
+        let startup = Startup::new(service.readiness());
+        startup.log.finish();
+        startup.state.finish();
+        if let Some(making) = making {
+            making.finish();
+        }
+        return up::serve(service, startup, config, output, move || Ok(parts)).await;
     }
     let engine = Engine::start(parts, config, Life::Once)?;
     let request = FeedRequest { user_id: IdText(viewer), record: Some(false), ..FeedRequest::default() };

@@ -81,8 +81,8 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(config, &args, output),
         Command::Models(command) => models::run(config, &command, output),
         Command::Phoenix(PhoenixCommand::Check { files }) => phoenix::check(&files, output),
-        Command::Phoenix(PhoenixCommand::Serve { listen }) => {
-            runtime(config.threads)?.block_on(phoenix::serve(config, listen.as_ref(), output))
+        Command::Phoenix(PhoenixCommand::Serve { listen, insecure }) => {
+            runtime(config.threads)?.block_on(phoenix::serve(config, listen.as_ref(), insecure, output))
         }
         Command::Doctor(args) => doctor::run(config, &args, output),
         Command::Dump(args) => dump::run(config, &args, output),

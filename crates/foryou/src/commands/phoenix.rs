@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use comfy_table::{Table, presets};
+use foryou_proto::phoenix::v1::{ranking_service_server, retrieval_service_server};
 use phoenix::golden::{Agreement, Golden};
-use phoenix_engine::grpc::{ranking_server, report_health, retrieval_server};
+use phoenix_engine::grpc::{ranking_server, retrieval_server};
 use serde::Serialize;
+use server::Services;
 
-use super::up;
 use crate::config::Config;
 use crate::engine::{Life, Parts};
 use crate::folder::DataFolder;
 use crate::listen::Listen;
 use crate::models::Phoenix;
 use crate::output::Output;
+use crate::service::{Service, Startup};
 
 /// What `check` found.
 #[derive(Debug, Serialize)]
@@ -81,27 +83,45 @@ fn describe(report: &CheckReport) -> String {
     format!("{table}\n{}\n", if report.ok { "all agree (f32)" } else { "NOT all agree" })
 }
 
+/// The gRPC services of `phoenix serve`.
+const NAMES: [&str; 2] = [ranking_service_server::SERVICE_NAME, retrieval_service_server::SERVICE_NAME];
+
 /// Serves ranking and retrieval of the folder until Ctrl-C.
-pub(super) async fn serve(config: &Config, listen: Option<&Listen>, output: Output) -> anyhow::Result<()> {
-    let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
-    let parts = Parts::open(folder, config)?;
-    let listener = up::bind(listen.unwrap_or(&config.server.listen)).await?;
-    let address = listener.local_addr().context("the service's address")?;
-    let phoenix = Phoenix::start(&parts, config, Life::Serving)?;
-    let posts = phoenix.posts().context("ranking and retrieval are set to other services: nothing to serve here")?;
-    let caught_up = posts.caught_up();
-    let (router, health) = server::bare_router(|routes| {
-        routes
-            .add_service(ranking_server(phoenix.ranking.clone()))
-            .add_service(retrieval_server(phoenix.retrieval.clone()))
-    })
-    .context("building the service")?;
-    tokio::spawn(report_health(health, caught_up));
+pub(super) async fn serve(
+    config: &Config,
+    listen: Option<&Listen>,
+    insecure: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let mut folder = DataFolder::open(&config.data)?.ours(&config.data)?;
+    let mut config = config.clone();
+    config.server.door.insecure |= insecure;
+    let listen = listen.unwrap_or(&config.server.listen);
+    let mut service = Service::start(&config.server.door, listen, &NAMES, output).await?;
+    let address = service.address();
+    folder.announce(Some(address.to_string()))?;
+    let startup = Startup::new(service.readiness());
+    // Neither is there a Thunder, nor are there feeds.
+    startup.thunder.finish();
+    startup.warm_up.finish();
+    let settings = config.clone();
+    let open = move || {
+        let parts = Parts::open_watched(folder, &settings, &startup)?;
+        let phoenix = Phoenix::start(&parts, &settings, Life::Serving, &startup)?;
+        phoenix.posts().context("ranking and retrieval are set to other services: nothing to serve here")?;
+        Ok((phoenix, parts))
+    };
+    // The parts hold the folder: they stay until the service has ended.
+    let Some((phoenix, _parts)) = service.opened(open).await? else { return Ok(()) };
+    let services = Services::default()
+        .with(ranking_server(phoenix.ranking.clone()))
+        .with(retrieval_server(phoenix.retrieval.clone()));
+    service.let_in(services, None);
     output.say(format!(
         "serving ranking and retrieval of {} on http://{address} (gRPC); Ctrl-C stops",
         config.data.display()
     ));
-    server::serve(listener, router, up::stopped()).await.context("serving")?;
+    service.ended().await?;
     output.say("stopped");
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! `foryou up`: the folder as a service, gRPC and REST on one port.
 
-use anyhow::Context;
-use foryou_proto::thunder::v1::in_network_posts_service_server::InNetworkPostsServiceServer;
+use foryou_proto::phoenix::v1::{ranking_service_server, retrieval_service_server};
+use foryou_proto::thunder::v1::in_network_posts_service_server::{self, InNetworkPostsServiceServer};
 use foryou_types::Profile;
-use phoenix_engine::grpc::{ranking_server, report_health, retrieval_server};
+use phoenix_engine::grpc::{ranking_server, retrieval_server};
 use serde::Serialize;
+use server::SERVICE_NAMES;
 use thunder::grpc::ThunderGrpc;
-use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 
 use crate::cli::{UpArgs, UpKind};
 use crate::config::Config;
@@ -14,12 +15,26 @@ use crate::engine::{Engine, Life, Parts};
 use crate::folder::{DataFolder, Found, look};
 use crate::listen::Listen;
 use crate::output::Output;
+use crate::service::{Service, Startup};
+
+/// The gRPC services of a folder.
+const NAMES: [&str; 5] = [
+    SERVICE_NAMES[0],
+    SERVICE_NAMES[1],
+    in_network_posts_service_server::SERVICE_NAME,
+    ranking_service_server::SERVICE_NAME,
+    retrieval_service_server::SERVICE_NAME,
+];
 
 pub(super) async fn run(config: &Config, args: &UpArgs, output: Output) -> anyhow::Result<()> {
-    let folder = open(config, args.kind, output)?;
-    let config = &Config { clock: args.clock.unwrap_or(config.clock), ..config.clone() };
-    let parts = Parts::open(folder, config)?;
-    serve(parts, config, args.listen.as_ref().unwrap_or(&config.server.listen), output).await
+    let mut folder = open(config, args.kind, output)?;
+    let mut config = Config { clock: args.clock.unwrap_or(config.clock), ..config.clone() };
+    config.server.door.insecure |= args.insecure;
+    let service = open_port(&config, args.listen.as_ref().unwrap_or(&config.server.listen), output).await?;
+    folder.announce(Some(service.address().to_string()))?;
+    let startup = Startup::new(service.readiness());
+    let (steps, settings) = (startup.clone(), config.clone());
+    serve(service, startup, &config, output, move || Parts::open_watched(folder, &settings, &steps)).await
 }
 
 /// Opens the folder; a missing or empty one becomes a live one.
@@ -36,37 +51,41 @@ fn open(config: &Config, kind: Option<UpKind>, output: Output) -> anyhow::Result
     }
 }
 
-/// Serves an open folder until Ctrl-C.
-pub(super) async fn serve(parts: Parts, config: &Config, listen: &Listen, output: Output) -> anyhow::Result<()> {
-    // The port first: a port in use is found before Thunder has read the log.
-    let listener = bind(listen).await?;
-    let address = listener.local_addr().context("the service's address")?;
-    let mut engine = Engine::start(parts, config, Life::Serving)?;
-    engine.announce(address.to_string())?;
-    let thunder = InNetworkPostsServiceServer::new(ThunderGrpc::new(engine.thunder.clone()));
-    let readiness = engine.thunder.readiness().clone();
+/// Opens the port of a folder's service: one that is in use is found before anything else is done.
+pub(super) async fn open_port(config: &Config, listen: &Listen, output: Output) -> anyhow::Result<Service> {
+    Service::start(&config.server.door, listen, &NAMES, output).await
+}
+
+/// Opens a folder's parts behind an open port and serves until Ctrl-C.
+pub(super) async fn serve(
+    mut service: Service,
+    startup: Startup,
+    config: &Config,
+    output: Output,
+    open: impl FnOnce() -> anyhow::Result<Parts> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (steps, settings) = (startup.clone(), config.clone());
+    let engine = service.opened(move || Engine::start_watched(open()?, &settings, Life::Serving, &steps)).await?;
+    let Some(engine) = engine else { return Ok(()) };
+    engine.warm_up(&startup.warm_up).await;
+    let thunder = InNetworkPostsServiceServer::new(ThunderGrpc::new(engine.thunder.clone()))
+        .accept_compressed(Gzip)
+        .accept_compressed(Zstd)
+        .send_compressed(Gzip)
+        .send_compressed(Zstd);
     let phoenix = &engine.phoenix;
-    let (ranking, retrieval) = (ranking_server(phoenix.ranking.clone()), retrieval_server(phoenix.retrieval.clone()));
-    let (router, health) = server::router(engine.app.clone(), readiness, |routes| {
-        routes.add_service(thunder).add_service(ranking).add_service(retrieval)
-    })
-    .await
-    .context("building the service")?;
-    let posts_known = phoenix.posts().map(|posts| posts.caught_up());
-    tokio::spawn(async move {
-        let ready = async {
-            if let Some(known) = posts_known {
-                known.await;
-            }
-        };
-        report_health(health, ready).await;
-    });
-    let serving = Serving { listening: format!("http://{address}"), data: config.data.display().to_string() };
+    let services = server::services(engine.app.clone())
+        .with(thunder)
+        .with(ranking_server(phoenix.ranking.clone()))
+        .with(retrieval_server(phoenix.retrieval.clone()));
+    service.let_in(services, Some(engine.app.clone()));
+    let serving =
+        Serving { listening: format!("http://{}", service.address()), data: config.data.display().to_string() };
     if output.json {
         output.print(&serving, String::new)?;
     }
     output.say(format!("serving {} on {} (gRPC and REST); Ctrl-C stops", serving.data, serving.listening));
-    server::serve(listener, router, stopped()).await.context("serving")?;
+    service.ended().await?;
     engine.app.mixer.side_effects_idle().await;
     output.say("stopped");
     Ok(())
@@ -79,39 +98,4 @@ struct Serving {
     listening: String,
     /// The data folder.
     data: String,
-}
-
-/// A listener on an address, or why there is none.
-pub(super) async fn bind(listen: &Listen) -> anyhow::Result<TcpListener> {
-    let addresses = tokio::task::block_in_place(|| listen.resolve())?;
-    TcpListener::bind(&*addresses).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{listen} is in use by another process: choose another with --listen (demo: --port)")
-        }
-        _ => anyhow::anyhow!("listening on {listen}: {e}"),
-    })
-}
-
-/// Ctrl-C, or the system's request to end.
-pub(super) async fn stopped() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }

@@ -12,6 +12,7 @@ use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
 use phoenix_engine::service::ServingConfig;
 use serde::{Deserialize, Serialize};
+use server::DoorConfig;
 use thunder::ThunderConfig;
 use toml::{Table, Value};
 
@@ -115,12 +116,14 @@ pub enum Fsync {
     Never,
 }
 
-/// Settings of the service.
+/// Settings of the service. (Unknown keys are refused where the layers are read.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: Listen,
+    /// Who may come in, and how many.
+    #[serde(flatten)]
+    pub door: DoorConfig,
 }
 
 /// Effective settings and where each came from.
@@ -317,6 +320,7 @@ mod tests {
         let config = load(&[], &[]).unwrap().config;
         assert_eq!(config.mixer, MixerParams::default());
         assert_eq!(config.thunder, ThunderConfig::default());
+        assert_eq!(config.server.door, DoorConfig::default());
     }
 
     #[test]

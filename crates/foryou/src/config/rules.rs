@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     within("phoenix.remote_timeout_ms", config.phoenix.remote_timeout_ms, 1, 600_000)?;
     address("phoenix.ranking_address", &config.phoenix.ranking_address)?;
     address("phoenix.retrieval_address", &config.phoenix.retrieval_address)?;
+    config.server.door.check().map_err(|e| broken(&[&format!("server.{}", e.key)], e.problem))?;
     config.phoenix.serving.check().map_err(|e| broken(&[&format!("phoenix.serving.{}", e.key)], e.problem))?;
     config.thunder.check().map_err(|e| broken(&[&format!("thunder.{}", e.key)], e.problem.to_owned()))?;
     together(config)

@@ -133,6 +133,10 @@ impl Service {
         panic!("foryou up did not get ready");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Asks the service to end; says whether it does in time.
     pub(crate) fn terminated_within(&mut self, time: std::time::Duration) -> bool {
         Command::new("kill").arg(self.process.0.id().to_string()).status().expect("kill runs");

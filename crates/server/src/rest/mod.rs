@@ -1,8 +1,7 @@
-//! REST under `/v1`, health, metrics and the API description.
+//! REST under `/v1`, and the API description.
 
 mod events;
 mod feed;
-mod health;
 mod openapi;
 mod requests;
 
@@ -27,9 +26,6 @@ pub fn routes(app: Arc<App>) -> axum::Router {
         .route("/v1/events", post(events::append))
         .route("/v1/feed", get(feed::get).post(feed::post))
         .route("/v1/requests/{id}", get(requests::get))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::get))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

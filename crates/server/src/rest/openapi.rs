@@ -12,9 +12,9 @@ use utoipa::OpenApi;
         super::feed::get,
         super::feed::post,
         super::requests::get,
-        super::health::live,
-        super::health::ready,
-        super::health::metrics,
+        crate::door::probes::live,
+        crate::door::probes::ready,
+        crate::door::probes::metrics,
     )
 )]
 struct Api;

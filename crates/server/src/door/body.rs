@@ -1,0 +1,124 @@
+//! Reading a request's body before the request takes a place: who sends slowly holds up nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::refusal::Refusal;
+
+/// Bytes of all bodies that may be in memory at a time: eight of the largest.
+pub(super) const MEMORY: usize = 128 << 20;
+/// What memory is counted in.
+const UNIT: usize = 1_024;
+
+/// Reads bodies whole, with limits on the size of each, on the time, and on the memory of all.
+#[derive(Debug)]
+pub(super) struct BodyReader {
+    limit: usize,
+    time: Duration,
+    memory: Arc<Semaphore>,
+}
+
+/// A body, and its share of the memory until it is dropped.
+#[derive(Debug)]
+pub(super) struct ReadBody {
+    pub(super) bytes: Bytes,
+    pub(super) memory: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyReader {
+    pub(super) fn new(limit: usize, time: Duration, memory: usize) -> Self {
+        Self { limit, time, memory: Arc::new(Semaphore::new(memory.div_ceil(UNIT))) }
+    }
+
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<ReadBody, Refusal> {
+        let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|n| n > self.limit as u64) {
+            return Err(Refusal::LargeBody { limit: self.limit });
+        }
+        let too_slow = |_| Refusal::SlowBody { after_ms: self.time.as_millis() as u64 };
+        tokio::time::timeout(self.time, self.collect(body)).await.map_err(too_slow)?
+    }
+
+    async fn collect(&self, mut body: Body) -> Result<ReadBody, Refusal> {
+        let mut memory: Option<OwnedSemaphorePermit> = None;
+        // One buffer: a body in pieces of a byte each must not cost more than its bytes.
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| Refusal::BrokenBody(e.to_string()))?;
+            let Ok(part) = frame.into_data() else { continue };
+            if bytes.len() + part.len() > self.limit {
+                return Err(Refusal::LargeBody { limit: self.limit });
+            }
+            let held = memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let more = (bytes.len() + part.len()).div_ceil(UNIT).saturating_sub(held);
+            let more = Arc::clone(&self.memory)
+                .try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX))
+                .map_err(|_| Refusal::TooMuchToRead)?;
+            match &mut memory {
+                Some(memory) => memory.merge(more),
+                None => memory = Some(more),
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(ReadBody { bytes: bytes.into(), memory })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader() -> BodyReader {
+        BodyReader::new(4_096, Duration::from_millis(20), 8 * 4_096)
+    }
+
+    async fn read(reader: &BodyReader, body: Body) -> Result<ReadBody, Refusal> {
+        reader.read(&HeaderMap::new(), body).await
+    }
+
+    fn pieces(count: usize, size: usize) -> Body {
+        let pieces = (0..count).map(move |_| Ok::<_, std::io::Error>(Bytes::from(vec![7; size])));
+        Body::from_stream(futures::stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_up_to_its_limit() {
+        let reader = reader();
+        assert_eq!(read(&reader, Body::empty()).await.unwrap().bytes.len(), 0);
+        assert_eq!(read(&reader, pieces(4, 1_024)).await.unwrap().bytes, vec![7; 4_096]);
+        assert_eq!(read(&reader, pieces(5, 1_024)).await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, 4_097.into());
+        let refused = reader.read(&headers, Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()));
+        assert_eq!(refused.await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let never = Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>());
+        assert_eq!(read(&reader(), never).await.unwrap_err(), Refusal::SlowBody { after_ms: 20 });
+        let broken = Body::from_stream(futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("reset"))]));
+        assert!(
+            matches!(read(&reader(), broken).await.unwrap_err(), Refusal::BrokenBody(why) if why.contains("reset"))
+        );
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_have_a_limit_and_give_their_memory_back() {
+        let reader = reader();
+        let mut held = Vec::new();
+        for _ in 0..8 {
+            held.push(read(&reader, pieces(4, 1_024)).await.unwrap());
+        }
+        assert_eq!(read(&reader, pieces(1, 1)).await.unwrap_err(), Refusal::TooMuchToRead);
+        held.pop();
+        assert!(read(&reader, pieces(4, 1_024)).await.is_ok());
+        drop(held);
+        assert_eq!(reader.memory.available_permits(), 32);
+    }
+}

@@ -1,0 +1,105 @@
+//! Answers the door gives itself, in the caller's form: a problem document, or a gRPC status.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use tonic::{Code, Status};
+
+use crate::problem::Problem;
+
+/// Why a request is not handed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// What is still to be done before the service answers.
+    Starting(String),
+    /// All places of its kind are taken.
+    Busy,
+    /// It waited too long for its turn.
+    WaitedTooLong,
+    /// There is no memory left for bodies.
+    TooMuchToRead,
+    /// It ran too long.
+    TimedOut { events: bool, after_ms: u64 },
+    /// Its body did not come in time.
+    SlowBody { after_ms: u64 },
+    /// Its body could not be read.
+    BrokenBody(String),
+    /// Its body is too long.
+    LargeBody { limit: usize },
+    /// A header forbids it.
+    Forbidden(String),
+    /// It has a body of a kind that is not taken.
+    MediaType(String),
+    /// A panic.
+    Fault,
+}
+
+impl Refusal {
+    /// Its name in metrics.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Starting(_) => "starting",
+            Self::Busy => "busy",
+            Self::WaitedTooLong => "waited_too_long",
+            Self::TooMuchToRead => "too_much_to_read",
+            Self::TimedOut { .. } => "timed_out",
+            Self::SlowBody { .. } => "slow_body",
+            Self::BrokenBody(_) => "broken_body",
+            Self::LargeBody { .. } => "large_body",
+            Self::Forbidden(_) => "forbidden",
+            Self::MediaType(_) => "media_type",
+            Self::Fault => "panic",
+        }
+    }
+
+    fn parts(self) -> (u16, &'static str, Code, String) {
+        match self {
+            Self::Starting(missing) => (503, "unavailable", Code::Unavailable, missing),
+            Self::Busy => {
+                let detail = "as many requests of this kind as the service can answer are under way: try again later";
+                (503, "overloaded", Code::ResourceExhausted, detail.to_owned())
+            }
+            Self::WaitedTooLong => {
+                let detail = "the request waited too long for its turn: try again later";
+                (503, "overloaded", Code::ResourceExhausted, detail.to_owned())
+            }
+            Self::TooMuchToRead => {
+                let detail = "too many large requests are under way: try again later";
+                (503, "overloaded", Code::ResourceExhausted, detail.to_owned())
+            }
+            Self::TimedOut { events, after_ms } => {
+                let mut detail = format!("no answer after {after_ms} ms");
+                if events {
+                    detail.push_str("; the events may have been taken: send them again with the same `id`s");
+                }
+                (503, "timed out", Code::DeadlineExceeded, detail)
+            }
+            Self::SlowBody { after_ms } => {
+                let detail = format!("the body did not arrive within {after_ms} ms");
+                (408, "request timeout", Code::DeadlineExceeded, detail)
+            }
+            Self::BrokenBody(why) => (400, "bad request", Code::InvalidArgument, format!("the body ends early: {why}")),
+            Self::LargeBody { limit } => {
+                let detail = format!("the body has more than {limit} bytes: send less at once");
+                (413, "too large", Code::ResourceExhausted, detail)
+            }
+            Self::Forbidden(detail) => (403, "forbidden", Code::PermissionDenied, detail),
+            Self::MediaType(detail) => (415, "unsupported media type", Code::InvalidArgument, detail),
+            Self::Fault => (500, "internal error", Code::Internal, "the request hit a fault of the service".to_owned()),
+        }
+    }
+
+    /// The answer: a status to who speaks gRPC, else a problem document. Who may try again is told when.
+    pub(super) fn answer(self, grpc: bool) -> Response {
+        let again = matches!(self, Self::Starting(_) | Self::Busy | Self::WaitedTooLong | Self::TooMuchToRead);
+        let (status, title, code, detail) = self.parts();
+        if grpc {
+            return Status::new(code, detail).into_http::<Body>();
+        }
+        let mut response = Problem { title, status, detail }.into_response();
+        if again {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
