@@ -263,7 +263,14 @@ impl<'a> Scan<'a> {
 
     fn is_wanted(&self, post: &LightPost) -> bool {
         let own_again = post.is_retweet && post.source_user_id.is_some() && post.source_user_id == self.query.viewer;
-        !own_again && !self.exclude.contains(&post.post_id) && (!post.is_reply || self.is_wanted_reply(post))
+        let of_deleted = post.is_retweet && self.is_deleted(post.source_post_id);
+        let unwanted = own_again || of_deleted || self.exclude.contains(&post.post_id);
+        !unwanted && (!post.is_reply || self.is_wanted_reply(post))
+    }
+
+    /// Whether a post was deleted within the retention.
+    fn is_deleted(&self, post: PostId) -> bool {
+        post.is_some() && self.store.posts[shard_of(mix(post.0))].0.read().is_deleted(post.0)
     }
 
     /// A reply is wanted only if its parent is in the store and either is an original, or itself replies directly to the first

@@ -83,6 +83,16 @@ fn reposts_are_kept_except_of_the_viewers_own_posts() {
 }
 
 #[test]
+fn a_repost_goes_with_what_it_reposts() {
+    let store = store_of(&[original(1, 20, 100), repost(2, 10, 50, (1, 20)), repost(3, 10, 40, (8, 12))]);
+    assert_eq!(feed(&store, &[10]), [3, 2]);
+    store.mark_as_deleted(PostId(1), NOW);
+    assert_eq!(feed(&store, &[10]), [3]);
+    store.mark_as_deleted(PostId(8), NOW);
+    assert_eq!(feed(&store, &[10]), [0; 0], "also where the original was never stored");
+}
+
+#[test]
 fn a_reply_needs_a_stored_parent() {
     let store = store_of(&[reply(2, 10, 5, (1, 11), 1)]);
     assert_eq!(feed(&store, &[10, 11]), [0; 0], "parent missing");
