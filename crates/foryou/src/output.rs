@@ -1,5 +1,6 @@
 //! What goes to stdout: one JSON document with `--json`, else text for people. Logs and progress go to stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,7 +34,7 @@ impl Output {
         } else {
             text()
         };
-        Self::write(rendered)
+        self.write(rendered)
     }
 
     /// Says why the command failed: on stderr, and with `--json` as the one document on stdout, unless the command has printed
@@ -46,14 +47,15 @@ impl Output {
         let kind = if error.is::<WrongUse>() { "wrong_use" } else { "failed" };
         let document = serde_json::json!({ "error": { "kind": kind, "message": format!("{error:#}") } });
         // stdout is gone: stderr has been told.
-        Self::write(format!("{document:#}")).ok();
+        self.write(format!("{document:#}")).ok();
     }
 
-    fn write(mut rendered: String) -> anyhow::Result<()> {
+    fn write(&self, mut rendered: String) -> anyhow::Result<()> {
         if !rendered.ends_with('\n') {
             rendered.push('\n');
         }
         PRINTED.store(true, Ordering::Relaxed);
+        let rendered = if self.json { json_safe(&rendered) } else { terminal_safe(&rendered) };
         match io::stdout().lock().write_all(rendered.as_bytes()) {
             // `foryou feed | head` closes the pipe: not our failure.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -64,7 +66,7 @@ impl Output {
     /// Says something on stderr while the command runs.
     #[expect(clippy::print_stderr, reason = "the one place that talks to people while a command runs")]
     pub fn say(&self, line: impl AsRef<str>) {
-        eprintln!("{}", line.as_ref());
+        eprintln!("{}", terminal_safe(line.as_ref()));
     }
 
     /// A progress bar on a terminal, nothing otherwise.
@@ -86,6 +88,44 @@ impl Output {
     }
 }
 
+/// Text of others as one line of a terminal: what would move its cursor, change its colours or title, or turn the direction of what
+/// follows is written as an escape (`\u{1b}`), and so are line breaks and tabs.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, commands_terminal, |c, out| out.extend(c.escape_default()))
+}
+
+/// As [`one_line`], with line breaks kept: for text that was put together here. Whatever part of it somebody else wrote should have
+/// gone through [`one_line`] before; this is the last door.
+fn terminal_safe(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && commands_terminal(c), |c, out| out.extend(c.escape_default()))
+}
+
+/// JSON that says the same and commands no terminal. Outside of strings it has none of these characters but line breaks.
+fn json_safe(json: &str) -> Cow<'_, str> {
+    let escape = |c: char, out: &mut String| {
+        let mut units = [0; 2];
+        c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+    };
+    escaped(json, |c| c != '\n' && commands_terminal(c), escape)
+}
+
+/// Controls (C0, DEL, C1), the characters of `Bidi_Control`, and the line and paragraph separators.
+fn commands_terminal(c: char) -> bool {
+    let bidi = matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || bidi || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_escaped(c) { escape(c, &mut out) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
 /// Keys whose integers are Unix milliseconds.
 const TIMES: [&str; 4] = ["now", "created_at", "at", "newest_imported"];
 
@@ -103,5 +143,35 @@ fn readable_times(value: &mut serde_json::Value) {
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(readable_times),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_commands_no_terminal() {
+        for (text, line) in [
+            ("plain é 東京 👨\u{200D}👩", "plain é 東京 👨\u{200D}👩"),
+            ("\u{1B}[31mred\u{1B}[0m", "\\u{1b}[31mred\\u{1b}[0m"),
+            ("\u{1B}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{9B}2J\u{7F}\0", "\\u{9b}2J\\u{7f}\\u{0}"),
+            ("a\u{202E}b\u{2066}\u{61C}", "a\\u{202e}b\\u{2066}\\u{61c}"),
+            ("two\nlines\r\tand\u{2028}more", "two\\nlines\\r\\tand\\u{2028}more"),
+        ] {
+            assert_eq!(one_line(text), line);
+            assert_eq!(terminal_safe(&format!("{text}\n")).replace('\n', ""), line.replace("\\n", ""));
+        }
+        assert_eq!(terminal_safe("a\nb\n"), "a\nb\n");
+    }
+
+    #[test]
+    fn json_means_the_same_and_commands_no_terminal() {
+        let value = serde_json::json!({ "text": "\u{1B}]0;t\u{7}\u{9B}\u{7F}\u{202E}\u{2029} é\n" });
+        let rendered = serde_json::to_string_pretty(&value).unwrap();
+        let safe = json_safe(&rendered);
+        assert!(!safe.chars().any(|c| c != '\n' && commands_terminal(c)), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::Parts;
 use crate::exit::WrongUse;
 use crate::folder::{DataFolder, Found, look};
-use crate::output::Output;
+use crate::output::{Output, one_line};
 use crate::sink::FolderSink;
 use crate::stop::stop_flag;
 
@@ -151,13 +151,18 @@ pub(super) fn describe(report: &ImportReport) -> String {
     line("duplicates", report.duplicates);
     line("rows that were there already", report.rows_already_there);
     for (name, n) in &report.skipped {
-        line(&format!("{name} (skipped by the rules of the set)"), *n);
+        line(&format!("{} (skipped by the rules of the set)", one_line(name)), *n);
     }
     for (reason, n) in &report.rejected_reasons {
-        line(&format!("rejected: {reason}"), *n);
+        line(&format!("rejected: {}", one_line(reason)), *n);
     }
     for rejection in report.rejected.iter().take(10) {
-        text.push_str(&format!("  {}:{}: {}\n", rejection.file, rejection.line, rejection.reason));
+        text.push_str(&format!(
+            "  {}:{}: {}\n",
+            one_line(&rejection.file),
+            rejection.line,
+            one_line(&rejection.reason)
+        ));
     }
     if report.rejected_total > 10 {
         text.push_str(&format!(

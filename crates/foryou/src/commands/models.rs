@@ -9,7 +9,7 @@ use crate::cli::{ModelsCommand, TrainModel};
 use crate::config::Config;
 use crate::exit::WrongUse;
 use crate::folder::{Found, look};
-use crate::output::Output;
+use crate::output::{Output, one_line};
 
 impl From<TrainModel> for ModelKind {
     fn from(model: TrainModel) -> Self {
@@ -64,11 +64,11 @@ fn describe(versions: &[VersionInfo]) -> String {
         let mut metrics: Vec<_> = version.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         metrics.truncate(4);
         table.add_row([
-            version.name.clone(),
+            one_line(&version.name).into_owned(),
             TimeMs(version.created_at.0).to_rfc3339(),
             if version.share > 0.0 { format!("{:.0} %", 100.0 * version.share) } else { "-".to_owned() },
             version.parameters.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-            version.problem.clone().unwrap_or_else(|| metrics.join(" · ")),
+            one_line(&version.problem.clone().unwrap_or_else(|| metrics.join(" · "))).into_owned(),
         ]);
     }
     format!("{table}\n")
