@@ -125,8 +125,8 @@ pub trait Scorer<Q, C>: Send + Sync {
 
 /// Stage 6: what the executor needs to know to sort and truncate.
 ///
-/// The executor sorts stably by [`Selector::score`] descending, ties by [`Selector::id`] ascending; non-finite scores go to the
-/// end and are counted.
+/// The executor sorts stably by [`Selector::score`] descending, ties by [`Selector::tie_break`] ascending; non-finite scores go to
+/// the end and are counted.
 pub trait Selector<Q, C>: Send + Sync {
     /// Unique within its pipeline.
     fn name(&self) -> &'static str;
@@ -137,8 +137,12 @@ pub trait Selector<Q, C>: Send + Sync {
     }
     /// The final score of a candidate.
     fn score(&self, candidate: &C) -> f64;
-    /// The id that breaks ties.
+    /// The candidate's id, by which a trace is searched.
     fn id(&self, candidate: &C) -> u64;
+    /// Which of two candidates with equal scores comes first: the one with the smaller number. The id, unless said otherwise.
+    fn tie_break(&self, _query: &Q, candidate: &C) -> u128 {
+        self.id(candidate).into()
+    }
     /// K: how many are selected before post-selection.
     fn size(&self, query: &Q) -> usize;
     /// How many must survive post-selection; while fewer do, the next best non-selected are tried.

@@ -27,7 +27,7 @@ pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
 pub use log_time::{DEFAULT_MAX_GAP_DAYS, LogTime, MAX_AHEAD_MS, last_before_gap};
 pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
-pub use rng::{Rng, SplitMix64};
+pub use rng::{Rng, SplitMix64, shuffle_key};
 pub use sequence::{ActionToken, TokenChange, TokenEvent, UserActionSequence, thin_dense_runs, window_start};
 pub use surface::Surface;
 pub use time::{DurationError, TimeError, TimeMs, parse_duration_ms};

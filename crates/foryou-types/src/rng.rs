@@ -28,6 +28,12 @@ pub trait Rng: Send {
     }
 }
 
+/// A number for an id that has nothing to do with the order of ids: by it, things that are equal otherwise are put in an order that is
+/// the same every time and favours nobody. Another seed gives another order.
+pub fn shuffle_key(id: u64, seed: u64) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(&id.to_le_bytes(), seed)
+}
+
 /// SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, passes BigCrush, the same stream on every platform and in every version.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);

@@ -105,6 +105,8 @@ pub struct RetrievalRequest {
     pub max_results: usize,
     /// Posts older than this moment are not wanted.
     pub not_before: TimeMs,
+    /// Posts not wanted: what the viewer has seen, was served or acted on. The viewer's own posts are never wanted.
+    pub exclude_post_ids: Vec<PostId>,
     /// The moment of the request.
     pub now: TimeMs,
 }
@@ -127,6 +129,11 @@ pub struct RetrievalResponse {
     pub posts: Vec<Retrieved>,
     /// The model version that answered; `None` for the popularity prior.
     pub model: Option<Arc<str>>,
+}
+
+impl RetrievalRequest {
+    /// Most posts that a request may exclude.
+    pub const MOST_EXCLUDED: usize = 20_000;
 }
 
 /// Finds posts for a viewer in the whole corpus.
@@ -165,7 +172,8 @@ pub struct RankingRequest {
 /// The answer of ranking.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RankingResponse {
-    /// Per candidate the heads in the order of the action set, `[C, A]`: probabilities, and seconds for continuous heads.
+    /// Per candidate the heads in the order of the action set, `[C, A]`: probabilities, and seconds for continuous heads. An empty
+    /// row is a post that could not be scored.
     pub scores: Vec<Box<[f64]>>,
     /// The model version that answered; `None` for the popularity prior.
     pub model: Option<Arc<str>>,

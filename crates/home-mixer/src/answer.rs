@@ -90,6 +90,8 @@ pub struct FeedResult {
     pub now: TimeMs,
     /// What did not go as it should; empty when all is well.
     pub degraded: Vec<Degraded>,
+    /// Why there is no post: what the sources gave and which filters removed it; `None` where there is one.
+    pub empty_because: Option<String>,
     /// Where the time went.
     pub timings_ms: Timings,
     /// Time of each component that ran, in pipeline order; those of one parallel stage overlap.

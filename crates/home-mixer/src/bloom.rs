@@ -25,13 +25,13 @@ pub struct ImpressionBloomFilterEntry {
     pub created_at: i64,
 }
 
-/// What makes a bloom filter say nothing.
+/// Why a bloom filter is ignored.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum BloomError {
     /// There are no bits.
     #[error("a bloom filter without bits")]
     Empty,
-    /// No hash function, or more than anyone needs.
+    /// The number of hash functions is out of range.
     #[error("a bloom filter has 1 to {max} hashes, this one {0}", max = ImpressionBloomFilterEntry::MAX_HASHES)]
     Hashes(u32),
     /// Every bit is set: it would say yes to every post and leave an empty feed.
@@ -87,7 +87,7 @@ impl ImpressionBloomFilterEntry {
         self.check().is_ok() && self.has(id)
     }
 
-    /// What makes the filter say nothing, if anything does.
+    /// Why the filter is ignored, if it is.
     pub fn check(&self) -> Result<(), BloomError> {
         if self.bits.is_empty() {
             Err(BloomError::Empty)

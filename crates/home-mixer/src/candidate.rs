@@ -30,6 +30,26 @@ impl ServedType {
     }
 }
 
+/// What predicted the heads of one post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoredBy {
+    /// The model.
+    Model,
+    /// The popularity prior.
+    PopularityPrior,
+}
+
+impl ScoredBy {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::PopularityPrior => "popularity_prior",
+        }
+    }
+}
+
 /// Why a post must not be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -85,7 +105,7 @@ pub struct PostCandidate {
     pub core: Option<Arc<CoreData>>,
     /// The post it answers (Thunder or `CoreDataCandidateHydrator`).
     pub in_reply_to_tweet_id: Option<PostId>,
-    /// The post it reposts (Thunder or `CoreDataCandidateHydrator`).
+    /// The post it reposts (Thunder or `CoreDataCandidateHydrator`): the original, however many reposts are between.
     pub retweeted_tweet_id: Option<PostId>,
     /// The author of the post it reposts.
     pub retweeted_user_id: Option<UserId>,
@@ -95,14 +115,26 @@ pub struct PostCandidate {
     pub quoted_user_id: Option<UserId>,
     /// Text of the quoted post (`QuoteCandidateHydrator`).
     pub quoted_text: Option<Arc<str>>,
-    /// The posts above it in its thread, nearest first (`CoreDataCandidateHydrator`).
+    /// Whether the quoted post was deleted (`QuoteCandidateHydrator`).
+    pub quoted_deleted: bool,
+    /// Text of the post it answers; of a repost, the one the original answers (`QuoteCandidateHydrator`).
+    pub answered_text: Option<Arc<str>>,
+    /// Whether the quoted and the answered post were looked up (`QuoteCandidateHydrator`).
+    pub related_checked: bool,
+    /// The posts above it in its thread, nearest first; of a repost, those above the original (`CoreDataCandidateHydrator`).
     pub ancestors: Vec<PostId>,
+    /// The first post of its thread, of a repost that of the original (`CoreDataCandidateHydrator`).
+    pub conversation_id: Option<PostId>,
     /// Topics (`CoreDataCandidateHydrator`).
     pub topics: Vec<u32>,
     /// Language (`LanguageCandidateHydrator`).
     pub language: Option<Arc<str>>,
     /// Heads over the profile's action set, `[A]` (`PhoenixScorer`); `None` until scored.
     pub heads: Option<Box<[f64]>>,
+    /// What predicted the heads (`PhoenixScorer`); `None` where nothing did.
+    pub scored_by: Option<ScoredBy>,
+    /// Whether a head is not a finite number (`PhoenixScorer`): the post gets no score and goes to the end.
+    pub unscorable: bool,
     /// Σ w·p, raw (`WeightedScorer`).
     pub weighted_score: Option<f64>,
     /// The score the feed is sorted by (`WeightedScorer`, then each scorer after it).
@@ -125,9 +157,9 @@ pub struct PostCandidate {
     pub author_verified: Option<bool>,
     /// Name of the author of the post it reposts (`GizmoduckCandidateHydrator`).
     pub retweeted_screen_name: Option<Arc<str>>,
-    /// Why it must not be shown (`VFCandidateHydrator`).
+    /// Why it must not be shown (`VFCandidateHydrator`; for twins before it `TwinVisibilityHydrator`).
     pub visibility_reason: Option<FilteredReason>,
-    /// Whether the visibility verdict is known (`VFCandidateHydrator`).
+    /// Whether the visibility verdict is known (as `visibility_reason`).
     pub visibility_checked: bool,
     /// Only this author's subscribers may see it (`SubscriptionHydrator`).
     pub subscription_author_id: Option<UserId>,
@@ -148,6 +180,17 @@ impl PostCandidate {
     /// The author of [`Self::original_id`].
     pub fn original_author(&self) -> UserId {
         if self.retweeted_tweet_id.is_some() { UserId::from_option(self.retweeted_user_id) } else { self.author_id }
+    }
+
+    /// The post that it answers; of a repost, the one that the original answers.
+    pub fn answered_id(&self) -> Option<PostId> {
+        self.in_reply_to_tweet_id.or_else(|| self.ancestors.first().copied())
+    }
+
+    /// The first post of its thread, as far as it is known: itself, or of a repost the original, where that begins one.
+    pub fn conversation(&self) -> PostId {
+        let above = || self.ancestors.last().copied().or(self.in_reply_to_tweet_id);
+        self.conversation_id.or_else(above).unwrap_or_else(|| self.original_id())
     }
 
     /// Whether it is neither reply nor repost.

@@ -10,23 +10,23 @@
 //! | Thunder | `ThunderSource` | out-of-network posts only |
 //! | Phoenix retrieval | `PhoenixSource` | in-network posts only |
 //! | popular posts | `PopularSource` | a viewer without history: in-network posts only |
-//! | Phoenix ranking | `PhoenixScorer` | the same posts, ranked by the popularity prior (`model: null`) |
-//! | popularity prior | `PhoenixScorer` | where it was needed: the same posts without probabilities, all with the score of nothing known |
+//! | Phoenix ranking | `PhoenixScorer` | the same posts, ranked by the popularity prior (`model: null`); where single posts have no score only those, and one with a head that is NaN or infinite comes last |
+//! | popularity prior | `PhoenixScorer` | where it was needed: the same posts without probabilities, the newest first with authors mixed |
 //! | Strato, engagement history | `UserActionSeqQueryHydrator` | that of a viewer without history: in-network and popular posts, ranked by the prior |
 //! | Strato, preferences | `UserFeaturesQueryHydrator` | empty: without muted keywords no post can be let through |
 //! | Strato, seen and served | `ImpressionHistoryQueryHydrator` | posts may come back that only the server, not the client, remembers |
 //! | SocialGraph, viewer's graph | `UserFeaturesQueryHydrator` | empty: without blocks and mutes no post can be let through |
 //! | SocialGraph, who follows back | `MutualFollowHydrator` | the same posts; replies between mutual follows are not boosted |
 //! | TweetEntities, core data | `CoreDataCandidateHydrator` | empty: without its content and its paywall no post can be let through |
-//! | TweetEntities, quoted posts | `QuoteCandidateHydrator` | the same posts; keywords in quoted texts are not seen |
+//! | TweetEntities, quoted and answered posts | `QuoteCandidateHydrator` | without quotes and replies for a viewer who mutes words, without quotes for one who avoids someone; else the same posts |
 //! | TweetEntities, engagement counts | `EngagementCountsHydrator` | the same posts without counts |
-//! | Gizmoduck | `GizmoduckCandidateHydrator` | the same posts without names |
+//! | Gizmoduck | `GizmoduckCandidateHydrator` | the same posts without names; keywords in handles are not seen |
 //! | VisibilityFiltering | `VFCandidateHydrator` | in-network posts only (all posts where `visibility_fail_closed` is off) |
 //! | served recorder | `RecordServedSideEffect` | the same feed, not recorded; in the log, the metrics and [`HomeMixer::side_effect_failures`], since the feed has left by then |
 
 use std::sync::Arc;
 
-use candidate_pipeline::{BuildError, ExecuteOptions, MonotonicClock, Pipeline, SideEffectFailure};
+use candidate_pipeline::{BuildError, ExecuteOptions, Execution, MonotonicClock, Pipeline, SideEffectFailure, Stage};
 use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
 use foryou_types::{Clock, Rng};
 use parking_lot::Mutex;
@@ -143,6 +143,7 @@ impl HomeMixer {
             ranked_by_prior: notes.ranked_by() == Some(&RankedBy::Prior),
             model,
             degraded,
+            empty_because: execution.selected.is_empty().then(|| why_empty(&execution)),
             timings_ms,
             components_ms: execution.timings.components,
             sizes: execution.sizes,
@@ -183,11 +184,30 @@ impl HomeMixer {
     }
 }
 
+/// What became of all candidates of a request that gave none.
+fn why_empty(execution: &Execution<ScoredPostsQuery, PostCandidate>) -> String {
+    let query = &execution.query;
+    if execution.sizes.sources == 0 {
+        let follows = query.user_features.as_ref().map_or_else(
+            || "whom the viewer follows is not known".to_owned(),
+            |features| format!("the viewer follows {} accounts", features.followed_user_ids.len()),
+        );
+        let only = if query.in_network_only { ", and only their posts were asked for" } else { "" };
+        return format!("the sources found no post ({follows}{only})");
+    }
+    let removed = execution.removed.iter().filter(|removal| removal.count > 0).map(|removal| {
+        let when = if removal.stage == Stage::PostSelectionFilter { " after selection" } else { "" };
+        format!("{} removed {}{when}", removal.filter, removal.count)
+    });
+    let removed: Vec<_> = removed.collect();
+    format!("of {} candidates {}", execution.sizes.sources, removed.join(", "))
+}
+
 /// Refuses a query that no feed can answer.
 fn check(query: &ScoredPostsQuery) -> Result<(), MixerError> {
     let wrong = |field, problem: String| Err(MixerError::InvalidArgument { field, problem });
     if query.user_id.is_none() {
-        return wrong("user_id", "0 is no viewer".to_owned());
+        return wrong("user_id", "must not be 0".to_owned());
     }
     if query.limit == 0 || query.limit > MAX_RESULT_SIZE {
         return wrong("limit", format!("must be 1 to {MAX_RESULT_SIZE}, not {}", query.limit));

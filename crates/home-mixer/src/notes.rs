@@ -1,4 +1,4 @@
-//! What the components of one request write down beside the query and the candidates.
+//! What the components of one request write down in addition to the query and the candidates.
 
 use std::sync::{Arc, OnceLock};
 

@@ -43,6 +43,8 @@ pub struct MixerParams {
     pub author_diversity_floor: f64,
     /// The January order: the offset is applied by the weighted scorer, before the multipliers.
     pub january_order: bool,
+    /// The January place: a post and its reposts become one before the filters that judge who reposted, which may then remove it.
+    pub january_retweet_dedup: bool,
     /// The January rule: previously served posts are filtered on bottom requests only.
     pub january_previously_served: bool,
     /// Out-of-network factor also for in-network replies and reposts.
@@ -66,6 +68,7 @@ impl Default for MixerParams {
             author_diversity_decay: 0.5,
             author_diversity_floor: 0.25,
             january_order: false,
+            january_retweet_dedup: false,
             january_previously_served: false,
             oon_factor_on_replies_and_reposts: true,
             filter_oon_replies_and_reposts: false,

@@ -8,13 +8,14 @@ use candidate_pipeline::{Budgets, BuildError, Pipeline};
 use crate::candidate::PostCandidate;
 use crate::candidate_hydrators::{
     CoreDataCandidateHydrator, EngagementCountsHydrator, GizmoduckCandidateHydrator, InNetworkCandidateHydrator,
-    LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator, SubscriptionHydrator, VFCandidateHydrator,
-    VideoDurationCandidateHydrator,
+    LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator, SubscriptionHydrator,
+    TwinVisibilityHydrator, VFCandidateHydrator, VideoDurationCandidateHydrator,
 };
 use crate::filters::{
     AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
     IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, PreviouslySeenPostsFilter,
-    PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, VFFilter, VideoFilter,
+    PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, TwinVisibilityFilter,
+    VFFilter, VideoFilter,
 };
 use crate::home_mixer::Clients;
 use crate::params::MixerParams;
@@ -50,13 +51,13 @@ pub(crate) fn build(
         clock: _,
         rng: _,
     } = clients;
-    Pipeline::builder(NAME)
+    let builder = Pipeline::builder(NAME)
         .query_hydrator(UserActionSeqQueryHydrator::new(Arc::clone(&strato), params.history_length))
         .query_hydrator(UserFeaturesQueryHydrator::new(Arc::clone(&social_graph), Arc::clone(&strato)))
         .query_hydrator(ImpressionHistoryQueryHydrator::new(strato))
         .source(ThunderSource::new(thunder, params.thunder_max_results))
-        .source(PhoenixSource::new(retrieval, params.phoenix_max_results))
-        .source(PopularSource::new(popular, params.popular_max_results))
+        .source(PhoenixSource::new(retrieval, params))
+        .source(PopularSource::new(popular, params))
         .hydrator(CoreDataCandidateHydrator::new(Arc::clone(&tweet_entities)))
         .hydrator(InNetworkCandidateHydrator)
         .hydrator(VideoDurationCandidateHydrator)
@@ -66,12 +67,14 @@ pub(crate) fn build(
         .hydrator(LanguageCandidateHydrator)
         .hydrator(EngagementCountsHydrator::cached(tweet_entities, cache_clock))
         .hydrator(MutualFollowHydrator::new(social_graph))
+        .hydrator(TwinVisibilityHydrator::new(Arc::clone(&visibility)))
         .filter(DropDuplicatesFilter)
         .filter(CoreDataHydrationFilter)
         .filter(AgeFilter)
         .filter(SelfTweetFilter)
-        .filter(OutOfNetworkRetweetReplyFilter::new(params))
-        .filter(RetweetDeduplicationFilter)
+        .filter(OutOfNetworkRetweetReplyFilter::new(params));
+    let builder = if params.january_retweet_dedup { builder.filter(RetweetDeduplicationFilter) } else { builder };
+    let builder = builder
         .filter(IneligibleSubscriptionFilter)
         .filter(PreviouslySeenPostsFilter)
         .filter(PreviouslyServedPostsFilter::new(params))
@@ -79,6 +82,9 @@ pub(crate) fn build(
         .filter(AuthorSocialgraphFilter)
         .filter(VideoFilter)
         .filter(TopicFilter)
+        .filter(TwinVisibilityFilter::new(params));
+    let builder = if params.january_retweet_dedup { builder } else { builder.filter(RetweetDeduplicationFilter) };
+    builder
         .scorer(PhoenixScorer::new(ranking, prior))
         .scorer(WeightedScorer::new(params))
         .scorer(AuthorDiversityScorer::new(params))
@@ -96,7 +102,7 @@ pub(crate) fn build(
 
 /// Shares of the request's time that a component which waits for a client may take, in percent. Two stages that hang leave
 /// time for the others: one of each stage at its cap, the two waves of hydrators counted twice, is 95 %.
-const SHARES: [(&str, u32); 13] = [
+const SHARES: [(&str, u32); 14] = [
     (UserActionSeqQueryHydrator::NAME, 20),
     (UserFeaturesQueryHydrator::NAME, 20),
     (ImpressionHistoryQueryHydrator::NAME, 20),
@@ -108,6 +114,7 @@ const SHARES: [(&str, u32); 13] = [
     (QuoteCandidateHydrator::NAME, 10),
     (EngagementCountsHydrator::NAME, 10),
     (MutualFollowHydrator::NAME, 10),
+    (TwinVisibilityHydrator::NAME, 10),
     (PhoenixScorer::NAME, 25),
     (VFCandidateHydrator::NAME, 10),
 ];

@@ -6,6 +6,7 @@ use foryou_types::{PostId, Profile, Surface, TimeMs, UserActionSequence, UserId}
 use rustc_hash::FxHashSet;
 
 use crate::bloom::ImpressionBloomFilterEntry;
+use crate::ids::Dictionary;
 use crate::notes::RequestNotes;
 use crate::own_writes::OwnWrite;
 
@@ -47,6 +48,8 @@ pub struct ScoredPostsQuery {
     pub now: TimeMs,
     /// The profile of the data.
     pub profile: Arc<Profile>,
+    /// The names of string ids, for the reasons that components give.
+    pub dictionary: Dictionary,
     /// Whether the feed is recorded as served.
     pub record: bool,
     /// What components say that fits neither query nor candidate.
@@ -123,6 +126,7 @@ impl ScoredPostsQuery {
             limit: crate::params::RESULT_SIZE,
             now,
             profile,
+            dictionary: Dictionary::default(),
             record: false,
             notes: Arc::default(),
             own_write: None,
@@ -130,6 +134,16 @@ impl ScoredPostsQuery {
             user_features: None,
             history: None,
         }
+    }
+
+    /// A post's id as the data set writes it.
+    pub fn print_post(&self, id: PostId) -> String {
+        self.dictionary.post(&self.profile, id)
+    }
+
+    /// A user's id as the data set writes it.
+    pub fn print_user(&self, id: UserId) -> String {
+        self.dictionary.user(&self.profile, id)
     }
 
     /// Whether the viewer is known to have a history.

@@ -59,7 +59,7 @@ fn best(golden: &Golden, users: &[f32]) -> Result<(Vec<i32>, Vec<f32>), EngineEr
     for (i, vector) in golden.f32("retrieval.in.corpus_embeddings")?.chunks_exact(d).enumerate() {
         index.insert(PostId(i as u64 + 1), UserId::NONE, TimeMs(0), vector);
     }
-    let found = users.chunks_exact(d).flat_map(|user| index.search(user, golden.top_k, TimeMs(i64::MIN), |_| false));
+    let found = users.chunks_exact(d).flat_map(|user| index.search(user, golden.top_k, TimeMs(i64::MIN), |_, _| false));
     Ok(found.map(|(post, _, score)| ((post.0 - 1) as i32, score)).unzip())
 }
 

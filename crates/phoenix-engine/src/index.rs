@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{PostId, TimeMs, UserId, shuffle_key};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -39,13 +39,16 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 struct Found {
     score: f32,
-    post: PostId,
-    author: UserId,
+    entry: Entry,
 }
 
 impl Ord for Found {
+    /// Of equal posts the newest is the better; those of one moment have an order that is not that of their ids.
     fn cmp(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.post.cmp(&other.post))
+        let key = |found: &Self| (shuffle_key(found.entry.post.0, 0), found.entry.post);
+        (other.score.total_cmp(&self.score))
+            .then_with(|| other.entry.created_at.cmp(&self.entry.created_at))
+            .then_with(|| key(self).cmp(&key(other)))
     }
 }
 
@@ -120,8 +123,9 @@ impl ExactIndex {
         true
     }
 
-    /// The up to `k` posts with the highest dot product with `query`, best first, equal ones by ascending id, of those created at or
-    /// after `not_before` for which `exclude` is false. Nothing for a query of another dimension.
+    /// The up to `k` posts with the highest dot product with `query`, best first, of those created at or after `not_before` for which
+    /// `exclude` is false. Of equal ones the newest is first; those of one moment have an order that is not that of their ids. Nothing
+    /// for a query of another dimension.
     ///
     /// `exclude` is asked only about posts that would otherwise be among the best so far.
     pub fn search(
@@ -129,7 +133,7 @@ impl ExactIndex {
         query: &[f32],
         k: usize,
         not_before: TimeMs,
-        exclude: impl Fn(PostId) -> bool + Sync,
+        exclude: impl Fn(PostId, UserId) -> bool + Sync,
     ) -> Vec<(PostId, UserId, f32)> {
         if k == 0 || query.len() != self.dimension {
             return Vec::new();
@@ -144,12 +148,12 @@ impl ExactIndex {
                 self.kernels.run(Scan { query: &padded, rows, out: scores });
                 for (&score, entry) in scores.iter().zip(entries) {
                     // `+ 0` makes a negative zero the zero that it equals.
-                    let found = Found { score: score + 0.0, post: entry.post, author: entry.author };
+                    let found = Found { score: score + 0.0, entry: *entry };
                     let full = best.len() >= k;
                     if (full && best.peek().is_some_and(|worst| found > *worst))
                         || entry.post.is_none()
                         || entry.created_at < not_before
-                        || exclude(entry.post)
+                        || exclude(entry.post, entry.author)
                     {
                         continue;
                     }
@@ -167,6 +171,6 @@ impl ExactIndex {
                 }
                 a
             });
-        best.into_sorted_vec().into_iter().map(|f| (f.post, f.author, f.score)).collect()
+        best.into_sorted_vec().into_iter().map(|f| (f.entry.post, f.entry.author, f.score)).collect()
     }
 }

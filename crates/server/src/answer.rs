@@ -28,6 +28,9 @@ pub struct FeedAnswer {
     /// What did not work; empty when all is well.
     #[schema(value_type = Vec<Object>)]
     pub degraded: Vec<Degraded>,
+    /// Why there is no post; `null` where there is one.
+    #[serde(default)]
+    pub empty_because: Option<String>,
     /// Milliseconds per stage.
     #[schema(value_type = Object)]
     pub timings_ms: Timings,
@@ -120,6 +123,7 @@ impl FeedAnswer {
             ranked_by: if result.model.is_some() { "model" } else { "popularity_prior" }.to_owned(),
             clock: ClockUsed { kind: kind.to_owned(), now: result.now.0 },
             degraded: result.degraded.clone(),
+            empty_because: result.empty_because.clone(),
             timings_ms: result.timings_ms,
             candidates: Candidates {
                 sources: result.sizes.sources,
@@ -130,7 +134,7 @@ impl FeedAnswer {
             },
             request_id: result.request_id.clone(),
             next_cursor: crate::cursor::encode(paged, &page),
-            explanation: result.explanation.as_ref().map(|e| Explained::new(e, ids)),
+            explanation: result.explanation.as_ref().map(|e| Explained::new(&result.posts, e, ids)),
         }
     }
 }

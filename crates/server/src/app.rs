@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use event_log::json::EventDecoder;
 use event_log::{Event, EventBody, EventLog};
-use foryou_types::{Clock, Profile, UserId};
+use foryou_types::{Clock, Profile, TimeMs, UserId};
 use home_mixer::HomeMixer;
 use home_mixer::answer::FeedOptions;
 use home_mixer::notes::Degraded;
@@ -142,9 +142,26 @@ impl App {
         let options = FeedOptions { explain, record, deadline };
         let mut result = self.mixer.scored_posts(query, options).await?;
         result.degraded.extend(late);
+        if let Some(why) = &mut result.empty_because {
+            why.push_str(&self.newest_post_against(result.now).await?);
+        }
         let viewer =
             self.ids().print_user(result.viewer).filter(|_| !self.ids().is_stranger(&viewer)).unwrap_or(viewer);
         Ok(FeedAnswer::new(self, viewer, &result, &earlier, said_now))
+    }
+
+    /// How `now` stands to the newest post of the folder: a clock that runs far ahead leaves every feed empty.
+    async fn newest_post_against(self: &Arc<Self>, now: TimeMs) -> Result<String, Problem> {
+        let state = Arc::clone(&self.state);
+        let newest = tokio::task::spawn_blocking(move || state.newest_post_at())
+            .await
+            .map_err(|e| Problem::internal(format!("looking for the newest post: {e}")))?
+            .map_err(|e| Problem::internal(e.to_string()))?;
+        Ok(match newest {
+            None => "; the folder has no post at all".to_owned(),
+            Some(at) if at > now => format!("; now is {now}, the newest post is of {at}, after it"),
+            Some(at) => format!("; now is {now}, the newest post is {} old", in_words(now.since(at))),
+        })
     }
 
     async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {
@@ -224,6 +241,14 @@ pub(crate) fn describe_metrics() {
     describe_counter!("ingest_errors_total", Unit::Count, "Batches of events that could not be written");
     describe_gauge!("log_events", Unit::Count, "Events in the log");
     describe_gauge!("follower_lag_events", Unit::Count, "Events of the log that a follower has not applied yet");
+}
+
+fn in_words(ms: i64) -> String {
+    match ms / 60_000 {
+        m if m < 120 => format!("{m} min"),
+        m if m < 48 * 60 => format!("{} h", m / 60),
+        m => format!("{} days", m / 1_440),
+    }
 }
 
 /// Who will expect to see the event in their next feed.

@@ -1,10 +1,11 @@
 //! Every decision of a request, as callers read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candidate_pipeline::CandidateTrace;
 use foryou_types::PostId;
 use home_mixer::answer::Explanation;
+use home_mixer::candidate::PostCandidate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,6 +35,9 @@ pub struct Decision {
     pub reason: Option<String>,
     /// Hydrators that failed on it.
     pub failed_hydrators: Vec<String>,
+    /// What predicted its probabilities: `model`, or `popularity_prior`; `null` where nothing did, or it was removed before.
+    #[serde(default)]
+    pub ranked_by: Option<String>,
     /// What each scorer made of its score.
     pub scores: Vec<Step>,
     /// The score it was sorted by.
@@ -57,7 +61,10 @@ pub struct Step {
 
 impl Explained {
     /// The decisions with ids as the folder prints them.
-    pub fn new(explanation: &Explanation, ids: Ids<'_>) -> Self {
+    pub fn new(posts: &[PostCandidate], explanation: &Explanation, ids: Ids<'_>) -> Self {
+        let removed_later = explanation.removed.iter().flat_map(|r| &r.candidates);
+        let ranked = posts.iter().chain(&explanation.non_selected).chain(removed_later);
+        let scored_by: HashMap<_, _> = ranked.filter_map(|c| Some((c.tweet_id, c.scored_by?))).collect();
         let mut removed = BTreeMap::new();
         for removal in explanation.removed.iter().filter(|r| r.count > 0) {
             *removed.entry(removal.filter.to_owned()).or_default() += removal.count;
@@ -65,12 +72,20 @@ impl Explained {
         Self {
             removed,
             disabled: explanation.trace.disabled.iter().map(|(_, name)| (*name).to_owned()).collect(),
-            candidates: explanation.trace.candidates.iter().map(|c| decision(c, ids)).collect(),
+            candidates: explanation
+                .trace
+                .candidates
+                .iter()
+                .map(|c| {
+                    let by = c.position.and_then(|_| scored_by.get(&PostId(c.id)));
+                    decision(c, by.map(|by| by.as_str().to_owned()), ids)
+                })
+                .collect(),
         }
     }
 }
 
-fn decision(candidate: &CandidateTrace, ids: Ids<'_>) -> Decision {
+fn decision(candidate: &CandidateTrace, ranked_by: Option<String>, ids: Ids<'_>) -> Decision {
     // JSON has no number that is not finite: such a score is none.
     let finite = |score: f64| score.is_finite().then_some(score);
     Decision {
@@ -79,6 +94,7 @@ fn decision(candidate: &CandidateTrace, ids: Ids<'_>) -> Decision {
         filter: candidate.removed.as_ref().map(|r| r.filter.to_owned()),
         reason: candidate.removed.as_ref().and_then(|r| r.reason.clone()),
         failed_hydrators: candidate.failed.iter().map(|f| f.hydrator.to_owned()).collect(),
+        ranked_by,
         scores: candidate
             .scores
             .iter()

@@ -96,6 +96,7 @@ impl FeedRequest {
         };
         let now = self.now.map_or_else(|| app.clock.now(), |t| t.0);
         let mut query = ScoredPostsQuery::new(user, now, app.profile.clone(), self.request_id);
+        query.dictionary = home_mixer::Dictionary(app.log.clone());
         query.client_app_id = self.client_app_id;
         query.country_code = self.country_code;
         query.language_code = self.language_code;

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
-use crate::keys::{Key, Table};
+use crate::keys::{Key, Table, time_at};
 use crate::popularity::Recent;
 use crate::store::StateStore;
 
@@ -106,17 +106,43 @@ impl StateStore {
     /// up to the first post of the thread. A repost belongs to the conversation of its original. Posts that answer each other in
     /// a circle belong to the one with the smallest id.
     pub fn conversation(&self, id: PostId) -> Result<PostId, StateError> {
+        self.conversation_of(id, &mut FxHashMap::default())
+    }
+
+    /// The conversations of posts, in the order of `ids`. Posts of one thread share the way up.
+    pub fn conversations(&self, ids: &[PostId]) -> Result<Vec<PostId>, StateError> {
+        let mut known = FxHashMap::default();
+        ids.iter().map(|&id| self.conversation_of(id, &mut known)).collect()
+    }
+
+    fn conversation_of(&self, id: PostId, known: &mut FxHashMap<PostId, PostId>) -> Result<PostId, StateError> {
         let mut given = None;
         let above = chain(id, |at| {
+            if let Some(&conversation) = known.get(&at) {
+                given = Some(conversation);
+                return Ok(None);
+            }
             let Some(post) = self.post(at)? else { return Ok(None) };
             let post = &post.post;
-            given = if post.is_repost() { None } else { post.conversation_id.some() };
+            // A reply that names itself as the first post of its thread says nothing.
+            let named = post.conversation_id.some().filter(|named| *named != at || !post.is_reply());
+            given = if post.is_repost() { None } else { named };
             Ok(match given {
                 Some(_) => None,
                 None => post.source_post_id.some().or(post.in_reply_to_post_id.some()),
             })
         })?;
-        Ok(given.or(above.last().copied()).unwrap_or(id))
+        let conversation = given.or(above.last().copied()).unwrap_or(id);
+        known.extend(std::iter::once(id).chain(above).map(|post| (post, conversation)));
+        Ok(conversation)
+    }
+
+    /// When the newest post that is not deleted was created; `None` where there is none.
+    pub fn newest_post_at(&self) -> Result<Option<TimeMs>, StateError> {
+        let (from, to) = (by_time_key(TimeMs(i64::MIN), PostId::NONE), by_time_key(TimeMs(i64::MAX), PostId(u64::MAX)));
+        let Some(newest) = self.storage.range(&from, &to).next_back() else { return Ok(None) };
+        let (key, _) = newest?;
+        time_at(&key, 1).map(Some).ok_or_else(|| self.storage.corrupt(Table::PostsByTime, "an entry cannot be read"))
     }
 
     /// The posts above a reply: its parent first, then the parent's parent, at most `limit`. Ends at a post that is not known
@@ -196,7 +222,10 @@ impl Applier<'_, '_> {
     }
 }
 
-/// The posts after `start` that `next` leads to. A circle ends at its smallest id, wherever it is entered: if that is `start`
+/// Steps of a chain at most: reached only by chains that were made to be long.
+const MAX_CHAIN: usize = 4_096;
+
+/// The posts after `start` that `next` leads to, at most [`MAX_CHAIN`]. A circle ends at its smallest id, wherever it is entered: if that is `start`
 /// itself, the chain ends there as well.
 pub(crate) fn chain(
     start: PostId,
@@ -204,7 +233,9 @@ pub(crate) fn chain(
 ) -> Result<Vec<PostId>, StateError> {
     let mut met = vec![start];
     let mut places = FxHashMap::from_iter([(start, 0)]);
-    while let Some(following) = next(met[met.len() - 1])? {
+    while met.len() <= MAX_CHAIN
+        && let Some(following) = next(met[met.len() - 1])?
+    {
         if let Some(&place) = places.get(&following) {
             let smallest = (place..met.len()).min_by_key(|&i| met[i]).unwrap_or(place);
             if smallest == 0 {

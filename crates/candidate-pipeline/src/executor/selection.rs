@@ -29,7 +29,7 @@ where
     C: Clone + Send + Sync + 'static,
 {
     /// Sorts and splits at K. A selector that panics on a candidate puts it at the end, among the non-finite scores; one that
-    /// panics over the size selects all, and one that panics over ids leaves ties in some order.
+    /// panics over the size selects all, and one that panics over a tie leaves ties in some order.
     pub(super) fn select(&self, query: &Q, mut pool: Pool<C>, report: &mut Report) -> Ranked<C> {
         let started = Instant::now();
         let meta = &self.selector.meta;
@@ -62,7 +62,9 @@ where
             report.failed_on(meta, &outcome, total);
             keys.sort_unstable();
             for tied in keys.chunk_by_mut(|a, b| a >> 64 == b >> 64).filter(|tied| tied.len() > 1) {
-                let sorted = caught(|| tied.sort_unstable_by_key(|&k| (selector.id(&pool.candidates[index(k)]), k)));
+                let sorted = caught(|| {
+                    tied.sort_unstable_by_key(|&k| (selector.tie_break(query, &pool.candidates[index(k)]), k));
+                });
                 if let Err(error) = sorted {
                     report.failed(meta, &error);
                 }

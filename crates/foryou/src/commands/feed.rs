@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Life, Parts};
 use crate::exit::WrongUse;
 use crate::folder::{DataFolder, Holder, Opened};
-use crate::output::Output;
+use crate::output::{Output, one_line};
 
 pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> anyhow::Result<()> {
     let now = args.now.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--now: {e}")))?;
@@ -89,31 +89,32 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
     for post in &answer.feed {
         let author = post.author.clone().or_else(|| post.author_id.clone()).unwrap_or_else(|| "-".to_owned());
         let what = match (&post.text, &post.repost_of) {
-            (Some(text), None) => text.clone(),
-            (Some(text), Some(_)) => format!("repost: {text}"),
-            (None, Some(original)) => format!("{} (repost of {original})", post.post_id),
-            (None, None) => post.post_id.clone(),
+            (Some(text), None) => one_line(text).into_owned(),
+            (Some(text), Some(_)) => format!("repost: {}", one_line(text)),
+            (None, Some(original)) => format!("{} (repost of {})", one_line(&post.post_id), one_line(original)),
+            (None, None) => one_line(&post.post_id).into_owned(),
         };
         table.add_row([
             post.rank.to_string(),
             format!("{:.4}", post.score),
             if post.in_network { "in" } else { "out" }.to_owned(),
             post.source.clone(),
-            author,
+            one_line(&author).into_owned(),
             post.created_at.map_or_else(|| "-".to_owned(), |at| age(answer.clock.now - at)),
             what,
         ]);
     }
     let mut text = format!(
         "viewer {} · {} clock {} · ranked by {} · model {}\n{table}\n",
-        answer.viewer,
+        one_line(&answer.viewer),
         answer.clock.kind,
         TimeMs(answer.clock.now),
         answer.ranked_by.replace('_', " "),
-        answer.model.as_deref().unwrap_or("none"),
+        one_line(answer.model.as_deref().unwrap_or("none")),
     );
     if answer.feed.is_empty() {
-        text.push_str("no post is eligible for this viewer\n");
+        let why = answer.empty_because.as_deref().unwrap_or("no post is eligible for this viewer");
+        text.push_str(&format!("the feed is empty: {}\n", one_line(why)));
     }
     if let Some(first) = answer.feed.first() {
         text.push_str("\nwhat the first post's score is made of:\n");
@@ -131,7 +132,7 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
         describe_decisions(explained, &mut text);
     }
     for degraded in &answer.degraded {
-        text.push_str(&format!("degraded: {}: {}\n", degraded.component, degraded.reason));
+        text.push_str(&format!("degraded: {}: {}\n", degraded.component, one_line(&degraded.reason)));
     }
     let (c, t) = (&answer.candidates, &answer.timings_ms);
     text.push_str(&format!(
@@ -168,7 +169,12 @@ fn describe_decisions(explained: &Explained, text: &mut String) {
             None => format!("{} -", step.scorer),
         });
         let steps: Vec<_> = steps.collect();
-        text.push_str(&format!("{:>4}  {}  {}\n", post.rank.unwrap_or_default(), post.post_id, steps.join(" > ")));
+        text.push_str(&format!(
+            "{:>4}  {}  {}\n",
+            post.rank.unwrap_or_default(),
+            one_line(&post.post_id),
+            steps.join(" > ")
+        ));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clients::{self, CoreData, TweetEntities};
 use crate::query::ScoredPostsQuery;
 
 /// Fetches author, text, time, thread, repost, quote and topics of each post. A post that the service does not know stays
-/// without core data, which is no failure (the core data filter decides).
+/// without core data. That is not a failure: the core data filter decides.
 ///
 /// Where source and service disagree the service is right: it has the post, the source had an index entry.
 pub struct CoreDataCandidateHydrator {
@@ -57,12 +57,15 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for CoreDataCandidateHydrator {
         candidate.created_at = Some(core.created_at);
         candidate.in_reply_to_tweet_id = core.in_reply_to.or(candidate.in_reply_to_tweet_id);
         if let Some((post, author)) = core.reposted {
+            // What the source says is of the post right behind it, which may be a repost, too.
+            let said = candidate.retweeted_user_id.filter(|_| candidate.retweeted_tweet_id == Some(post));
             candidate.retweeted_tweet_id = Some(post);
-            candidate.retweeted_user_id = author.some().or(candidate.retweeted_user_id);
+            candidate.retweeted_user_id = author.some().or(said);
         }
         candidate.quoted_tweet_id = core.quoted.map(|(post, _)| post);
         candidate.quoted_user_id = core.quoted.and_then(|(_, author)| author.some());
         candidate.ancestors.clone_from(&core.ancestors);
+        candidate.conversation_id = core.conversation;
         candidate.topics.clone_from(&core.topics);
         candidate.core_data = true;
         candidate.core = Some(core);

@@ -11,8 +11,8 @@ use crate::candidate::PostCandidate;
 use crate::clients::{self, Gizmoduck, UserProfile};
 use crate::query::ScoredPostsQuery;
 
-/// Fetches name, followers and verification of authors, and the names of reposted authors; each person once. Someone unknown
-/// stays unknown, which is no failure.
+/// Fetches name, followers and verification of authors, and the names of reposted authors; each person once. An unknown
+/// person stays unknown. That is not a failure.
 pub struct GizmoduckCandidateHydrator {
     gizmoduck: Arc<dyn Gizmoduck>,
 }
@@ -42,7 +42,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for GizmoduckCandidateHydrator {
         Self::NAME
     }
 
-    /// In the public release this hydrator runs beside the one that fills the author it needs, and never sees it.
+    /// In the public release this hydrator runs in parallel with the one that fills the author it needs, and never sees the author.
     fn needs(&self) -> &'static [&'static str] {
         &[CoreDataCandidateHydrator::NAME]
     }

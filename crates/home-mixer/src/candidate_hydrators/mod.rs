@@ -8,6 +8,7 @@ pub mod language_hydrator;
 pub mod mutual_follow_hydrator;
 pub mod quote_hydrator;
 pub mod subscription_hydrator;
+pub mod twin_visibility_hydrator;
 pub mod vf_candidate_hydrator;
 pub mod video_duration_candidate_hydrator;
 
@@ -19,6 +20,7 @@ pub use language_hydrator::LanguageCandidateHydrator;
 pub use mutual_follow_hydrator::MutualFollowHydrator;
 pub use quote_hydrator::QuoteCandidateHydrator;
 pub use subscription_hydrator::SubscriptionHydrator;
+pub use twin_visibility_hydrator::TwinVisibilityHydrator;
 pub use vf_candidate_hydrator::VFCandidateHydrator;
 pub use video_duration_candidate_hydrator::VideoDurationCandidateHydrator;
 

@@ -1,4 +1,4 @@
-//! What a quoted post says.
+//! What the posts around a post say: the one it quotes and the one it answers.
 
 use std::sync::Arc;
 
@@ -11,16 +11,21 @@ use crate::candidate::PostCandidate;
 use crate::clients::{self, TweetEntities};
 use crate::query::ScoredPostsQuery;
 
-/// Fetches text and author of quoted posts, each post once: muted keywords and blocked authors count in a quote, too.
+/// Fetches text and author of quoted posts and the text of answered ones, each post once: muted keywords count in both, blocked
+/// authors and deletes in a quote.
+///
+/// When it fails, `related_checked` stays false and the filters that protect the viewer remove what they cannot judge.
 pub struct QuoteCandidateHydrator {
     tweet_entities: Arc<dyn TweetEntities>,
 }
 
-/// What is known of a quoted post.
+/// What is known of the posts around a post.
 #[derive(Clone, Debug, Default)]
-pub struct Quote {
-    text: Option<Arc<str>>,
-    author: Option<UserId>,
+pub struct Related {
+    quoted_text: Option<Arc<str>>,
+    quoted_author: Option<UserId>,
+    quoted_deleted: bool,
+    answered_text: Option<Arc<str>>,
 }
 
 impl QuoteCandidateHydrator {
@@ -35,7 +40,7 @@ impl QuoteCandidateHydrator {
 
 #[async_trait]
 impl Hydrator<ScoredPostsQuery, PostCandidate> for QuoteCandidateHydrator {
-    type Fields = Quote;
+    type Fields = Related;
 
     fn name(&self) -> &'static str {
         Self::NAME
@@ -51,19 +56,29 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for QuoteCandidateHydrator {
         candidates: &[PostCandidate],
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
-        let (quoted, place) = distinct(candidates.iter().filter_map(|c| c.quoted_tweet_id));
-        if quoted.is_empty() {
-            return Ok(all_well(candidates.iter().map(|_| Quote::default())));
+        let both = |c: &PostCandidate| [c.quoted_tweet_id, c.answered_id()];
+        let (around, place) = distinct(candidates.iter().flat_map(both).flatten());
+        if around.is_empty() {
+            return Ok(all_well(candidates.iter().map(|_| Related::default())));
         }
-        let posts = clients::one_each(self.tweet_entities.core_data(&quoted).await, quoted.len())?;
+        let posts = clients::one_each(self.tweet_entities.core_data(&around).await, around.len())?;
+        let post = |id| place.get(&id).and_then(|&i| posts[i].as_deref());
         Ok(all_well(candidates.iter().map(|c| {
-            let post = c.quoted_tweet_id.and_then(|id| place.get(&id)).and_then(|&i| posts[i].as_deref());
-            post.map_or_else(Quote::default, |p| Quote { text: p.text.clone(), author: p.author_id.some() })
+            let quoted = c.quoted_tweet_id.and_then(post);
+            Related {
+                quoted_text: quoted.and_then(|post| post.text.clone()),
+                quoted_author: quoted.and_then(|post| post.author_id.some()),
+                quoted_deleted: quoted.is_some_and(|post| post.deleted),
+                answered_text: c.answered_id().and_then(post).and_then(|post| post.text.clone()),
+            }
         })))
     }
 
-    fn update(&self, candidate: &mut PostCandidate, quote: Quote) {
-        candidate.quoted_text = quote.text;
-        candidate.quoted_user_id = quote.author.or(candidate.quoted_user_id);
+    fn update(&self, candidate: &mut PostCandidate, related: Related) {
+        candidate.quoted_text = related.quoted_text;
+        candidate.quoted_user_id = related.quoted_author.or(candidate.quoted_user_id);
+        candidate.quoted_deleted = related.quoted_deleted;
+        candidate.answered_text = related.answered_text;
+        candidate.related_checked = true;
     }
 }

@@ -12,7 +12,8 @@ use crate::clients::{self, VisibilityFiltering, VisibilityRequest};
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the visibility verdict of the few posts that were selected, each together with the posts it answers, reposts and
-/// quotes and those above it in its thread.
+/// quotes and those above it in its thread. Those that [`TwinVisibilityHydrator`](super::TwinVisibilityHydrator) asked about are
+/// not asked about again.
 pub struct VFCandidateHydrator {
     visibility: Arc<dyn VisibilityFiltering>,
 }
@@ -29,7 +30,8 @@ impl VFCandidateHydrator {
 
 #[async_trait]
 impl Hydrator<ScoredPostsQuery, PostCandidate> for VFCandidateHydrator {
-    type Fields = Visibility;
+    /// `None` for a post that was judged before.
+    type Fields = Option<Visibility>;
 
     fn name(&self) -> &'static str {
         Self::NAME
@@ -45,21 +47,42 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for VFCandidateHydrator {
         candidates: &[PostCandidate],
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
-        let posts: Vec<_> = candidates
-            .iter()
-            .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
-            .collect();
-        let verdicts = self.visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
-        Ok(all_well(clients::one_each(verdicts, posts.len())?.into_iter()))
+        let unchecked: Vec<_> = candidates.iter().filter(|c| !c.visibility_checked).collect();
+        if unchecked.is_empty() {
+            return Ok(all_well(candidates.iter().map(|_| None)));
+        }
+        let mut verdicts = verdicts(&*self.visibility, query, &unchecked).await?.into_iter();
+        Ok(all_well(candidates.iter().map(|c| if c.visibility_checked { None } else { verdicts.next() })))
     }
 
-    fn update(&self, candidate: &mut PostCandidate, verdict: Visibility) {
-        candidate.visibility_reason = match verdict {
-            Visibility::Allow => None,
-            Visibility::Drop(reason) => Some(reason),
-        };
-        candidate.visibility_checked = true;
+    fn update(&self, candidate: &mut PostCandidate, verdict: Option<Visibility>) {
+        if let Some(verdict) = verdict {
+            set(candidate, verdict);
+        }
     }
+}
+
+/// The verdict on each candidate, each together with the posts shown with it.
+pub(super) async fn verdicts(
+    visibility: &dyn VisibilityFiltering,
+    query: &ScoredPostsQuery,
+    candidates: &[&PostCandidate],
+) -> Result<Vec<Visibility>, StageError> {
+    let posts: Vec<_> = candidates
+        .iter()
+        .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
+        .collect();
+    let verdicts = visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
+    clients::one_each(verdicts, posts.len())
+}
+
+/// Writes a verdict down.
+pub(super) fn set(candidate: &mut PostCandidate, verdict: Visibility) {
+    candidate.visibility_reason = match verdict {
+        Visibility::Allow => None,
+        Visibility::Drop(reason) => Some(reason),
+    };
+    candidate.visibility_checked = true;
 }
 
 /// The other posts that are shown with a post, each once.

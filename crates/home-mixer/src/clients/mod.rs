@@ -32,7 +32,7 @@ pub(crate) fn failed(error: SeamError) -> StageError {
     }
 }
 
-/// A client's answer, refused when it is not one value per thing asked.
+/// A client's answer. Refused unless it has one value for each thing asked.
 pub(crate) fn one_each<T>(answer: Result<Vec<T>, SeamError>, expected: usize) -> Result<Vec<T>, StageError> {
     let answer = answer.map_err(failed)?;
     if answer.len() == expected { Ok(answer) } else { Err(StageError::WrongLength { expected, got: answer.len() }) }

@@ -7,6 +7,7 @@ use foryou_types::PostId;
 use foryou_types::seams::{
     Ranking, RankingRequest, RankingResponse, Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
 };
+use rustc_hash::FxHashSet;
 use state_store::StateStore;
 
 use super::state::internal;
@@ -24,16 +25,17 @@ impl Ranking for PopularityRanking {
     }
 }
 
-/// [`Retrieval`] of the most popular posts that are not the viewer's own: the same for every viewer otherwise. Answers without
-/// a model version.
+/// [`Retrieval`] of the most popular posts that are neither excluded nor the viewer's own: the same for every viewer otherwise.
+/// Answers without a model version.
 pub struct PopularityRetrieval(pub Arc<StateStore>);
 
 #[async_trait]
 impl Retrieval for PopularityRetrieval {
     async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
-        let own = |_: PostId, author| author == request.user_id;
+        let excluded: FxHashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
+        let unwanted = |post: PostId, author| author == request.user_id || excluded.contains(&post);
         let popular =
-            self.0.most_popular(request.now, request.not_before, request.max_results, &own).map_err(internal)?;
+            self.0.most_popular(request.now, request.not_before, request.max_results, &unwanted).map_err(internal)?;
         let posts = popular
             .into_iter()
             .map(|p| Retrieved { post_id: p.post_id, author_id: p.author_id, score: p.score as f32 })

@@ -23,9 +23,11 @@ pub struct CoreData {
     pub reposted_through: Vec<UserId>,
     /// When the post it reposts was posted, where that is known.
     pub reposted_created_at: Option<TimeMs>,
+    /// Whether the post it reposts was deleted.
+    pub reposted_deleted: bool,
     /// The post it quotes.
     pub quoted: Option<(PostId, UserId)>,
-    /// The posts above it in its thread, nearest first.
+    /// The posts above it in its thread, nearest first; of a repost, those above the original.
     pub ancestors: Vec<PostId>,
     /// The conversation it belongs to: the one given, else the first post of its thread; of a repost, the original's.
     pub conversation: Option<PostId>,

@@ -27,8 +27,7 @@ const SNOWFLAKE_SHIFT: u32 = 22;
 
 /// The time in a snowflake id; `None` for an id too small to hold one.
 ///
-/// Any larger id gives some time. Of ids that are no snowflakes (random or hashed ones) all but about 1 in 25,000 give one outside
-/// a limit of two days, and so a post of unknown age.
+/// Any larger id gives some time, also a random or hashed one. Of those, about 1 in 25,000 falls within a limit of two days.
 fn snowflake_time(id: PostId) -> Option<TimeMs> {
     let ms = (id.0 >> SNOWFLAKE_SHIFT) as i64;
     (ms > 0).then(|| TimeMs(SNOWFLAKE_EPOCH_MS + ms))

@@ -6,7 +6,7 @@ use foryou_types::{Has, Profile};
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
 
-/// Removes posts without author or text where the profile says that the data has authors or text; in such data also posts whose
+/// Removes deleted posts, reposts and quotes of deleted posts, and posts without author or text where the profile says that the data has authors or text; in such data also posts whose
 /// core data was not found at all. Data that has neither loses nothing here.
 ///
 /// Empty text is text: a picture may say it all. A repost has no text of its own: `CoreDataCandidateHydrator` gives it its
@@ -16,7 +16,14 @@ pub struct CoreDataHydrationFilter;
 
 fn missing(profile: &Profile, candidate: &PostCandidate) -> Option<&'static str> {
     let (authors, text) = (profile.has(Has::Authors), profile.has(Has::Text));
-    if (authors || text) && !candidate.core_data {
+    let core = candidate.core.as_deref();
+    if core.is_some_and(|core| core.deleted) {
+        Some("deleted")
+    } else if core.is_some_and(|core| core.reposted_deleted) {
+        Some("reposts a deleted post")
+    } else if candidate.quoted_deleted {
+        Some("quotes a deleted post")
+    } else if (authors || text) && !candidate.core_data {
         Some("core data not found")
     } else if authors && candidate.author_id.is_none() {
         Some("no author")
@@ -50,9 +57,12 @@ impl Filter<ScoredPostsQuery, PostCandidate> for CoreDataHydrationFilter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use foryou_types::UserId;
 
     use super::*;
+    use crate::clients::CoreData;
     use crate::filters::testing::{kept, post, query, query_over, reason, repost};
 
     fn cases() -> Vec<PostCandidate> {
@@ -75,6 +85,20 @@ mod tests {
         assert_eq!(with(&[Has::Authors]), [1, 3, 4, 7, 8]);
         assert_eq!(with(&[Has::Text]), [1, 2, 4, 7]);
         assert_eq!(with(&[Has::Graph, Has::Media]), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn what_was_deleted_goes_and_takes_reposts_and_quotes_along() {
+        let with = |id, core| PostCandidate { core: Some(Arc::new(core)), ..post(id) };
+        let posts = [
+            with(1, CoreData::default()),
+            with(2, CoreData { deleted: true, ..CoreData::default() }),
+            with(3, CoreData { reposted_deleted: true, ..CoreData::default() }),
+            PostCandidate { quoted_deleted: true, ..post(4) },
+        ];
+        assert_eq!(kept(&CoreDataHydrationFilter, &query_over(|p| p.has = Vec::new()), &posts), [1]);
+        let why = |i: usize| reason(&CoreDataHydrationFilter, &query(), posts[i].clone()).unwrap();
+        assert_eq!([1, 2, 3].map(why), ["deleted", "reposts a deleted post", "quotes a deleted post"]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One post of each conversation.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
-use foryou_types::PostId;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::candidate::PostCandidate;
@@ -9,17 +8,11 @@ use crate::query::ScoredPostsQuery;
 
 /// Keeps the best post of each conversation. After selection, when candidates stand in score order, so the best is the first.
 ///
-/// A conversation is known by the smallest id of a post's ancestors, or for a post without any by the post itself; a repost
-/// stands for the post it reposts. In a refill the filter is shown the posts it kept before in front of the new ones, and so
+/// A conversation is known by its first post ([`PostCandidate::conversation`]), never by the order of ids; a repost stands in the
+/// conversation of the post it reposts. In a refill the filter is shown the posts it kept before in front of the new ones, and so
 /// needs no memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DedupConversationFilter;
-
-fn conversation(candidate: &PostCandidate) -> PostId {
-    // The answered post is an ancestor, and known even where the thread above it is not.
-    let ancestors = candidate.ancestors.iter().copied().chain(candidate.in_reply_to_tweet_id);
-    ancestors.filter(|id| id.is_some()).min().unwrap_or_else(|| candidate.original_id())
-}
 
 impl Filter<ScoredPostsQuery, PostCandidate> for DedupConversationFilter {
     fn name(&self) -> &'static str {
@@ -28,16 +21,16 @@ impl Filter<ScoredPostsQuery, PostCandidate> for DedupConversationFilter {
 
     fn filter(
         &self,
-        _: &ScoredPostsQuery,
+        query: &ScoredPostsQuery,
         candidates: &[PostCandidate],
         keep: &mut KeepMask,
         _: &Budget,
     ) -> Result<(), StageError> {
         let mut met = FxHashSet::with_capacity_and_hasher(candidates.len(), FxBuildHasher);
         for (i, candidate) in candidates.iter().enumerate() {
-            let conversation = conversation(candidate);
+            let conversation = candidate.conversation();
             if !met.insert(conversation) {
-                keep.remove_because(i, || format!("conversation {} has a better post", conversation.0));
+                keep.remove_because(i, || format!("conversation {} has a better post", query.print_post(conversation)));
             }
         }
         Ok(())
@@ -46,6 +39,8 @@ impl Filter<ScoredPostsQuery, PostCandidate> for DedupConversationFilter {
 
 #[cfg(test)]
 mod tests {
+    use foryou_types::PostId;
+
     use super::*;
     use crate::filters::testing::{kept, post, query, reply, repost};
 
@@ -73,6 +68,22 @@ mod tests {
     #[test]
     fn the_answered_post_is_an_ancestor_even_without_the_thread() {
         assert_eq!(keeps(&[reply(11, 10), reply(12, 10), post(10)]), [11]);
+    }
+
+    #[test]
+    fn the_first_post_of_a_thread_need_not_have_the_smallest_id() {
+        // 900 <- 100 <- 101 and 900 <- 950 <- 50 <- 60.
+        let threads = [in_thread(101, &[100, 900]), in_thread(60, &[50, 950, 900]), in_thread(950, &[900]), post(900)];
+        assert_eq!(keeps(&threads), [101]);
+        // What the service says goes before what can be seen of the thread.
+        let told = |id, root| PostCandidate { conversation_id: Some(PostId(root)), ..in_thread(id, &[7]) };
+        assert_eq!(keeps(&[told(8, 7), told(9, 3), post(3)]), [8, 9]);
+    }
+
+    #[test]
+    fn a_repost_of_a_reply_stands_in_its_thread() {
+        let repost = PostCandidate { ancestors: vec![PostId(10)], ..repost(40, 11, 1) };
+        assert_eq!(keeps(&[in_thread(12, &[11, 10]), repost]), [12]);
     }
 
     #[test]

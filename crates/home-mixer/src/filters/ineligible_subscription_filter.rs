@@ -36,7 +36,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for IneligibleSubscriptionFilter {
             }
             let Some(author) = candidate.subscription_author_id.filter(|author| author.is_some()) else { continue };
             if author != query.user_id && !features.subscribed_user_ids.contains(&author) {
-                keep.remove_because(i, || format!("only for subscribers of {}", author.0));
+                keep.remove_because(i, || format!("only for subscribers of {}", query.print_user(author)));
             }
         }
         Ok(())

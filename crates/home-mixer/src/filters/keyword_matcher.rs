@@ -1,5 +1,7 @@
 //! Muted keywords made ready for many texts.
 
+use icu_properties::props::{LineBreak, Script};
+use icu_properties::{CodePointMapData, CodePointMapDataBorrowed};
 use rustc_hash::FxHashMap;
 
 use super::word_scan::{Word, WordScan, is_word_char};
@@ -98,22 +100,28 @@ fn is_sign(c: char) -> bool {
     !c.is_ascii() && !is_word_char(c) && !c.is_whitespace() && !punctuation
 }
 
-/// Whether a character belongs to a script that is written without spaces between words.
+/// Whether a character belongs to a script that is written without spaces between words: those of which Unicode says that lines break
+/// between characters, or only a dictionary knows where.
 fn is_unseparated(c: char) -> bool {
-    matches!(c,
-        // Thai, Lao, Tibetan, Myanmar.
-        '\u{E00}'..='\u{109F}'
-        // Khmer; Tai Le, New Tai Lue, Khmer symbols; Tai Tham.
-        | '\u{1780}'..='\u{17FF}' | '\u{1950}'..='\u{19FF}' | '\u{1A20}'..='\u{1AAF}'
-        // CJK radicals; iteration mark and numbers; kana, bopomofo.
-        | '\u{2E80}'..='\u{2FDF}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3029}' | '\u{3040}'..='\u{312F}'
-        // Bopomofo and kana extensions, Han.
-        | '\u{31A0}'..='\u{31BF}' | '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}'
-        // Yi, Javanese, Myanmar extensions, Tai Viet.
-        | '\u{A000}'..='\u{A4CF}' | '\u{A980}'..='\u{A9FF}' | '\u{AA60}'..='\u{AADF}'
-        // Han compatibility, kana supplements, Han extensions.
-        | '\u{F900}'..='\u{FAFF}' | '\u{1AFF0}'..='\u{1B16F}' | '\u{20000}'..='\u{3FFFF}'
-    )
+    const SCRIPT: CodePointMapDataBorrowed<'static, Script> = CodePointMapData::new();
+    const LINE_BREAK: CodePointMapDataBorrowed<'static, LineBreak> = CodePointMapData::new();
+    if c.is_ascii() {
+        return false;
+    }
+    let by_line_break = matches!(
+        LINE_BREAK.get(c),
+        LineBreak::ComplexContext
+            | LineBreak::Ideographic
+            | LineBreak::ConditionalJapaneseStarter
+            | LineBreak::Aksara
+            | LineBreak::AksaraPrebase
+            | LineBreak::AksaraStart
+    );
+    by_line_break
+        || matches!(
+            SCRIPT.get(c),
+            Script::Han | Script::Hiragana | Script::Katakana | Script::Bopomofo | Script::Yi | Script::Tibetan
+        )
 }
 
 #[cfg(test)]
@@ -179,6 +187,10 @@ mod tests {
             ("カメラ", "デジタルｶﾒﾗ", true),
             ("iPhone手機", "新IPHONE手機", true),
             ("ร้าน", "ไปร้านอาหาร", true),
+            ("ភាសា", "និយាយភាសាខ្មែរ", true),
+            ("མི", "མིའི", true),
+            ("ꦗꦮ", "ꦧꦱꦗꦮ", true),
+            ("スポイラー", "映画のスポイラーです", true),
             ("🔥", "so🔥🔥", true),
             ("🔥 sale", "a sale", false),
             ("👍", "ok 👍🏽", true),

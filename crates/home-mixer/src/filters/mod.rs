@@ -1,9 +1,12 @@
 //! Stages 4 and 8: which posts the viewer must not meet, one filter per file.
 //!
 //! Before scoring, in order: [`DropDuplicatesFilter`], [`CoreDataHydrationFilter`], [`AgeFilter`], [`SelfTweetFilter`],
-//! [`OutOfNetworkRetweetReplyFilter`], [`RetweetDeduplicationFilter`], [`IneligibleSubscriptionFilter`],
-//! [`PreviouslySeenPostsFilter`], [`PreviouslyServedPostsFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`],
-//! [`VideoFilter`], [`TopicFilter`]. After selection: [`VFFilter`], [`DedupConversationFilter`].
+//! [`OutOfNetworkRetweetReplyFilter`], [`IneligibleSubscriptionFilter`], [`PreviouslySeenPostsFilter`],
+//! [`PreviouslyServedPostsFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`], [`VideoFilter`], [`TopicFilter`],
+//! [`TwinVisibilityFilter`], [`RetweetDeduplicationFilter`]. After selection: [`VFFilter`], [`DedupConversationFilter`].
+//!
+//! A filter that judges a candidate by itself (who reposted it, its own text, label or age) stands before the one that chooses among
+//! a post and its reposts: a repost that is hidden must not take the original with it.
 //!
 //! [`IneligibleSubscriptionFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`] and, for out-of-network posts,
 //! [`VFFilter`] fail closed: a viewer must not meet someone they blocked because a service was down. User features that could
@@ -31,6 +34,7 @@ pub mod self_tweet_filter;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod topic_filter;
+pub mod twin_visibility_filter;
 pub mod vf_filter;
 pub mod video_filter;
 mod word_scan;
@@ -48,6 +52,7 @@ pub use previously_served_posts_filter::PreviouslyServedPostsFilter;
 pub use retweet_deduplication_filter::RetweetDeduplicationFilter;
 pub use self_tweet_filter::SelfTweetFilter;
 pub use topic_filter::TopicFilter;
+pub use twin_visibility_filter::TwinVisibilityFilter;
 pub use vf_filter::VFFilter;
 pub use video_filter::VideoFilter;
 

@@ -7,7 +7,8 @@ use super::word_scan::WordScan;
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
 
-/// Removes posts whose own or quoted text contains a muted keyword of the viewer's. Fails closed.
+/// Removes posts with a muted keyword of the viewer's in their text, in the text they quote or answer, or in the handle of who posted
+/// or is reposted. Fails closed, also for a quoted or answered text that could not be fetched.
 ///
 /// A keyword is one or more whole words in sequence, compared without case, accents of encoding, invisible characters and
 /// punctuation between them. `rust` also mutes `#rust`, `@rust` and `$rust`, while `#rust` mutes the hashtag only; in scripts
@@ -39,14 +40,29 @@ impl Filter<ScoredPostsQuery, PostCandidate> for MutedKeywordFilter {
             return Ok(());
         }
         let mut scan = WordScan::default();
+        let mut handle = String::new();
         for (i, candidate) in candidates.iter().enumerate() {
             if i % TILE == 0 && budget.is_spent() {
                 // The policy then removes the clean posts before this one, too; to say nothing would let the unread ones through.
                 return Err(StageError::DeadlineExceeded);
             }
-            let texts = [candidate.tweet_text.as_deref(), candidate.quoted_text.as_deref()];
-            if let Some(keyword) = texts.into_iter().flatten().find_map(|text| matcher.find(text, &mut scan)) {
+            let texts = [&candidate.tweet_text, &candidate.quoted_text, &candidate.answered_text];
+            let handles = [&candidate.author_screen_name, &candidate.retweeted_screen_name];
+            let in_text = texts.into_iter().flatten().find_map(|text| matcher.find(text, &mut scan));
+            let found = in_text.or_else(|| {
+                handles.into_iter().flatten().find_map(|name| {
+                    handle.clear();
+                    handle.push('@');
+                    handle.push_str(name);
+                    matcher.find(&handle, &mut scan)
+                })
+            });
+            if let Some(keyword) = found {
                 keep.remove_because(i, || format!("has the muted keyword {keyword:?}"));
+            } else if !candidate.related_checked
+                && (candidate.quoted_tweet_id.is_some() || candidate.answered_id().is_some())
+            {
+                keep.remove_because(i, || "the text it quotes or answers is unknown".to_owned());
             }
         }
         Ok(())
@@ -58,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::filters::testing::{kept, policy, post, query, query_with, reason, try_kept};
+    use crate::filters::testing::{kept, policy, post, query, query_with, reason, reply, try_kept};
     use crate::query::UserFeatures;
 
     fn muting(keywords: &[&str]) -> ScoredPostsQuery {
@@ -83,6 +99,43 @@ mod tests {
         assert_eq!(kept(&MutedKeywordFilter, &muting(&["season finale", "crypto"]), &posts), [2, 4, 6]);
         assert_eq!(kept(&MutedKeywordFilter, &muting(&[]), &posts), [1, 2, 3, 4, 5, 6]);
         assert_eq!(kept(&MutedKeywordFilter, &muting(&["", " "]), &posts), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn the_answered_text_and_handles_count() {
+        let named = |id, name: &str| PostCandidate { author_screen_name: Some(name.into()), ..saying(id, "hello") };
+        let posts = [
+            PostCandidate { answered_text: Some("who likes crypto?".into()), ..saying(1, "me") },
+            named(2, "Crypto"),
+            named(3, "cryptographer"),
+            PostCandidate { retweeted_screen_name: Some("crypto".into()), ..saying(4, "hello") },
+        ];
+        assert_eq!(kept(&MutedKeywordFilter, &muting(&["crypto"]), &posts), [3]);
+        assert_eq!(kept(&MutedKeywordFilter, &muting(&["@crypto"]), &posts), [1, 3]);
+        assert_eq!(kept(&MutedKeywordFilter, &muting(&["#crypto"]), &posts), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn invisible_characters_hide_nothing() {
+        for hidden in
+            ["spo\u{202E}iler", "spo\u{200D}iler", "s\u{AD}poiler", "#spo\u{E0061}iler", "ＳＰＯ\u{180E}ＩＬＥＲ"]
+        {
+            assert_eq!(kept(&MutedKeywordFilter, &muting(&["spoiler"]), &[saying(1, hidden)]), [0u64; 0], "{hidden:?}");
+            assert_eq!(
+                kept(&MutedKeywordFilter, &muting(&[hidden]), &[saying(1, "#spoiler")]),
+                [0u64; 0],
+                "{hidden:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_it_quotes_or_answers_must_be_known() {
+        let unchecked = |candidate| PostCandidate { related_checked: false, ..candidate };
+        let quoting = PostCandidate { quoted_tweet_id: Some(post(9).tweet_id), ..post(2) };
+        let posts = [unchecked(post(1)), unchecked(quoting), unchecked(reply(3, 9))];
+        assert_eq!(kept(&MutedKeywordFilter, &muting(&["x"]), &posts), [1]);
+        assert_eq!(kept(&MutedKeywordFilter, &muting(&[]), &posts), [1, 2, 3]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::query::ScoredPostsQuery;
 /// it reposts or the post it answers was.
 ///
 /// A record that could not be fetched does not fail the filter, which would let through what the request itself says is seen:
-/// the query hydrator's failure is reported, and the rest still counts. Malformed bloom filters say nothing; see
+/// the query hydrator's failure is reported, and the rest still counts. Malformed bloom filters are ignored; see
 /// [`ImpressionBloomFilterEntry::check`](crate::bloom::ImpressionBloomFilterEntry::check).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PreviouslySeenPostsFilter;
@@ -48,7 +48,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
         };
         for (i, candidate) in candidates.iter().enumerate() {
             if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(id)?))) {
-                keep.remove_because(i, || format!("{}: {why}", id.0));
+                keep.remove_because(i, || format!("{}: {why}", query.print_post(id)));
             }
         }
         Ok(())

@@ -55,7 +55,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslyServedPostsFilter {
         };
         for (i, candidate) in candidates.iter().enumerate() {
             if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_served(id)?))) {
-                keep.remove_because(i, || format!("{}: {why}", id.0));
+                keep.remove_because(i, || format!("{}: {why}", query.print_post(id)));
             }
         }
         Ok(())

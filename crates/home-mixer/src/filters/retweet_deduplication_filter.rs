@@ -6,7 +6,12 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
 
-/// Keeps the first of a post and its reposts, the original included.
+/// Keeps the first of a post and its reposts, the original included; reposts of reposts count as reposts of the original.
+///
+/// The last filter before scoring, so that it chooses among posts that may all be shown. With [`MixerParams::january_retweet_dedup`]
+/// it stands where the public release has it, before the filters that judge who reposted.
+///
+/// [`MixerParams::january_retweet_dedup`]: crate::MixerParams::january_retweet_dedup
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetweetDeduplicationFilter;
 
@@ -17,7 +22,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for RetweetDeduplicationFilter {
 
     fn filter(
         &self,
-        _: &ScoredPostsQuery,
+        query: &ScoredPostsQuery,
         candidates: &[PostCandidate],
         keep: &mut KeepMask,
         _: &Budget,
@@ -26,7 +31,9 @@ impl Filter<ScoredPostsQuery, PostCandidate> for RetweetDeduplicationFilter {
         for (i, candidate) in candidates.iter().enumerate() {
             let original = candidate.original_id();
             if !met.insert(original) {
-                keep.remove_because(i, || format!("post {} is shown already, as it is or reposted", original.0));
+                keep.remove_because(i, || {
+                    format!("post {} is shown already, as it is or reposted", query.print_post(original))
+                });
             }
         }
         Ok(())

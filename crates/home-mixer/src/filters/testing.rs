@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use candidate_pipeline::{Budget, Filter, FilterPolicy, KeepMask, StageError};
-use foryou_types::{PostId, Profile, TimeMs, UserId};
+use foryou_types::{Names, Namespace, PostId, Profile, TimeMs, UserId};
 
 use crate::candidate::PostCandidate;
+use crate::ids::Dictionary;
 use crate::query::{ScoredPostsQuery, UserFeatures};
 
 /// The viewer of every test query.
@@ -32,6 +33,20 @@ pub(crate) fn query_over(change: impl FnOnce(&mut Profile)) -> ScoredPostsQuery 
     query
 }
 
+/// A dictionary of one name.
+pub(crate) fn dictionary(namespace: Namespace, id: u64, name: &'static str) -> Dictionary {
+    struct One(Namespace, u64, &'static str);
+    impl Names for One {
+        fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
+            (namespace == self.0 && name == self.2).then_some(self.1)
+        }
+        fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
+            (namespace == self.0 && id == self.1).then(|| self.2.to_owned())
+        }
+    }
+    Dictionary(Arc::new(One(namespace, id, name)))
+}
+
 /// A fully hydrated original that no filter minds: by author `100 + id`, a minute old, out-of-network.
 pub(crate) fn post(id: u64) -> PostCandidate {
     PostCandidate {
@@ -43,6 +58,7 @@ pub(crate) fn post(id: u64) -> PostCandidate {
         in_network: Some(false),
         visibility_checked: true,
         subscription_checked: true,
+        related_checked: true,
         ..PostCandidate::default()
     }
 }

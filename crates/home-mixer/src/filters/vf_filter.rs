@@ -22,14 +22,27 @@ impl VFFilter {
     }
 }
 
-fn in_words(reason: &FilteredReason) -> String {
+impl VFFilter {
+    /// Removes a candidate, number `i` of the mask, that must not be shown.
+    pub(super) fn judge(&self, query: &ScoredPostsQuery, candidate: &PostCandidate, i: usize, keep: &mut KeepMask) {
+        if let Some(reason) = &candidate.visibility_reason {
+            keep.remove_because(i, || in_words(query, reason));
+        } else if !candidate.visibility_checked && self.policy_for(query, candidate) == FilterPolicy::FailClosed {
+            keep.remove_because(i, || "visibility unknown".to_owned());
+        }
+    }
+}
+
+fn in_words(query: &ScoredPostsQuery, reason: &FilteredReason) -> String {
     match reason {
         FilteredReason::PostLabel { label } => format!("labelled {label}"),
         FilteredReason::AuthorLabel { label } => format!("its author is labelled {label}"),
         FilteredReason::Deleted => "deleted".to_owned(),
         FilteredReason::ProtectedAuthor => "its author is protected".to_owned(),
         FilteredReason::SuspendedAuthor => "its author is suspended".to_owned(),
-        FilteredReason::Related { post_id, because } => format!("related post {}: {}", post_id.0, in_words(because)),
+        FilteredReason::Related { post_id, because } => {
+            format!("related post {}: {}", query.print_post(*post_id), in_words(query, because))
+        }
     }
 }
 
@@ -54,11 +67,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for VFFilter {
         _: &Budget,
     ) -> Result<(), StageError> {
         for (i, candidate) in candidates.iter().enumerate() {
-            if let Some(reason) = &candidate.visibility_reason {
-                keep.remove_because(i, || in_words(reason));
-            } else if !candidate.visibility_checked && self.policy_for(query, candidate) == FilterPolicy::FailClosed {
-                keep.remove_because(i, || "visibility unknown".to_owned());
-            }
+            self.judge(query, candidate, i, keep);
         }
         Ok(())
     }

@@ -9,11 +9,12 @@ use super::multiplied;
 use crate::candidate::PostCandidate;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
+use crate::ties::tie_break;
 
 /// Multiplies the k-th best post of an author (k from 0) by `floor + (1 - floor)·decay^k`.
 ///
 /// The author is the original's: ten people who repost one author do not make ten authors (the public release counts the
-/// reposters). Posts of unknown author are left alone.
+/// reposters). Posts of unknown author are left alone. Equal posts are walked as the selector orders them: the newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorDiversityScorer {
     decay: f64,
@@ -42,19 +43,20 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for AuthorDiversityScorer {
 
     async fn score(
         &self,
-        _: &ScoredPostsQuery,
+        query: &ScoredPostsQuery,
         candidates: &[PostCandidate],
         _: &Budget,
     ) -> Result<Vec<Option<f64>>, StageError> {
         let mut scores: Vec<_> = candidates.iter().map(|candidate| candidate.score).collect();
         // As the selector would sort them now. What has no finite score has no place in this order and counts for no author.
         let mut ranked: Vec<_> = (0..candidates.len())
-            .filter_map(|i| scores[i].filter(|score| score.is_finite()).map(|score| (score, candidates[i].tweet_id, i)))
+            .filter_map(|i| scores[i].filter(|score| score.is_finite()).map(|score| (score, i)))
             .collect();
-        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let tie = |i: usize| (tie_break(&candidates[i], query.user_id), i);
+        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| tie(a.1).cmp(&tie(b.1))));
 
         let mut appearances: FxHashMap<UserId, u32> = FxHashMap::default();
-        for (score, _, i) in ranked {
+        for (score, i) in ranked {
             let Some(author) = candidates[i].original_author().some() else { continue };
             let k = appearances.entry(author).or_default();
             scores[i] = Some(multiplied(score, self.multiplier(*k)));
@@ -73,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::filters::testing::{post, query, repost};
+    use crate::filters::testing::{NOW, post, query, repost};
 
     fn scored(id: u64, author: u64, score: f64) -> PostCandidate {
         PostCandidate { author_id: UserId(author), score: Some(score), ..post(id) }
@@ -100,8 +102,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ties_go_by_id() {
-        assert_eq!(scores(&[scored(9, 7, 8.0), scored(3, 7, 8.0)]).await, [Some(5.0), Some(8.0)]);
+    async fn of_equal_posts_the_newest_counts_first() {
+        let minutes_old =
+            |id, minutes: i64| PostCandidate { created_at: Some(NOW - minutes * 60_000), ..scored(id, 7, 8.0) };
+        for ids in [[3, 9], [9, 3]] {
+            assert_eq!(scores(&[minutes_old(ids[0], 2), minutes_old(ids[1], 1)]).await, [Some(5.0), Some(8.0)]);
+        }
     }
 
     #[tokio::test]

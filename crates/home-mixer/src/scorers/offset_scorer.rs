@@ -45,7 +45,7 @@ impl ScoreOffset {
         }
     }
 
-    /// The score after the offset. What is no number stays none.
+    /// The score after the offset. NaN stays NaN.
     pub fn apply(self, score: f64) -> f64 {
         match (score < 0.0, self.total > 0.0) {
             (true, true) => (score + self.negative) / self.total * ZERO,

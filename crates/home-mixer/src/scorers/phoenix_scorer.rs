@@ -10,7 +10,7 @@ use foryou_types::seams::{Ranking, RankingCandidate, RankingRequest, RankingResp
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::candidate::PostCandidate;
+use crate::candidate::{PostCandidate, ScoredBy};
 use crate::clients;
 use crate::notes::RankedBy;
 use crate::query::ScoredPostsQuery;
@@ -23,9 +23,11 @@ const MAX_RESERVE: Duration = Duration::from_millis(50);
 ///
 /// * A viewer without history (or whose history could not be fetched) gets the popularity prior, and so does everyone where
 ///   `ranking` is the prior because no model was promoted. The answer says so, and is not degraded.
-/// * A ranker that fails, is late, answers for another number of posts or heads, or answers with something that is no number:
-///   the popularity prior, flagged.
-/// * The prior fails too: no heads. The candidates keep the score of nothing known, and the feed is flagged.
+/// * A ranker that fails, is late, or answers for another number of posts or heads: the popularity prior, flagged.
+/// * A post that the ranker could not score (an empty row) gets the prior's heads, and the trace says so
+///   ([`PostCandidate::scored_by`]). One with a head that is not a finite number gets no score and goes to the end. Both are
+///   flagged, and neither changes anything for the other posts.
+/// * The prior fails, too: no heads. The candidates count as posts of which nothing is known, and the feed is flagged.
 ///
 /// Each original is asked about once, however many reposts of it there are.
 pub struct PhoenixScorer {
@@ -34,11 +36,32 @@ pub struct PhoenixScorer {
 }
 
 /// What is predicted for one candidate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Prediction {
-    heads: Box<[f64]>,
+    row: Row,
     request: u64,
     at_ms: u64,
+}
+
+/// The heads of one original.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    /// `None` where nothing was predicted, or not all of it is a number.
+    heads: Option<Box<[f64]>>,
+    by: Option<ScoredBy>,
+    unscorable: bool,
+}
+
+impl Row {
+    fn of(heads: Box<[f64]>, by: ScoredBy) -> Self {
+        if heads.is_empty() {
+            Self::default()
+        } else if heads.iter().all(|head| head.is_finite()) {
+            Self { heads: Some(heads), by: Some(by), unscorable: false }
+        } else {
+            Self { heads: None, by: Some(by), unscorable: true }
+        }
+    }
 }
 
 impl PhoenixScorer {
@@ -50,19 +73,57 @@ impl PhoenixScorer {
         Self { ranking, prior }
     }
 
-    /// The ranker's answer in the time the prior does not need, or why there is none.
+    /// The ranker's answer in the time the prior does not need, or why there is none to use.
     async fn ranked(&self, request: RankingRequest, heads: usize, budget: &Budget) -> Result<RankingResponse, String> {
         let asked = request.candidates.len();
-        let answer = match budget.remaining() {
-            None => self.ranking.rank(request).await,
-            Some(left) => {
-                let time = left.saturating_sub(MAX_RESERVE.min(left / 4));
-                tokio::time::timeout(time, self.ranking.rank(request)).await.unwrap_or(Err(SeamError::DeadlineExceeded))
-            }
-        };
-        let answer = answer.map_err(|error| error.to_string())?;
+        let time = budget.remaining().map(|left| left.saturating_sub(MAX_RESERVE.min(left / 4)));
+        let answer = within(time, self.ranking.rank(request)).await.map_err(|error| error.to_string())?;
         check(&answer, asked, heads)?;
+        let is_usable = |row: &[f64]| !row.is_empty() && row.iter().all(|head| head.is_finite());
+        if asked > 0 && !answer.scores.iter().any(|row| is_usable(row)) {
+            return Err("ranking answered with finite numbers for none of the posts".to_owned());
+        }
         Ok(answer)
+    }
+
+    /// The prior's heads for some posts.
+    async fn prior(
+        &self,
+        request: RankingRequest,
+        heads: usize,
+        time: Option<Duration>,
+    ) -> Result<Vec<Row>, StageError> {
+        let asked = request.candidates.len();
+        let answer = within(time, self.prior.rank(request)).await.map_err(clients::failed)?;
+        check(&answer, asked, heads).map_err(StageError::Failed)?;
+        Ok(answer.scores.into_iter().map(|heads| Row::of(heads, ScoredBy::PopularityPrior)).collect())
+    }
+
+    /// Fills the rows that the ranker left empty, and says so. A prior that is late must not cost the rows that there are.
+    async fn fill(
+        &self,
+        query: &ScoredPostsQuery,
+        request: RankingRequest,
+        rows: &mut [Row],
+        heads: usize,
+        budget: &Budget,
+    ) {
+        let empty: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].by.is_none()).collect();
+        if empty.is_empty() {
+            return;
+        }
+        let candidates = empty.iter().map(|&i| request.candidates[i]).collect();
+        let not_scored = format!("{} of {} posts: the model gave no score", empty.len(), rows.len());
+        let time = budget.remaining().map(|left| left / 2);
+        match self.prior(RankingRequest { candidates, ..request }, heads, time).await {
+            Ok(filled) => {
+                empty.into_iter().zip(filled).for_each(|(i, row)| rows[i] = row);
+                query.notes.degrade(Self::NAME, format!("{not_scored}: ranked by the popularity prior"));
+            }
+            Err(error) => {
+                query.notes.degrade(Self::NAME, format!("{not_scored}, nor did the popularity prior: {error}"));
+            }
+        }
     }
 }
 
@@ -82,7 +143,6 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
     ) -> Result<Vec<Prediction>, StageError> {
         let heads = query.profile.action_set.len();
         let (originals, places) = originals(query, candidates);
-        let asked = originals.len();
         let request = RankingRequest {
             user_id: query.user_id,
             history: query.user_action_sequence.clone().unwrap_or_default(),
@@ -101,24 +161,45 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
         } else {
             None
         };
-        let answer = if let Some(answer) = ranked {
-            answer
+        let rows = if let Some(answer) = ranked {
+            // A ranker without a model version is the prior.
+            let by = if answer.model.is_some() { ScoredBy::Model } else { ScoredBy::PopularityPrior };
+            query.notes.set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
+            let mut rows: Vec<Row> = answer.scores.into_iter().map(|heads| Row::of(heads, by)).collect();
+            self.fill(query, request, &mut rows, heads, budget).await;
+            rows
         } else {
-            let answer = self.prior.rank(request).await.map_err(clients::failed)?;
-            check(&answer, asked, heads).map_err(StageError::Failed)?;
-            RankingResponse { model: None, ..answer }
+            let rows = self.prior(request, heads, None).await?;
+            query.notes.set_ranked_by(RankedBy::Prior);
+            rows
         };
-        query.notes.set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
+        let unscorable = rows.iter().filter(|row| row.unscorable).count();
+        if unscorable > 0 {
+            let of = rows.len();
+            query
+                .notes
+                .degrade(Self::NAME, format!("{unscorable} of {of} posts: a head is NaN or infinite: put at the end"));
+        }
 
         let request = xxh3_64(query.request_id.as_bytes());
         let at_ms = u64::try_from(query.now.0).unwrap_or(0);
-        Ok(places.into_iter().map(|i| Prediction { heads: answer.scores[i].clone(), request, at_ms }).collect())
+        Ok(places.into_iter().map(|i| Prediction { row: rows[i].clone(), request, at_ms }).collect())
     }
 
-    fn update(&self, candidate: &mut PostCandidate, prediction: Prediction) {
-        candidate.heads = Some(prediction.heads);
-        candidate.prediction_request_id = Some(prediction.request);
-        candidate.last_scored_at_ms = Some(prediction.at_ms);
+    fn update(&self, candidate: &mut PostCandidate, Prediction { row, request, at_ms }: Prediction) {
+        candidate.heads = row.heads;
+        candidate.scored_by = row.by;
+        candidate.unscorable = row.unscorable;
+        candidate.prediction_request_id = Some(request);
+        candidate.last_scored_at_ms = Some(at_ms);
+    }
+}
+
+/// A client's answer, if it comes in time.
+async fn within<T>(time: Option<Duration>, answer: impl Future<Output = Result<T, SeamError>>) -> Result<T, SeamError> {
+    match time {
+        None => answer.await,
+        Some(time) => tokio::time::timeout(time, answer).await.unwrap_or(Err(SeamError::DeadlineExceeded)),
     }
 }
 
@@ -152,18 +233,13 @@ fn originals(query: &ScoredPostsQuery, candidates: &[PostCandidate]) -> (Vec<Ran
     (originals, places)
 }
 
-/// An answer is used only if it has a finite number for every head of every post asked about.
+/// Refuses an answer without a row for every post asked about, or with a row that is neither empty nor has every head.
 fn check(answer: &RankingResponse, posts: usize, heads: usize) -> Result<(), String> {
     if answer.scores.len() != posts {
         return Err(format!("ranking answered for {} posts, was asked about {posts}", answer.scores.len()));
     }
-    for scores in &answer.scores {
-        if scores.len() != heads {
-            return Err(format!("ranking answered with {} heads, the action set has {heads}", scores.len()));
-        }
-        if !scores.iter().all(|p| p.is_finite()) {
-            return Err("ranking answered with something that is no number".to_owned());
-        }
+    match answer.scores.iter().find(|row| !row.is_empty() && row.len() != heads) {
+        Some(row) => Err(format!("ranking answered with {} heads, the action set has {heads}", row.len())),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -17,11 +17,16 @@ use crate::query::ScoredPostsQuery;
 /// * The weight of `reply` is raised by [`MUTUAL_FOLLOW_REPLY_BOOST`] on originals by authors who and the viewer follow each other.
 /// * Seconds count up to [`ActionSet::DWELL_CLIP_SECONDS`].
 ///
-/// `weighted_score` is s; `score` is s, too, or in the January order s after the offset.
+/// `weighted_score` is s; `score` is s, too, or in the January order s after the offset. A post of which nothing is known (s = 0)
+/// gets [`NOTHING_KNOWN`] as its score. A post with a head that is not a finite number gets none, and goes to the end.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightedScorer {
     january_order: bool,
 }
+
+/// The score of a post with s = 0, before multipliers: a hair above nothing, so that they act on it as on any other, and posts that
+/// nobody acted on come with authors mixed. Too little to change the order of posts of which something is known.
+pub const NOTHING_KNOWN: f64 = 1e-12;
 
 /// Added to the weight of `reply` between people who follow each other: a reply there begins a conversation.
 pub const MUTUAL_FOLLOW_REPLY_BOOST: f64 = 15.0;
@@ -37,9 +42,9 @@ impl WeightedScorer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightedFields {
     /// Raw s.
-    pub weighted_score: f64,
+    pub weighted_score: Option<f64>,
     /// What the scorers after this one go on with.
-    pub score: f64,
+    pub score: Option<f64>,
 }
 
 fn weighted_sum(set: &ActionSet, candidate: &PostCandidate) -> f64 {
@@ -74,16 +79,23 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for WeightedScorer {
         Ok(candidates
             .iter()
             .map(|candidate| {
-                let weighted_score = weighted_sum(set, candidate);
-                let score = offset.map_or(weighted_score, |offset| offset.apply(weighted_score));
-                WeightedFields { weighted_score, score }
+                if candidate.unscorable {
+                    return WeightedFields { weighted_score: None, score: None };
+                }
+                let s = weighted_sum(set, candidate);
+                let score = match offset {
+                    Some(offset) => offset.apply(s),
+                    None if s == 0.0 => NOTHING_KNOWN,
+                    None => s,
+                };
+                WeightedFields { weighted_score: Some(s), score: Some(score) }
             })
             .collect())
     }
 
     fn update(&self, candidate: &mut PostCandidate, fields: WeightedFields) {
-        candidate.weighted_score = Some(fields.weighted_score);
-        candidate.score = Some(fields.score);
+        candidate.weighted_score = fields.weighted_score;
+        candidate.score = fields.score;
     }
 }
 
@@ -109,8 +121,9 @@ mod tests {
 
     async fn s(candidate: PostCandidate) -> f64 {
         let fields = fields(&MixerParams::default(), candidate).await;
-        assert_eq!(fields.weighted_score.to_bits(), fields.score.to_bits());
-        fields.score
+        let s = fields.weighted_score.unwrap();
+        assert_eq!(fields.score, Some(if s == 0.0 { NOTHING_KNOWN } else { s }));
+        s
     }
 
     fn close(got: f64, expected: f64) {
@@ -131,6 +144,13 @@ mod tests {
         close(s(PostCandidate { heads: Some([0.2, 0.1, 0.3].into()), ..post(1) }).await, 0.1 + 0.5 + 0.3);
         let too_many = PostCandidate { heads: Some(vec![0.0; 25].into()), ..post(1) };
         close(s(too_many).await, 0.0);
+    }
+
+    #[tokio::test]
+    async fn a_post_that_cannot_be_scored_gets_no_score() {
+        let broken = PostCandidate { unscorable: true, ..with_heads(post(1), &[("favorite", 0.2)]) };
+        let none = WeightedFields { weighted_score: None, score: None };
+        assert_eq!(fields(&MixerParams::default(), broken).await, none);
     }
 
     #[tokio::test]
@@ -165,11 +185,11 @@ mod tests {
     async fn in_the_january_order_the_offset_is_applied_here() {
         let january = MixerParams { january_order: true, ..MixerParams::default() };
         let liked = fields(&january, with_heads(post(1), &[("favorite", 0.2)])).await;
-        close(liked.weighted_score, 0.1);
-        close(liked.score, 0.101);
+        close(liked.weighted_score.unwrap(), 0.1);
+        close(liked.score.unwrap(), 0.101);
         let reported = fields(&january, with_heads(post(1), &[("report", 0.5)])).await;
-        close(reported.weighted_score, -117.0);
+        close(reported.weighted_score.unwrap(), -117.0);
         // Negative weights sum to 367.2, the positive discrete ones to 43.05, both without the 0.004 of dwell time.
-        close(reported.score, (367.2 - 117.0) / (367.2 + 43.05) * 0.001);
+        close(reported.score.unwrap(), (367.2 - 117.0) / (367.2 + 43.05) * 0.001);
     }
 }

@@ -5,8 +5,10 @@ use candidate_pipeline::Selector;
 use crate::candidate::PostCandidate;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
+use crate::ties::tie_break;
 
-/// Selects the K posts of the highest final score, ties by post id, for an answer of as many as the caller wants.
+/// Selects the K posts of the highest final score, for an answer of as many as the caller wants. Of equal posts the newest come first;
+/// those of one moment in an order of the viewer's own, never in that of their ids.
 ///
 /// K is more than an answer needs, so that the post-selection filters rarely leave too few; a caller who wants more than K
 /// raises it. A post without score goes to the end.
@@ -33,6 +35,10 @@ impl Selector<ScoredPostsQuery, PostCandidate> for TopKScoreSelector {
 
     fn id(&self, candidate: &PostCandidate) -> u64 {
         candidate.tweet_id.0
+    }
+
+    fn tie_break(&self, query: &ScoredPostsQuery, candidate: &PostCandidate) -> u128 {
+        tie_break(candidate, query.user_id)
     }
 
     fn size(&self, query: &ScoredPostsQuery) -> usize {

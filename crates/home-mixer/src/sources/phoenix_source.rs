@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use candidate_pipeline::{Budget, Source, StageError};
+use candidate_pipeline::{Budget, Filter, Source, StageError};
 use foryou_types::seams::Retrieval;
 
 use crate::candidate::{PostCandidate, ServedType};
+use crate::filters::PreviouslyServedPostsFilter;
+use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 
 /// Asks Phoenix retrieval with the viewer's history. Off when only in-network posts are wanted, and for a viewer without
@@ -14,15 +16,17 @@ use crate::query::ScoredPostsQuery;
 pub struct PhoenixSource {
     retrieval: Arc<dyn Retrieval>,
     max_results: usize,
+    served: PreviouslyServedPostsFilter,
 }
 
 impl PhoenixSource {
     /// The component's name.
     pub const NAME: &'static str = "PhoenixSource";
 
-    /// At most `max_results` posts.
-    pub fn new(retrieval: Arc<dyn Retrieval>, max_results: usize) -> Self {
-        Self { retrieval, max_results }
+    /// At most as many posts as the service is set to ask for.
+    pub fn new(retrieval: Arc<dyn Retrieval>, params: &MixerParams) -> Self {
+        let served = PreviouslyServedPostsFilter::new(params);
+        Self { retrieval, max_results: params.phoenix_max_results, served }
     }
 }
 
@@ -37,6 +41,8 @@ impl Source<ScoredPostsQuery, PostCandidate> for PhoenixSource {
     }
 
     async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
-        super::retrieve(&self.retrieval, query, self.max_results, ServedType::PhoenixRetrieval).await
+        // What the filter would remove is not asked for.
+        let served_before = self.served.enable(query);
+        super::retrieve(&self.retrieval, query, self.max_results, ServedType::PhoenixRetrieval, served_before).await
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use candidate_pipeline::{Budget, Source, StageError};
+use candidate_pipeline::{Budget, Filter, Source, StageError};
 use foryou_types::seams::Retrieval;
 
 use crate::candidate::{PostCandidate, ServedType};
+use crate::filters::PreviouslyServedPostsFilter;
+use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 
 /// Gives a viewer without history the most popular posts, so that a new viewer's feed is never empty. A viewer whose history
@@ -14,15 +16,17 @@ use crate::query::ScoredPostsQuery;
 pub struct PopularSource {
     popular: Arc<dyn Retrieval>,
     max_results: usize,
+    served: PreviouslyServedPostsFilter,
 }
 
 impl PopularSource {
     /// The component's name.
     pub const NAME: &'static str = "PopularSource";
 
-    /// At most `max_results` posts.
-    pub fn new(popular: Arc<dyn Retrieval>, max_results: usize) -> Self {
-        Self { popular, max_results }
+    /// At most as many posts as the service is set to ask for.
+    pub fn new(popular: Arc<dyn Retrieval>, params: &MixerParams) -> Self {
+        let served = PreviouslyServedPostsFilter::new(params);
+        Self { popular, max_results: params.popular_max_results, served }
     }
 }
 
@@ -37,6 +41,8 @@ impl Source<ScoredPostsQuery, PostCandidate> for PopularSource {
     }
 
     async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
-        super::retrieve(&self.popular, query, self.max_results, ServedType::Popular).await
+        // What the filter would remove is not asked for.
+        let served_before = self.served.enable(query);
+        super::retrieve(&self.popular, query, self.max_results, ServedType::Popular, served_before).await
     }
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Source, StageError};
-use foryou_types::PostId;
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, LightPost};
-use rustc_hash::FxHashSet;
 
 use crate::candidate::{PostCandidate, ServedType};
 use crate::clients;
@@ -46,11 +44,13 @@ impl Source<ScoredPostsQuery, PostCandidate> for ThunderSource {
 
     async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
         let Some(features) = &query.user_features else { return Ok(Vec::new()) };
+        let mut exclude_post_ids = super::seen(query);
+        exclude_post_ids.truncate(MAX_EXCLUDED);
         let request = InNetworkRequest {
             user_id: query.user_id,
             following_user_ids: features.followed_user_ids.clone(),
             max_results: self.max_results,
-            exclude_post_ids: excluded(query),
+            exclude_post_ids,
             algorithm: "recent".to_owned(),
             debug: false,
             is_video_request: query.video_only,
@@ -66,24 +66,6 @@ impl Source<ScoredPostsQuery, PostCandidate> for ThunderSource {
         answer.posts.truncate(self.max_results);
         Ok(answer.posts.iter().map(candidate).collect())
     }
-}
-
-/// What the client and the server's own record say the viewer has seen: the client's word first, since the list may be cut.
-fn excluded(query: &ScoredPostsQuery) -> Vec<PostId> {
-    let mut excluded = query.seen_ids.clone();
-    if let Some(record) = &query.history {
-        let mut recorded: Vec<PostId> = record.seen.iter().copied().collect();
-        if query.profile.acted_is_seen {
-            recorded.extend(&record.acted);
-        }
-        // A set has no order of its own, and where the list is cut the same posts must go every time.
-        recorded.sort_unstable_by_key(|id| std::cmp::Reverse(id.0));
-        excluded.extend(recorded);
-    }
-    let mut known = FxHashSet::default();
-    excluded.retain(|id| known.insert(*id));
-    excluded.truncate(MAX_EXCLUDED);
-    excluded
 }
 
 fn candidate(post: &LightPost) -> PostCandidate {

@@ -2,7 +2,7 @@
 
 use foryou_types::{ActionSet, PostId, UserId};
 use home_mixer::bloom::ImpressionBloomFilterEntry;
-use home_mixer::candidate::{FilteredReason, PhoenixScores, PostCandidate};
+use home_mixer::candidate::{FilteredReason, PhoenixScores, PostCandidate, ScoredBy};
 use home_mixer::clients::{CoreData, UserProfile};
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{FeedOptions, FeedResult};
@@ -53,7 +53,7 @@ const CANDIDATE: [(&str, &str, Filled<PostCandidate>); 21] = [
 ];
 
 /// What we have beyond the documents.
-const BEYOND: [(&str, &str, Filled<PostCandidate>); 8] = [
+const BEYOND: [(&str, &str, Filled<PostCandidate>); 12] = [
     ("created_at", "CoreDataCandidateHydrator", |c| c.created_at == Some(NOW - HOUR)),
     ("quoted_tweet_id", "CoreDataCandidateHydrator", |c| c.quoted_tweet_id.is_some()),
     ("quoted_user_id", "CoreDataCandidateHydrator", |c| c.quoted_user_id.is_some()),
@@ -62,6 +62,10 @@ const BEYOND: [(&str, &str, Filled<PostCandidate>); 8] = [
     ("author_verified", "GizmoduckCandidateHydrator", |c| c.author_verified == Some(true)),
     ("engagement_counts", "EngagementCountsHydrator", |c| c.engagement_counts.is_some()),
     ("mutual_follow", "MutualFollowHydrator", |c| c.mutual_follow == Some(true)),
+    ("conversation_id", "CoreDataCandidateHydrator", |c| c.conversation_id == Some(PostId(90))),
+    ("answered_text", "QuoteCandidateHydrator", |c| c.answered_text.as_deref() == Some("answered")),
+    ("related_checked", "QuoteCandidateHydrator", |c| c.related_checked),
+    ("scored_by", "PhoenixScorer", |c| c.scored_by == Some(ScoredBy::Model)),
 ];
 
 /// One post that has everything a post can have.
@@ -75,6 +79,7 @@ async fn full_run(mark: FullRun) -> FeedResult {
         quoted: Some((PostId(300), UserId(30))),
         in_reply_to: Some(PostId(90)),
         ancestors: vec![PostId(90)],
+        conversation: Some(PostId(90)),
         topics: vec![3],
         language: Some("en".into()),
         video_duration_ms: Some(12_000),
@@ -83,6 +88,7 @@ async fn full_run(mark: FullRun) -> FeedResult {
     };
     world.posts.insert(PostId(100), everything);
     world.posts.insert(PostId(300), post(30, "quoted"));
+    world.posts.insert(PostId(90), post(9, "answered"));
     let person = |name: &str| UserProfile {
         screen_name: Some(name.into()),
         followers: 5,

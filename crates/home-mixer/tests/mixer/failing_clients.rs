@@ -2,6 +2,7 @@
 //! table of `home_mixer::home_mixer`.
 
 use foryou_types::{PostId, UserActionSequence, UserId};
+use home_mixer::candidate::ScoredBy;
 use home_mixer::clients::CoreData;
 use home_mixer::{FeedOptions, FeedResult};
 
@@ -51,7 +52,8 @@ async fn feed_with(world: World, call: Call, fault: Fault, component: &str) -> F
         Fault::Error => format!("{call:?} is down"),
         Fault::Slow => "deadline exceeded|no answer in time".to_owned(),
         Fault::WrongLength => "answered".to_owned(),
-        Fault::NotANumber => "no number".to_owned(),
+        Fault::NotANumber => "1 of".to_owned(),
+        Fault::NotScored => "the model gave no score".to_owned(),
     };
     assert!(reason.split('|').any(|r| blamed.reason.contains(r)), "{call:?} {fault:?}: {}", blamed.reason);
     let others: Vec<_> = feed.degraded.iter().filter(|d| d.component != component).map(|d| &d.component).collect();
@@ -106,7 +108,7 @@ async fn without_popular_posts_a_new_viewer_has_the_network() {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_ranker_the_prior_ranks() {
-    for fault in [Fault::Error, Fault::Slow, Fault::WrongLength, Fault::NotANumber] {
+    for fault in ALL {
         let feed = feed_with(world(), Call::Ranking, fault, "PhoenixScorer").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]), "{fault:?}");
         assert_eq!(feed.posts[0].tweet_id, PostId(230), "the prior's first");
@@ -115,8 +117,41 @@ async fn without_the_ranker_the_prior_ranks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_broken_head_sinks_that_post_alone() {
+    let whole = Mocks::new(world()).mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
+    let feed = feed_with(world(), Call::Ranking, Fault::NotANumber, "PhoenixScorer").await;
+    let last = feed.posts.last().unwrap();
+    assert_eq!((last.score, last.heads.as_deref(), last.scored_by), (None, None, Some(ScoredBy::Model)));
+    let others = |feed: &FeedResult| {
+        let others = feed.posts.iter().filter(|p| p.tweet_id != last.tweet_id);
+        others.map(|p| (p.tweet_id, p.heads.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&feed), others(&whole));
+    assert!(!feed.ranked_by_prior && feed.model.is_some());
+
+    let mut new = world();
+    new.history = UserActionSequence::default();
+    let feed = feed_with(new, Call::Prior, Fault::NotANumber, "PhoenixScorer").await;
+    assert_eq!(feed.posts.iter().filter(|p| p.heads.is_none()).count(), 1);
+    assert!(feed.posts.last().unwrap().score.is_none() && feed.ranked_by_prior);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_the_model_could_not_score_falls_to_the_prior() {
+    let mut world = world();
+    // Core data orders in-network posts first, so this is the one that the mock leaves out.
+    let first = PostId(111);
+    world.prior.insert(PostId(240), vec![("favorite", 0.8)]);
+    let feed = feed_with(world, Call::Ranking, Fault::NotScored, "PhoenixScorer").await;
+    let by_prior: Vec<_> = feed.posts.iter().filter(|p| p.scored_by == Some(ScoredBy::PopularityPrior)).collect();
+    assert_eq!(by_prior.iter().map(|p| p.tweet_id).collect::<Vec<_>>(), [first]);
+    assert!((by_prior[0].weighted_score.unwrap() - 0.5 * 0.8).abs() < 1e-12);
+    assert!(!feed.ranked_by_prior && feed.model.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_prior_a_new_viewers_posts_have_no_probabilities() {
-    for fault in [Fault::Error, Fault::Slow, Fault::WrongLength, Fault::NotANumber] {
+    for fault in ALL {
         let mut world = world();
         world.history = UserActionSequence::default();
         let feed = feed_with(world, Call::Prior, fault, "PhoenixScorer").await;
@@ -196,6 +231,20 @@ async fn without_quoted_posts_the_quotes_have_no_text() {
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
         let quoting = feed.posts.iter().find(|p| p.tweet_id == PostId(200)).unwrap();
         assert_eq!((quoting.quoted_tweet_id, &quoting.quoted_text), (Some(PostId(999)), &None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_quoted_posts_who_mutes_words_or_people_gets_no_quotes() {
+    for fault in ALL {
+        let mut muting = world();
+        muting.preferences.muted_keywords = vec!["anything".to_owned()];
+        let mut blocking = world();
+        blocking.graph.blocked = vec![UserId(77)];
+        for world in [muting, blocking] {
+            let feed = feed_with(world, Call::QuotedPosts, fault, "QuoteCandidateHydrator").await;
+            assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK[1..]]));
+        }
     }
 }
 

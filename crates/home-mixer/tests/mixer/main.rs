@@ -6,3 +6,6 @@ mod failing_clients;
 mod happy_path;
 mod mocks;
 mod own_writes;
+mod signals;
+mod threads;
+mod twins;

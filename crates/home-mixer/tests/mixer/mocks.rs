@@ -57,7 +57,10 @@ pub(crate) enum Fault {
     Error,
     Slow,
     WrongLength,
+    /// One head of the first post is NaN.
     NotANumber,
+    /// The first post is not scored.
+    NotScored,
 }
 
 /// What the clients know.
@@ -88,6 +91,7 @@ pub(crate) struct Mocks {
     pub faults: Mutex<HashMap<Call, Fault>>,
     pub ranked: Mutex<Vec<RankingRequest>>,
     pub thunder_asked: Mutex<Vec<InNetworkRequest>>,
+    pub retrieval_asked: Mutex<Vec<RetrievalRequest>>,
     pub visibility_asked: Mutex<Vec<VisibilityRequest>>,
     pub served: Mutex<Vec<(ServedEvent, TimeMs)>>,
     core_calls: AtomicUsize,
@@ -101,6 +105,7 @@ impl Mocks {
             faults: Mutex::default(),
             ranked: Mutex::default(),
             thunder_asked: Mutex::default(),
+            retrieval_asked: Mutex::default(),
             visibility_asked: Mutex::default(),
             served: Mutex::default(),
             core_calls: AtomicUsize::new(0),
@@ -233,11 +238,13 @@ struct Retriever(Arc<Mocks>, Call);
 #[async_trait]
 impl Retrieval for Retriever {
     async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
+        self.0.retrieval_asked.lock().push(request.clone());
         self.0.answer(self.1).await?;
         let world = self.0.world.lock();
         let found = if self.1 == Call::Popular { &world.popular } else { &world.retrieved };
+        let wanted = found.iter().filter(|post| !request.exclude_post_ids.contains(post));
         // Retrieval by ids alone does not know authors.
-        let posts = found.iter().take(request.max_results).zip(0..).map(|(&post_id, rank)| Retrieved {
+        let posts = wanted.take(request.max_results).zip(0..).map(|(&post_id, rank)| Retrieved {
             post_id,
             author_id: UserId::NONE,
             score: -(rank as f32),
@@ -260,6 +267,7 @@ impl Ranking for Ranker {
         match fault {
             Some(Fault::WrongLength) => drop(scores.pop()),
             Some(Fault::NotANumber) => scores[0][0] = f64::NAN,
+            Some(Fault::NotScored) => scores[0] = Box::default(),
             _ => {}
         }
         Ok(RankingResponse { scores, model: (!is_prior).then(|| "ranker-1".into()) })

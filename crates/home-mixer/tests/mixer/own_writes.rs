@@ -37,17 +37,17 @@ impl InNetworkPosts for FollowedPosts {
     }
 }
 
-struct Folder {
-    mixer: HomeMixer,
+pub(crate) struct Folder {
+    pub(crate) mixer: HomeMixer,
     ingestor: Arc<Ingestor>,
     thunder: Arc<FollowedPosts>,
-    profile: Arc<Profile>,
+    pub(crate) profile: Arc<Profile>,
     _dir: tempfile::TempDir,
 }
 
 impl Folder {
     /// Authors 10, 11 and 12 with two posts each: 100 and 101, 110 and 111, 120 and 121; all people unknown to each other.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let profile = Arc::new(Profile::live());
         let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
@@ -86,13 +86,13 @@ impl Folder {
         folder
     }
 
-    fn submit(&self, body: EventBody) {
+    pub(crate) fn submit(&self, body: EventBody) {
         let event = Event { at: NOW - HOUR, id: None, origin: Origin::Live, body };
         let outcome = self.ingestor.submit(vec![event]).expect("the log takes it");
         assert_eq!(outcome.rejected, []);
     }
 
-    fn post(&self, post: PostEvent) {
+    pub(crate) fn post(&self, post: PostEvent) {
         self.thunder.0.lock().push(LightPost {
             post_id: post.post_id,
             author_id: post.author_id,
@@ -105,7 +105,7 @@ impl Folder {
         self.submit(EventBody::Post(Box::new(post)));
     }
 
-    fn edge(&self, kind: EdgeKind, user: UserId, target: u64) {
+    pub(crate) fn edge(&self, kind: EdgeKind, user: UserId, target: u64) {
         self.submit(EventBody::Edge(EdgeEvent { user_id: user, target_id: UserId(target), kind, added: true }));
     }
 
@@ -121,14 +121,14 @@ impl Folder {
         self.submit(EventBody::Action(event));
     }
 
-    async fn feed_with(&self, options: FeedOptions) -> FeedResult {
+    pub(crate) async fn feed_with(&self, options: FeedOptions) -> FeedResult {
         let query = ScoredPostsQuery::new(VIEWER, NOW, Arc::clone(&self.profile), String::new());
         let feed = self.mixer.scored_posts(query, options).await.expect("a sound request");
         assert_eq!(feed.degraded, []);
         feed
     }
 
-    async fn feed(&self) -> Vec<u64> {
+    pub(crate) async fn feed(&self) -> Vec<u64> {
         let feed = self.feed_with(FeedOptions::default()).await;
         let mut ids: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
         ids.sort_unstable();

@@ -45,14 +45,16 @@ pub(super) fn rank_request_from_proto(request: proto::RankRequest) -> Result<Ran
     })
 }
 
-/// The matrix row by row; an error where its rows differ in length.
+/// The matrix row by row; an error where its rows differ in length. A post that could not be scored (an empty row) is a row of NaN.
 pub(super) fn rank_response_to_proto(response: RankingResponse) -> Result<proto::RankResponse, String> {
-    let heads = response.scores.first().map_or(0, |row| row.len());
-    if response.scores.iter().any(|row| row.len() != heads) {
+    let heads = response.scores.iter().map(|row| row.len()).max().unwrap_or_default();
+    if response.scores.iter().any(|row| !row.is_empty() && row.len() != heads) {
         return Err("ranking answered with rows of different lengths".to_owned());
     }
+    let not_scored = vec![f64::NAN; heads];
+    let rows = response.scores.iter().map(|row| if row.is_empty() { &not_scored[..] } else { &row[..] });
     Ok(proto::RankResponse {
-        scores: response.scores.concat(),
+        scores: rows.flatten().copied().collect(),
         num_actions: heads as u32,
         model: response.model.map(|name| name.to_string()),
     })
@@ -70,8 +72,10 @@ pub(super) fn rank_response_from_proto(
             "ranking answered with {got} scores of {heads} heads for {asked} posts"
         )));
     }
+    let row =
+        |row: &[f64]| -> Box<[f64]> { if row.iter().all(|head| head.is_nan()) { Box::default() } else { row.into() } };
     // An empty answer has no width to cut at.
-    let scores = response.scores.chunks_exact(heads.max(1)).map(Box::from).collect();
+    let scores = response.scores.chunks_exact(heads.max(1)).map(row).collect();
     Ok(RankingResponse { scores, model: response.model.map(Arc::from) })
 }
 
@@ -82,6 +86,7 @@ pub(super) fn retrieve_request_to_proto(request: &RetrievalRequest) -> proto::Re
         max_results: u32::try_from(request.max_results).unwrap_or(u32::MAX),
         not_before_ms: request.not_before.0,
         now_ms: request.now.0,
+        exclude_post_ids: request.exclude_post_ids.iter().map(|post| post.0).collect(),
     }
 }
 
@@ -90,11 +95,16 @@ pub(super) fn retrieve_request_from_proto(request: proto::RetrieveRequest) -> Re
     if !(1..=MOST_POSTS).contains(&max_results) {
         return Err(format!("max_results: must be between 1 and {MOST_POSTS}, is {max_results}"));
     }
+    let (excluded, most) = (request.exclude_post_ids.len(), RetrievalRequest::MOST_EXCLUDED);
+    if excluded > most {
+        return Err(format!("exclude_post_ids: at most {most}, not {excluded}"));
+    }
     Ok(RetrievalRequest {
         user_id: UserId(request.user_id),
         history: history_from_proto(request.history)?,
         max_results,
         not_before: TimeMs(request.not_before_ms),
+        exclude_post_ids: request.exclude_post_ids.into_iter().map(PostId).collect(),
         now: TimeMs(request.now_ms),
     })
 }
@@ -202,11 +212,15 @@ mod tests {
             history: Arc::new(history()),
             max_results: MOST_POSTS,
             not_before: TimeMs(i64::MIN),
+            exclude_post_ids: vec![PostId(7), PostId(u64::MAX)],
             now: TimeMs(i64::MAX),
         };
         let got = retrieve_request_from_proto(retrieve_request_to_proto(&asked)).unwrap();
         assert_eq!((got.user_id, got.max_results, got.history), (asked.user_id, asked.max_results, asked.history));
-        assert_eq!((got.not_before, got.now), (asked.not_before, asked.now));
+        assert_eq!(
+            (got.not_before, got.now, got.exclude_post_ids),
+            (asked.not_before, asked.now, asked.exclude_post_ids)
+        );
     }
 
     #[test]
@@ -216,6 +230,15 @@ mod tests {
         let got = rank_response_from_proto(rank_response_to_proto(answer.clone()).unwrap(), 2).unwrap();
         let bits = |answer: &RankingResponse| answer.scores.concat().iter().map(|s| s.to_bits()).collect::<Vec<_>>();
         assert_eq!((bits(&got), got.model.as_deref()), (bits(&answer), Some("v7")));
+        let scores: Vec<Box<[f64]>> = vec![[].into(), [0.5, f64::NAN].into(), [].into()];
+        let answer = RankingResponse { scores, model: None };
+        let got = rank_response_from_proto(rank_response_to_proto(answer.clone()).unwrap(), 3).unwrap();
+        assert_eq!(bits(&got), bits(&answer));
+        assert_eq!(
+            got.scores.iter().map(|row| row.len()).collect::<Vec<_>>(),
+            [0, 2, 0],
+            "what was not scored stays so"
+        );
         let nothing = RankingResponse::default();
         assert_eq!(rank_response_from_proto(rank_response_to_proto(nothing.clone()).unwrap(), 0).unwrap(), nothing);
 
@@ -260,5 +283,8 @@ mod tests {
             let request = proto::RetrieveRequest { max_results, ..proto::RetrieveRequest::default() };
             assert!(retrieve_request_from_proto(request).unwrap_err().starts_with("max_results"));
         }
+        let exclude_post_ids = vec![1; RetrievalRequest::MOST_EXCLUDED + 1];
+        let request = proto::RetrieveRequest { max_results: 1, exclude_post_ids, ..proto::RetrieveRequest::default() };
+        assert!(retrieve_request_from_proto(request).unwrap_err().starts_with("exclude_post_ids"));
     }
 }

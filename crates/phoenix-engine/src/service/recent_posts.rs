@@ -52,8 +52,15 @@ impl RecentPosts {
         self.index.read().len()
     }
 
-    /// The up to `k` posts nearest to `query` created at or after `not_before`, best first; whoever writes waits meanwhile.
-    pub(super) fn search(&self, query: &[f32], k: usize, not_before: TimeMs) -> Vec<(PostId, UserId, f32)> {
-        self.index.read().search(query, k, not_before, |_| false)
+    /// The up to `k` posts nearest to `query` created at or after `not_before` for which `exclude` is false, best first; whoever
+    /// writes waits meanwhile.
+    pub(super) fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        not_before: TimeMs,
+        exclude: impl Fn(PostId, UserId) -> bool + Sync,
+    ) -> Vec<(PostId, UserId, f32)> {
+        self.index.read().search(query, k, not_before, exclude)
     }
 }

@@ -9,6 +9,7 @@ use foryou_types::seams::{Retrieval, RetrievalRequest, RetrievalResponse, Retrie
 use foryou_types::{ActionSet, Clock, PostId, TimeMs, UserId};
 use parking_lot::Mutex;
 use phoenix::{Checkpoint, Corpus, ModelKind, PostInfo};
+use rustc_hash::FxHashSet;
 
 use super::admission::Admission;
 use super::config::ServingConfig;
@@ -46,7 +47,11 @@ impl LoadedRetrieval {
     fn retrieve(&self, request: &RetrievalRequest, corpus: &Corpus) -> Result<RetrievalResponse, SeamError> {
         let history = history_items(&request.history, &self.model.config().model, corpus)?;
         let user = self.model.user_vector(request.user_id, &history);
-        let found = self.posts.search(&user, request.max_results, request.not_before);
+        let excluded: FxHashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
+        let viewer = request.user_id;
+        let found = self.posts.search(&user, request.max_results, request.not_before, |post, author| {
+            excluded.contains(&post) || (author.is_some() && author == viewer)
+        });
         let posts =
             found.into_iter().map(|(post_id, author_id, score)| Retrieved { post_id, author_id, score }).collect();
         Ok(RetrievalResponse { posts, model: Some(Arc::clone(&self.version)) })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foryou_types::{PostId, Rng, SplitMix64, TimeMs, UserId};
+use foryou_types::{PostId, Rng, SplitMix64, TimeMs, UserId, shuffle_key};
 use phoenix_engine::ExactIndex;
 use proptest::prelude::*;
 
@@ -22,19 +22,23 @@ fn brute(
     query: &[f32],
     k: usize,
     not_before: i64,
-    exclude: impl Fn(u64) -> bool,
+    exclude: impl Fn(u64, u64) -> bool,
 ) -> Vec<(PostId, UserId, f32)> {
     let mut all: Vec<_> = kept
         .iter()
-        .filter(|(post, (_, at, _))| *at >= not_before && !exclude(**post))
-        .map(|(post, (author, _, v))| {
+        .filter(|(post, (author, at, _))| *at >= not_before && !exclude(**post, *author))
+        .map(|(post, (author, at, v))| {
             // Small integers: every order of summation is exact.
-            (PostId(*post), UserId(*author), v.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0)
+            let score = v.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0;
+            (*at, (PostId(*post), UserId(*author), score))
         })
         .collect();
-    all.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+    let shuffled = |post: PostId| shuffle_key(post.0, 0);
+    all.sort_by(|(at_a, a), (at_b, b)| {
+        b.2.total_cmp(&a.2).then(at_b.cmp(at_a)).then(shuffled(a.0).cmp(&shuffled(b.0)))
+    });
     all.truncate(k);
-    all
+    all.into_iter().map(|(_, found)| found).collect()
 }
 
 proptest! {
@@ -60,8 +64,8 @@ proptest! {
         }
         prop_assert_eq!(index.len(), kept.len());
         let query = vector(&mut rng);
-        let found = index.search(&query, k, TimeMs(not_before), |post| post.0 % 7 == 0);
-        prop_assert_eq!(found, brute(&kept, &query, k, not_before, |post| post % 7 == 0));
+        let found = index.search(&query, k, TimeMs(not_before), |post, author| post.0 % 7 == 0 || author.0 % 5 == 0);
+        prop_assert_eq!(found, brute(&kept, &query, k, not_before, |post, author| post % 7 == 0 || author % 5 == 0));
     }
 
     #[test]
@@ -75,7 +79,7 @@ proptest! {
             for (post, v) in order {
                 index.insert(PostId(*post), UserId(1), TimeMs(0), v);
             }
-            let found = index.search(&query, n, TimeMs(0), |_| false);
+            let found = index.search(&query, n, TimeMs(0), |_, _| false);
             found.into_iter().map(|(post, _, score)| (post, score.to_bits())).collect::<Vec<_>>()
         };
         let forwards = search(&mut posts.iter());
@@ -97,9 +101,9 @@ fn many_posts_on_many_threads() {
         kept.insert(post, (post, 0, v));
     }
     let query = vector(&mut rng);
-    let expected = brute(&kept, &query, 300, 0, |_| false);
+    let expected = brute(&kept, &query, 300, 0, |_, _| false);
     for threads in 1..4 {
-        assert_eq!(on_threads(threads, || index.search(&query, 300, TimeMs(0), |_| false)), expected);
+        assert_eq!(on_threads(threads, || index.search(&query, 300, TimeMs(0), |_, _| false)), expected);
     }
 }
 
@@ -112,9 +116,9 @@ fn what_cannot_be_found_is_refused() {
     assert!(index.is_empty());
     assert!(index.insert(PostId(1), UserId(1), TimeMs(0), &[1.0, 0.0]));
     assert!(index.contains(PostId(1)));
-    assert!(index.search(&[1.0], 3, TimeMs(0), |_| false).is_empty());
+    assert!(index.search(&[1.0], 3, TimeMs(0), |_, _| false).is_empty());
     // Replaced, not doubled.
     assert!(index.insert(PostId(1), UserId(2), TimeMs(5), &[0.5, 0.0]));
-    assert_eq!(index.search(&[1.0, 0.0], 3, TimeMs(5), |_| false), [(PostId(1), UserId(2), 0.5)]);
-    assert!(index.search(&[1.0, 0.0], 3, TimeMs(6), |_| false).is_empty());
+    assert_eq!(index.search(&[1.0, 0.0], 3, TimeMs(5), |_, _| false), [(PostId(1), UserId(2), 0.5)]);
+    assert!(index.search(&[1.0, 0.0], 3, TimeMs(6), |_, _| false).is_empty());
 }

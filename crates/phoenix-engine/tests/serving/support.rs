@@ -158,7 +158,14 @@ pub(crate) fn rank_request(user: u64, n: u64, candidates: u64) -> RankingRequest
 }
 
 pub(crate) fn retrieval_request(user: u64, n: u64, max_results: usize) -> RetrievalRequest {
-    RetrievalRequest { user_id: UserId(user), history: history(n), max_results, not_before: NOW - MAX_AGE_MS, now: NOW }
+    RetrievalRequest {
+        user_id: UserId(user),
+        history: history(n),
+        max_results,
+        not_before: NOW - MAX_AGE_MS,
+        exclude_post_ids: Vec::new(),
+        now: NOW,
+    }
 }
 
 /// The bits of an answer.

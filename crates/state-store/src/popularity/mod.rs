@@ -108,7 +108,7 @@ impl StateStore {
     }
 
     /// The posts created between `not_before` and `now` by the score of the popularity prior, best first, at most `limit`; among
-    /// equals the newest first, then the smaller id. A post that nothing happened to has the score of an average post. Deleted
+    /// equals the newest first, those of one moment in an order that is not that of their ids. A post that nothing happened to has the score of an average post. Deleted
     /// posts and reposts are left out (a repost's engagements count for the reposted post), and those that `exclude` names.
     pub fn most_popular(
         &self,

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{PostId, TimeMs, UserId, shuffle_key};
 
 /// A post of the popular list.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,11 +18,15 @@ pub struct PopularPost {
 }
 
 impl PopularPost {
-    /// Best first; among equals the newest, then the smallest id.
+    /// Best first; among equals the newest; among those of one moment an order that is not that of their ids.
     fn order(&self, other: &Self) -> Ordering {
         (other.score.total_cmp(&self.score))
             .then_with(|| other.created_at.cmp(&self.created_at))
-            .then_with(|| self.post_id.cmp(&other.post_id))
+            .then_with(|| self.shuffled().cmp(&other.shuffled()))
+    }
+
+    fn shuffled(&self) -> (u64, PostId) {
+        (shuffle_key(self.post_id.0, 0), self.post_id)
     }
 }
 

@@ -16,15 +16,19 @@ const MAX_ANCESTORS: usize = 64;
 
 /// [`TweetEntities`] over the state store.
 ///
-/// A repost has no content of its own: text, video, topics, language, quote and paywall are those of the original, so that a
-/// muted keyword mutes reposts, too. A post that consists of media alone has the empty text.
+/// A repost has no content of its own: text, video, topics, language, quote, paywall and thread are those of the original, so that
+/// a muted keyword mutes reposts, too. A post that consists of media alone has the empty text.
 pub struct StateTweetEntities(pub Arc<StateStore>);
 
 #[async_trait]
 impl TweetEntities for StateTweetEntities {
     async fn core_data(&self, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, SeamError> {
         let stored = self.0.posts(posts).map_err(internal)?;
-        stored.into_iter().map(|found| found.map(|found| self.core_data(&found).map(Arc::new)).transpose()).collect()
+        let conversations = self.0.conversations(posts).map_err(internal)?;
+        let core_data = |(found, conversation): (Option<Arc<StoredPost>>, PostId)| {
+            found.map(|found| self.core_data(&found, conversation).map(Arc::new)).transpose()
+        };
+        stored.into_iter().zip(conversations).map(core_data).collect()
     }
 
     async fn engagement_counts(&self, posts: &[PostId]) -> Result<Vec<Arc<[u64]>>, SeamError> {
@@ -33,26 +37,24 @@ impl TweetEntities for StateTweetEntities {
 }
 
 impl StateTweetEntities {
-    fn core_data(&self, found: &StoredPost) -> Result<CoreData, SeamError> {
-        let id = found.post.post_id;
-        let chain = self.0.reposted(id).map_err(internal)?;
+    fn core_data(&self, found: &StoredPost, conversation: PostId) -> Result<CoreData, SeamError> {
+        let chain = self.0.reposted(found.post.post_id).map_err(internal)?;
         let reposted = self.0.posts(&chain).map_err(internal)?;
         let mut core = core_data(found, &chain, &reposted);
-        core.ancestors = self.ancestors(&found.post)?;
-        core.conversation = Some(self.0.conversation(id).map_err(internal)?);
+        // A repost stands in its original's thread.
+        let shown = reposted.last().map_or(Some(found), Option::as_deref);
+        core.ancestors = shown.map_or(Ok(Vec::new()), |shown| self.ancestors(&shown.post, conversation))?;
+        core.conversation = Some(conversation);
         Ok(core)
     }
 
     /// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
-    fn ancestors(&self, post: &PostEvent) -> Result<Vec<PostId>, SeamError> {
+    fn ancestors(&self, post: &PostEvent, first: PostId) -> Result<Vec<PostId>, SeamError> {
         if !post.is_reply() {
             return Ok(Vec::new());
         }
         let mut ancestors = self.0.ancestors(post.post_id, MAX_ANCESTORS).map_err(internal)?;
-        if let Some(first) = post.conversation_id.some()
-            && first != post.post_id
-            && !ancestors.contains(&first)
-        {
+        if first != post.post_id && !ancestors.contains(&first) {
             ancestors.push(first);
         }
         Ok(ancestors)
@@ -78,6 +80,7 @@ fn core_data(stored: &StoredPost, chain: &[PostId], reposted: &[Option<Arc<Store
         }),
         reposted_through: between.iter().flatten().filter_map(|repost| repost.post.author_id.some()).collect(),
         reposted_created_at: original.map(|original| original.created_at),
+        reposted_deleted: original.is_some_and(|original| original.deleted),
         quoted: content.quoted_post_id.some().map(|id| (id, content.quoted_user_id)),
         ancestors: Vec::new(),
         conversation: None,

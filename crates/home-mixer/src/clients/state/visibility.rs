@@ -18,7 +18,7 @@ const DROPPING: [&str; 2] = ["spam", "abuse"];
 /// [`VisibilityFiltering`] over the state store: drops what is deleted, labelled spam or abuse, by someone labelled so, or of a
 /// protected or suspended author whom the viewer neither follows nor is; and what answers, reposts or quotes such a post.
 ///
-/// A related post that the store does not know is no reason to drop.
+/// A related post that the store does not know does not drop a post.
 pub struct StateVisibility(pub Arc<StateStore>);
 
 #[async_trait]
