@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::event::{Event, EventBody, Topic};
-use crate::log::{AppendError, LogError};
+use crate::log::{AppendError, LogError, Refusal};
 
 /// Longest event id, name of an id, kind or role, in bytes: they become keys of the index.
 pub const MAX_KEY_BYTES: usize = 1_024;
@@ -75,6 +75,8 @@ pub(crate) trait Known {
 /// An event that will be appended.
 #[derive(Debug)]
 pub(crate) struct Planned {
+    /// Its place in the batch as it was given.
+    pub(crate) place: usize,
     pub(crate) event: Event,
     pub(crate) topic: Topic,
     pub(crate) partition: u16,
@@ -91,36 +93,41 @@ pub(crate) struct Plan {
 
 /// Sorts a batch into what is appended and what is in the log (or earlier in the batch) already.
 ///
-/// A [`EventBody::Name`] that says what the dictionary says is a duplicate; one that contradicts it refuses the batch.
+/// A [`EventBody::Name`] that says what the dictionary says is a duplicate; one that contradicts it cannot be stored. Names every
+/// event that cannot be: without them, the rest of the batch can.
 pub(crate) fn plan(events: Vec<Event>, layout: Layout, known: &dyn Known) -> Result<Plan, AppendError> {
-    if let Some((index, reason)) = events.iter().enumerate().find_map(|(i, event)| Some((i, problem(event)?))) {
-        return Err(AppendError::Event { index, reason });
-    }
     let mut plan = Plan { accepted: Vec::with_capacity(events.len()), duplicates: Vec::new() };
+    let mut refused = Vec::new();
     let mut taken = known_ids(&events, known)?;
     let mut names = NewNames::default();
-    for (index, event) in events.into_iter().enumerate() {
+    for (place, event) in events.into_iter().enumerate() {
         let id_hash = event.id.as_deref().map(id_hash);
-        if let Some(hash) = id_hash
-            && !taken.insert(hash)
-        {
-            plan.duplicates.push(index);
+        if id_hash.is_some_and(|hash| taken.contains(&hash)) {
+            plan.duplicates.push(place);
+            continue;
+        }
+        if let Some(reason) = problem(&event) {
+            refused.push(Refusal { index: place, reason });
             continue;
         }
         if let EventBody::Name { namespace, id, name } = &event.body {
             match names.judge(*namespace, *id, name, known)? {
                 NameVerdict::New => {}
                 NameVerdict::Known => {
-                    plan.duplicates.push(index);
+                    plan.duplicates.push(place);
                     continue;
                 }
-                NameVerdict::Contradiction(reason) => return Err(AppendError::Event { index, reason }),
+                NameVerdict::Contradiction(reason) => {
+                    refused.push(Refusal { index: place, reason });
+                    continue;
+                }
             }
         }
+        taken.extend(id_hash);
         let (topic, partition) = layout.place(&event.body);
-        plan.accepted.push(Planned { event, topic, partition, id_hash });
+        plan.accepted.push(Planned { place, event, topic, partition, id_hash });
     }
-    Ok(plan)
+    if refused.is_empty() { Ok(plan) } else { Err(AppendError::Refused(refused)) }
 }
 
 /// Which ids of a batch the log has. Looked up in order, which an index answers about twice as fast as at random.
@@ -292,11 +299,40 @@ mod tests {
             [(vec![name(8, "old")], 0), (vec![name(7, "x")], 0), (vec![name(5, "a"), name(5, "b")], 1)]
         {
             let error = plan(batch, Layout::new(4), &Nothing).unwrap_err();
-            assert!(matches!(error, AppendError::Event { index: i, .. } if i == index), "{error}");
+            assert_eq!(refused(error), [index]);
         }
         assert!(plan(vec![name(0, "x")], Layout::new(4), &Nothing).is_err());
         assert!(plan(vec![name(1, "")], Layout::new(4), &Nothing).is_err());
         assert!(plan(vec![delete(Some(&"x".repeat(1_025)))], Layout::new(4), &Nothing).is_err());
+    }
+
+    fn refused(error: AppendError) -> Vec<usize> {
+        match error {
+            AppendError::Refused(refused) => refused.into_iter().map(|refusal| refusal.index).collect(),
+            AppendError::Log(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn every_event_that_cannot_be_stored_is_named_at_once_and_the_rest_can_be() {
+        let long = "x".repeat(1_025);
+        let batch = || {
+            vec![
+                delete(Some(&long)),
+                name(5, "a"),
+                delete(Some("a")),
+                name(5, "b"),
+                name(0, "c"),
+                delete(Some("a")),
+                name(8, "old"),
+                delete(None),
+            ]
+        };
+        let bad = refused(plan(batch(), Layout::new(4), &Nothing).unwrap_err());
+        assert_eq!(bad, [0, 3, 4, 6]);
+        let rest = batch().into_iter().enumerate().filter(|(i, _)| !bad.contains(i)).map(|(_, event)| event).collect();
+        let plan = plan(rest, Layout::new(4), &Nothing).unwrap();
+        assert_eq!((plan.accepted.len(), plan.duplicates), (3, vec![2]));
     }
 
     #[test]

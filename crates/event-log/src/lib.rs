@@ -52,7 +52,9 @@ pub use embedded::{
 };
 pub use event::*;
 pub use json::{DecodeError, EventDecoder, event_to_json};
-pub use log::{AppendError, Appended, Damage, EventLog, LogError, LogHead, Position, Record};
+pub use log::{
+    AppendError, Appended, Damage, EventLog, LogError, LogHead, Position, Record, Refusal, Stored, append_storable,
+};
 pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;
 pub use names::NameAllocator;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use foryou_types::{LogTime, Names, TimeMs};
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
 use crate::event::{Event, Topic};
@@ -177,20 +178,35 @@ pub enum AppendError {
     /// The log could not be written. Nothing of the batch is in it.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// An event cannot be stored.
-    #[error("event {index}: {reason}")]
-    Event {
-        /// Its place in the batch.
-        index: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// Events that cannot be stored: all of the batch, so that the rest can be appended without another refusal.
+    #[error("{}", describe(.0))]
+    Refused(Vec<Refusal>),
+}
+
+/// An event that cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its place in the batch.
+    pub index: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+fn describe(refused: &[Refusal]) -> String {
+    let (first, others) = match refused.split_first() {
+        Some((first, others)) => (format!("event {}: {}", first.index, first.reason), others.len()),
+        None => return "a batch was refused".to_owned(),
+    };
+    if others == 0 { first } else { format!("{first}; and {others} more") }
 }
 
 /// A log of events.
 pub trait EventLog: Names + Send + Sync {
     /// Appends a batch, wholly or not at all.
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError>;
+
+    /// Whether an event with this id is in the log: sent again, it is a duplicate.
+    fn has_id(&self, id: &str) -> Result<bool, LogError>;
 
     /// The end of the log.
     fn head(&self) -> LogHead;
@@ -225,4 +241,49 @@ pub trait EventLog: Names + Send + Sync {
 
     /// Hashes of the rows that `role` of a set of `kind` has in the log, by row.
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError>;
+}
+
+/// What was stored of a batch.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// What the append did: its duplicates are places among the caller's events, its count includes the marks.
+    pub appended: Appended,
+    /// Which of the caller's events cannot be stored.
+    pub refused: Vec<Refusal>,
+    /// The marks that were stored behind the events.
+    pub marks: Vec<Event>,
+}
+
+/// Appends those events of a batch that can be stored, in at most two tries. `marks` is told the places of the events that cannot
+/// be, and what it answers is stored behind the others; the log takes marks always.
+pub fn append_storable<L: EventLog + ?Sized>(
+    log: &L,
+    events: &[Event],
+    marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
+) -> Result<Stored, LogError> {
+    let all_marks = marks(&[]);
+    if events.is_empty() && all_marks.is_empty() {
+        let appended = Appended { position: log.head().position, ..Appended::default() };
+        return Ok(Stored { appended, ..Stored::default() });
+    }
+    let refused = match log.append([events, &all_marks].concat()) {
+        Ok(appended) => return Ok(Stored { appended, refused: Vec::new(), marks: all_marks }),
+        Err(AppendError::Log(error)) => return Err(error),
+        Err(AppendError::Refused(refused)) => refused,
+    };
+    let bad: Vec<usize> = refused.iter().map(|refusal| refusal.index).collect();
+    let (known_bad, marks) = (bad.iter().copied().collect::<FxHashSet<usize>>(), marks(&bad));
+    let storable = events.iter().enumerate().filter(|(place, _)| !known_bad.contains(place));
+    let (places, mut rest): (Vec<usize>, Vec<Event>) = storable.map(|(place, event)| (place, event.clone())).unzip();
+    rest.extend_from_slice(&marks);
+    match log.append(rest) {
+        Ok(mut appended) => {
+            appended.duplicates = appended.duplicates.iter().filter_map(|&i| places.get(i).copied()).collect();
+            Ok(Stored { appended, refused, marks })
+        }
+        Err(AppendError::Log(error)) => Err(error),
+        Err(AppendError::Refused(again)) => {
+            Err(LogError::Corrupt { path: "batch".to_owned(), problem: describe(&again) })
+        }
+    }
 }

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::batch::{Known, Layout, Plan, join_chunks, plan};
+use crate::batch::{Known, Layout, Plan, id_hash, join_chunks, plan};
 use crate::codec;
 use crate::event::{Event, EventBody, Origin, Topic};
 use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
@@ -118,6 +118,10 @@ impl EventLog for MemoryLog {
         let _waiters = self.grown.0.lock();
         self.grown.1.notify_all();
         Ok(Appended { accepted, duplicates, position })
+    }
+
+    fn has_id(&self, id: &str) -> Result<bool, LogError> {
+        self.state.read().has_event(id_hash(id))
     }
 
     fn head(&self) -> LogHead {

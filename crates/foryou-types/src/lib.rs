@@ -15,9 +15,11 @@ pub mod keyword;
 pub mod log_time;
 pub mod prior;
 pub mod profile;
+pub mod reposts;
 pub mod rng;
 pub mod seams;
 pub mod sequence;
+pub mod standing;
 pub mod surface;
 pub mod time;
 
@@ -28,6 +30,7 @@ pub use log_time::{DEFAULT_MAX_GAP_DAYS, LogTime, MAX_AHEAD_MS, last_before_gap}
 pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64, shuffle_key};
-pub use sequence::{ActionToken, TokenChange, TokenEvent, UserActionSequence, thin_dense_runs, window_start};
+pub use sequence::{ActionToken, UserActionSequence, thin_dense_runs, window_start};
+pub use standing::Standing;
 pub use surface::Surface;
 pub use time::{DurationError, TimeError, TimeMs, parse_duration_ms};

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionIndex, ActionKind, ActionMask, PostId, Surface, TimeMs, UserId};
+use crate::{ActionMask, PostId, Surface, TimeMs, UserId};
 
-/// One token of a user's history: what the user did with one post in one go.
+/// One token of a user's history: what the user did with one post in one go. A single act is a token, too.
 ///
-/// Consecutive actions on one post within [`UserActionSequence::MERGE_WINDOW_MS`] are one token whose time is its last action.
+/// Acts stand in the order of their own times, whatever order they arrived in, those of one moment by post and action. Consecutive
+/// acts on one post, each within [`UserActionSequence::MERGE_WINDOW_MS`] of the one before, are one token whose time is its last
+/// act. An action that stands already is no act, and one that was taken back was none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionToken {
     /// The post acted on; for a repost, the post that was shown.
@@ -23,79 +25,34 @@ pub struct ActionToken {
     pub at: TimeMs,
 }
 
-/// One action as it reaches a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenEvent {
-    /// The post acted on; for a repost, the post that was shown.
-    pub post_id: PostId,
-    /// Its author, none where unknown.
-    pub author_id: UserId,
-    /// Which action.
-    pub action: ActionIndex,
-    /// Its kind: a continuous action (`dwell_time`) sets no bit, so a token may have none.
-    pub kind: ActionKind,
-    /// Milliseconds of attention, 0 where not said.
-    pub dwell_ms: u32,
-    /// Where it happened.
-    pub surface: Surface,
-    /// When.
-    pub at: TimeMs,
-    /// The action was taken back.
-    pub undo: bool,
-}
+impl ActionToken {
+    /// Whether an act that comes next in the history joins this token: it is on the same post, at most
+    /// [`UserActionSequence::MERGE_WINDOW_MS`] after the token's last act. Every other act starts a token. State and training
+    /// both count tokens by this rule.
+    pub fn is_joined_by(&self, next: &Self) -> bool {
+        self.post_id == next.post_id && next.at.since(self.at) <= UserActionSequence::MERGE_WINDOW_MS
+    }
 
-/// What an action does to a history.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum TokenChange {
-    /// Nothing.
-    Nothing,
-    /// The newest token is now this one.
-    Newest(ActionToken),
-    /// A token starts.
-    Started(ActionToken),
-}
-
-impl TokenEvent {
-    /// What the action does to a history whose newest token is `newest`. State and training both count tokens by this rule.
-    ///
-    /// * An action on the post of the newest token, at most [`UserActionSequence::MERGE_WINDOW_MS`] away from that token's time
-    ///   (before or after it), joins the token; the token's time is its latest action. Every other action starts a token.
-    /// * Dwell is summed. The surface of a token is the first one that was said.
-    /// * Taking an action back clears its bit in the newest token if that is the post's, and changes no other token. A token
-    ///   left without actions stays.
-    pub fn apply(&self, newest: Option<ActionToken>) -> TokenChange {
-        let newest = newest.filter(|token| token.post_id == self.post_id);
-        if self.undo {
-            return newest.map_or(TokenChange::Nothing, |mut token| {
-                token.actions.remove(self.action);
-                TokenChange::Newest(token)
-            });
+    /// Takes in the next act: its actions are added, dwell is summed, the surface is the first one that was said.
+    pub fn join(&mut self, next: &Self) {
+        self.at = self.at.max(next.at);
+        self.actions.0 |= next.actions.0;
+        self.dwell_ms = self.dwell_ms.saturating_add(next.dwell_ms);
+        if self.surface == Surface::Unknown {
+            self.surface = next.surface;
         }
-        let joins =
-            |token: &ActionToken| self.at.since(token.at).saturating_abs() <= UserActionSequence::MERGE_WINDOW_MS;
-        let actions = match self.kind {
-            ActionKind::Discrete => ActionMask::of(self.action),
-            ActionKind::Continuous => ActionMask::default(),
-        };
-        match newest.filter(joins) {
-            Some(mut token) => {
-                token.at = token.at.max(self.at);
-                token.dwell_ms = token.dwell_ms.saturating_add(self.dwell_ms);
-                if token.surface == Surface::Unknown {
-                    token.surface = self.surface;
-                }
-                token.actions.0 |= actions.0;
-                TokenChange::Newest(token)
+    }
+
+    /// The tokens of single acts that stand in order of time.
+    pub fn of_acts(acts: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut tokens: Vec<Self> = Vec::new();
+        for act in acts {
+            match tokens.last_mut() {
+                Some(token) if token.is_joined_by(&act) => token.join(&act),
+                _ => tokens.push(act),
             }
-            None => TokenChange::Started(ActionToken {
-                post_id: self.post_id,
-                author_id: self.author_id,
-                actions,
-                dwell_ms: self.dwell_ms,
-                surface: self.surface,
-                at: self.at,
-            }),
         }
+        tokens
     }
 }
 
@@ -167,6 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ActionIndex;
 
     fn token(post: u64, acted: bool) -> ActionToken {
         ActionToken {
@@ -183,50 +141,37 @@ mod tests {
         tokens.iter().map(|t| t.post_id.0).collect()
     }
 
-    fn action(post: u64, action: ActionIndex, at: i64) -> TokenEvent {
-        TokenEvent {
-            post_id: PostId(post),
+    fn act(post: u64, action: ActionIndex, at: i64) -> ActionToken {
+        ActionToken {
             author_id: UserId(9),
-            action,
-            kind: ActionKind::Discrete,
+            actions: ActionMask::of(action),
             dwell_ms: 0,
             surface: Surface::Unknown,
             at: TimeMs(at),
-            undo: false,
+            ..token(post, false)
         }
     }
 
     #[test]
-    fn an_action_joins_the_newest_token_of_its_post_up_to_300_seconds_away() {
-        let TokenChange::Started(first) = action(1, 0, 1_000_000).apply(None) else { panic!("no token started") };
-        assert_eq!((first.post_id, first.author_id, first.actions), (PostId(1), UserId(9), ActionMask(1)));
-
-        let look = TokenEvent {
-            kind: ActionKind::Continuous,
+    fn an_act_joins_the_newest_token_of_its_post_up_to_300_seconds_later() {
+        let look = ActionToken {
+            actions: ActionMask::default(),
             dwell_ms: 700,
             surface: Surface::Home,
-            ..action(1, 18, 1_300_000)
+            ..act(1, 0, 1_300_000)
         };
-        let TokenChange::Newest(joined) = look.apply(Some(first)) else { panic!("300 s later joins") };
-        assert_eq!((joined.actions, joined.dwell_ms, joined.at), (ActionMask(1), 700, TimeMs(1_300_000)));
-        assert_eq!(joined.surface, Surface::Home);
-
-        let TokenChange::Newest(late) = action(1, 3, 700_000).apply(Some(first)) else { panic!("300 s before joins") };
-        assert_eq!((late.actions, late.at), (ActionMask(0b1001), TimeMs(1_000_000)));
-
-        assert!(matches!(action(1, 0, 1_300_001).apply(Some(first)), TokenChange::Started(_)));
-        assert!(matches!(action(1, 0, 699_999).apply(Some(first)), TokenChange::Started(_)));
-        assert!(matches!(action(2, 0, 1_000_000).apply(Some(first)), TokenChange::Started(_)));
-    }
-
-    #[test]
-    fn taking_back_clears_the_newest_token_of_the_post_only() {
-        let TokenChange::Started(first) = action(1, 0, 1_000).apply(None) else { panic!("no token started") };
-        let undo = TokenEvent { undo: true, ..action(1, 0, 9_000_000) };
-        let TokenChange::Newest(empty) = undo.apply(Some(first)) else { panic!("the bit is cleared") };
-        assert_eq!((empty.actions, empty.at), (ActionMask(0), TimeMs(1_000)));
-        assert_eq!(TokenEvent { post_id: PostId(2), ..undo }.apply(Some(first)), TokenChange::Nothing);
-        assert_eq!(undo.apply(None), TokenChange::Nothing);
+        let tokens = ActionToken::of_acts([
+            act(1, 0, 1_000_000),
+            look,
+            act(1, 3, 1_600_000),
+            act(1, 0, 1_900_001),
+            act(2, 0, 1_900_002),
+            act(1, 0, 1_900_003),
+        ]);
+        assert_eq!(posts(&tokens), [1, 1, 2, 1]);
+        assert_eq!((tokens[0].actions, tokens[0].dwell_ms, tokens[0].at), (ActionMask(0b1001), 700, TimeMs(1_600_000)));
+        assert_eq!((tokens[0].surface, tokens[0].author_id), (Surface::Home, UserId(9)));
+        assert_eq!(ActionToken::of_acts([]), []);
     }
 
     #[test]

@@ -1,90 +1,216 @@
-//! Which posts a person ever acted on, whatever their histories still hold. Taking an action back clears it.
+//! What each person's actions on posts are worth now, whatever their histories still hold.
 //!
-//! One key per person, post and action: an action is one blind write, nothing is read. An action on a repost is also one on the
-//! reposted post.
+//! One key per person, original and action. Its value says how the action stands on the original itself and on every repost of it
+//! that the person acted on ([`Standing`]): together they count once, from the first on that stands, and taking one back leaves the
+//! others. A continuous action (attention) is not taken back, so its key alone says that it happened.
+//!
+//! Where the last post of a chain of reposts is not known, it stands for the original until its creation is read, see
+//! [`Applier::adopt`].
 
 use event_log::ActionEvent;
-use foryou_types::{ActionIndex, ActionMask, PostId, TimeMs, UserId};
+use foryou_types::{ActionIndex, ActionMask, PostId, Standing, Surface, TimeMs, UserId};
 use rustc_hash::FxHashSet;
 
-use crate::apply::Applier;
-use crate::bytes::Decoder;
+use crate::apply::{Applier, Target};
+use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, number_at};
 use crate::store::StateStore;
 
-/// What a person did with a post.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Acted {
-    /// Every action not taken back, the continuous one included.
-    pub actions: ActionMask,
-    /// When the last of them in the log was.
-    pub last_at: TimeMs,
+/// How an action stands on an original and its reposts, by post.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Group(Vec<(PostId, Standing)>);
+
+impl Group {
+    /// Since when the action counts; `None`: it does not.
+    fn since(&self) -> Option<TimeMs> {
+        self.0.iter().filter_map(|(_, standing)| standing.since()).min()
+    }
+
+    fn standing_mut(&mut self, post: PostId) -> &mut Standing {
+        let place = match self.0.binary_search_by_key(&post, |(post, _)| *post) {
+            Ok(place) => place,
+            Err(place) => {
+                self.0.insert(place, (post, Standing::default()));
+                place
+            }
+        };
+        &mut self.0[place].1
+    }
+
+    fn encode(&self, out: &mut Encoder) {
+        out.number(self.0.len() as u64);
+        for (post, standing) in &self.0 {
+            out.number(post.0).maybe_time(standing.undone()).number(standing.taken().len() as u64);
+            for &(at, surface) in standing.taken() {
+                out.time(at).byte(surface as u8);
+            }
+        }
+    }
+
+    fn decode(mut value: Decoder<'_>) -> Option<Self> {
+        let mut posts = Vec::new();
+        for _ in 0..value.number()? {
+            let (post, undone) = (PostId(value.number()?), value.maybe_time()?);
+            let mut taken = Vec::new();
+            for _ in 0..value.number()? {
+                taken.push((value.time()?, Surface::from_u8(value.byte()?)));
+            }
+            posts.push((post, Standing::from_parts(undone, taken)));
+        }
+        value.end(Self(posts))
+    }
 }
 
 fn user_key(user: UserId) -> Key {
     Key::of(Table::Acted).user(user)
 }
 
-fn key(user: UserId, post: PostId, action: ActionIndex) -> Key {
-    user_key(user).post(post).raw(&[action])
+fn key(user: UserId, original: PostId, action: ActionIndex) -> Key {
+    user_key(user).post(original).action(action)
 }
 
-fn decode(mut value: Decoder<'_>) -> Option<TimeMs> {
-    let at = value.time()?;
-    value.end(at)
+fn waiting_key(post: PostId, user: UserId, action: ActionIndex) -> Key {
+    Key::of(Table::Waiting).post(post).user(user).action(action)
 }
 
 impl StateStore {
-    /// Every post a person ever acted on.
+    /// Every post that an action of a person stands on; of a repost, the original too.
     pub fn acted_posts(&self, user: UserId) -> Result<FxHashSet<PostId>, StateError> {
         let mut posts = FxHashSet::default();
         for pair in self.storage.scan(&user_key(user)) {
-            let (key, _) = pair?;
-            let Some(post) = number_at(&key, 9) else {
-                return Err(self.storage.corrupt(Table::Acted, "a key cannot be read"));
+            let (key, value) = pair?;
+            let (Some(original), Some(group)) = (number_at(&key, 9), self.group(&key, &value)) else {
+                return Err(self.storage.corrupt(Table::Acted, "an action cannot be read"));
             };
-            posts.insert(PostId(post));
+            match group {
+                None => {
+                    posts.insert(PostId(original));
+                }
+                Some(group) => {
+                    posts.extend(group.since().map(|_| PostId(original)));
+                    let standing = group.0.iter().filter(|(_, standing)| standing.since().is_some());
+                    posts.extend(standing.map(|(post, _)| *post));
+                }
+            }
         }
         Ok(posts)
     }
 
-    /// What a person did with a post; `None` for nothing (or nothing any more).
-    pub fn acted(&self, user: UserId, post: PostId) -> Result<Option<Acted>, StateError> {
-        let mut acted: Option<Acted> = None;
-        for pair in self.storage.scan(&user_key(user).post(post)) {
+    /// The actions of a person that stand on a post, or on reposts of it where it is an original.
+    pub fn acted(&self, user: UserId, post: PostId) -> Result<ActionMask, StateError> {
+        let original = self.original(post)?;
+        let mut actions = ActionMask::default();
+        for pair in self.storage.scan(&user_key(user).post(original)) {
             let (key, value) = pair?;
-            let (Some(&action @ 0..64), Some(at)) = (key.get(17), decode(Decoder(&value))) else {
+            let (Some(&action @ 0..64), Some(group)) = (key.get(17), self.group(&key, &value)) else {
                 return Err(self.storage.corrupt(Table::Acted, "an action cannot be read"));
             };
-            let acted = acted.get_or_insert(Acted { actions: ActionMask::default(), last_at: at });
-            acted.actions.insert(action);
-            acted.last_at = acted.last_at.max(at);
+            let stands = group.is_none_or(|group| {
+                let mut counted = group.0.iter().filter(|(on, _)| *on == post || original == post);
+                counted.any(|(_, standing)| standing.since().is_some())
+            });
+            if stands {
+                actions.insert(action);
+            }
         }
-        Ok(acted)
+        Ok(actions)
+    }
+
+    /// The group of a stored action; `Some(None)` for a continuous one.
+    #[expect(clippy::option_option, reason = "what cannot be read is not what has no group")]
+    fn group(&self, key: &[u8], value: &[u8]) -> Option<Option<Group>> {
+        let &action = key.get(17)?;
+        if self.settings.is_discrete(action) { Group::decode(Decoder(value)).map(Some) } else { Some(None) }
     }
 }
 
 impl Applier<'_, '_> {
-    /// Notes an action. For one that is taken back: when it was taken, `None` if it never was.
-    pub(crate) fn note_acted(
-        &mut self,
-        at: TimeMs,
-        action: &ActionEvent,
-        counted: PostId,
-    ) -> Result<Option<TimeMs>, StateError> {
-        let own = key(action.user_id, action.post_id, action.action);
-        let taken_at = if action.undo { self.tx.read(&own, decode)? } else { None };
-        for post in [Some(action.post_id), (counted != action.post_id).then_some(counted)].into_iter().flatten() {
-            let key = key(action.user_id, post, action.action);
-            if !action.undo {
-                self.tx.put(key, |out| {
-                    out.time(at);
-                });
-            } else if taken_at.is_some() {
-                self.tx.delete(key);
-            }
+    /// Takes in a discrete action or its taking back; answers whether anything stands otherwise than before.
+    pub(crate) fn stand(&mut self, at: TimeMs, event: &ActionEvent, target: &Target) -> Result<bool, StateError> {
+        let (user, post, action) = (event.user_id, event.post_id, event.action);
+        let key = key(user, target.original, action);
+        let mut group = self.tx.read(&key, Group::decode)?.unwrap_or_default();
+        let counted = group.since();
+        let standing = group.standing_mut(post);
+        let was = standing.since();
+        if event.undo {
+            standing.take_back(at);
+        } else {
+            standing.take(at, event.surface);
         }
-        Ok(taken_at)
+        let (is, surface) = (standing.since(), standing.surface());
+        let counts = group.since();
+        self.tx.put(key, |out| group.encode(out));
+        self.wait(user, action, target);
+
+        let noted = (!event.undo).then_some(at);
+        let (from, to) = if counted == counts { (None, None) } else { (counted, counts) };
+        self.move_action(target.original, action, from, to, noted)?;
+        if was == is {
+            return Ok(false);
+        }
+        if let Some(was) = was {
+            self.unmark(user, was, post, action)?;
+        }
+        if let Some(is) = is {
+            self.mark(user, is, post, action, surface, target)?;
+        }
+        Ok(true)
+    }
+
+    /// Notes a continuous action.
+    pub(crate) fn note_looked(&mut self, event: &ActionEvent, target: &Target) {
+        self.tx.put(key(event.user_id, target.original, event.action), |_| {});
+        self.wait(event.user_id, event.action, target);
+    }
+
+    /// Where the original is not known, notes who acted on it.
+    fn wait(&mut self, user: UserId, action: ActionIndex, target: &Target) {
+        if !target.original_known {
+            self.tx.put(waiting_key(target.original, user, action), |_| {});
+        }
+    }
+
+    /// Moves what stood for a post whose creation has just been read to the original that it turns out to stand for.
+    pub(crate) fn move_actions(&mut self, post: PostId, to: &Target) -> Result<(), StateError> {
+        let moves = to.original != post;
+        for waiting in self.tx.keys(&Key::of(Table::Waiting).post(post))? {
+            self.tx.delete(waiting);
+            let bytes = waiting.as_bytes();
+            let (true, Some(user), Some(&action)) = (moves, number_at(bytes, 9), bytes.get(17)) else { continue };
+            let user = UserId(user);
+            let from = key(user, post, action);
+            if self.settings.is_discrete(action) {
+                self.move_group(from, key(user, to.original, action), post, to.original, action)?;
+            } else {
+                self.tx.delete(from);
+                self.tx.put(key(user, to.original, action), |_| {});
+            }
+            self.wait(user, action, to);
+        }
+        if moves { self.move_counts(post, to.original) } else { Ok(()) }
+    }
+
+    fn move_group(
+        &mut self,
+        from: Key,
+        to: Key,
+        post: PostId,
+        original: PostId,
+        action: ActionIndex,
+    ) -> Result<(), StateError> {
+        let Some(moved) = self.tx.read(&from, Group::decode)? else { return Ok(()) };
+        let mut group = self.tx.read(&to, Group::decode)?.unwrap_or_default();
+        self.tx.delete(from);
+        // Both count once together: what counted apart is taken away, and the earlier one counted again.
+        let (apart, counted) = (moved.since(), group.since());
+        for (post, standing) in moved.0 {
+            *group.standing_mut(post) = standing;
+        }
+        self.move_action(post, action, apart, None, None)?;
+        self.move_action(original, action, counted, group.since(), None)?;
+        self.tx.put(to, |out| group.encode(out));
+        Ok(())
     }
 }

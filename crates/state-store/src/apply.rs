@@ -3,7 +3,7 @@
 //! Applying is deterministic and knows nothing of batches: the same events leave the same bytes, however they were split.
 
 use event_log::{ActionEvent, Event, EventBody};
-use foryou_types::TimeMs;
+use foryou_types::{ActionKind, PostId, TimeMs, UserId};
 
 use crate::error::StateError;
 use crate::popularity::Popularity;
@@ -17,35 +17,55 @@ pub(crate) struct Applier<'a, 't> {
     pub(crate) settings: &'a Settings,
 }
 
+/// What an engagement is with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The author of the post, none where it is not known.
+    pub(crate) author: UserId,
+    /// Whether the post's creation is known.
+    pub(crate) known: bool,
+    /// The post whose engagement it is: of a repost, the original.
+    pub(crate) original: PostId,
+    /// Whether the original's creation is known.
+    pub(crate) original_known: bool,
+}
+
 impl Applier<'_, '_> {
-    pub(crate) fn event(&mut self, seq: u64, event: &Event) -> Result<(), StateError> {
+    /// Applies an event; answers whether it changed anything that a reader can see.
+    pub(crate) fn event(&mut self, seq: u64, event: &Event) -> Result<bool, StateError> {
         let at = event.at;
-        match &event.body {
+        let changed = match &event.body {
             EventBody::Post(post) => self.create_post(at, post)?,
             EventBody::Delete { post_id } => self.delete_post(at, *post_id)?,
-            EventBody::Edge(edge) => self.edge(at, seq, edge)?,
-            EventBody::MuteKeyword { user_id, keyword, muted } => self.mute_keyword(*user_id, keyword, *muted),
-            EventBody::Profile(profile) => self.profile(profile)?,
+            EventBody::Edge(edge) => self.edge(at, edge)?,
+            EventBody::MuteKeyword { user_id, keyword, muted } => self.mute_keyword(at, *user_id, keyword, *muted)?,
+            EventBody::Profile(profile) => self.profile(at, profile)?,
             EventBody::Action(action) => self.action(at, action)?,
             EventBody::Impression(impression) => self.impression(at, impression)?,
             EventBody::Served(served) => self.served(at, served)?,
-            EventBody::Label(label) => self.label(label),
+            EventBody::Label(label) => self.label(at, label)?,
             // The log itself keeps the dictionary and the importers' progress.
-            EventBody::Name { .. } | EventBody::ImportProgress(_) => {}
-        }
+            EventBody::Name { .. } | EventBody::ImportProgress(_) => true,
+        };
         self.note_event(seq, event);
-        Ok(())
+        Ok(changed)
     }
 
-    fn action(&mut self, at: TimeMs, action: &ActionEvent) -> Result<(), StateError> {
+    fn action(&mut self, at: TimeMs, action: &ActionEvent) -> Result<bool, StateError> {
         // An action that the profile's set does not have (any more) has no weight and no place in a mask.
-        let Some(kind) = self.settings.actions.get(action.action).map(|def| def.kind) else { return Ok(()) };
-        let post = self.post_ref(action.post_id)?;
-        let counted = post.counted(action.post_id);
-        let taken_at = self.note_acted(at, action, counted)?;
-        self.history(at, post.author, action, kind)?;
-        self.count_action(counted, at, action, kind, taken_at)?;
-        self.viewer_active(action.user_id, at);
-        Ok(())
+        let Some(kind) = self.settings.actions.get(action.action).map(|def| def.kind) else { return Ok(false) };
+        let target = self.target(action.post_id)?;
+        let is_continuous = kind == ActionKind::Continuous;
+        let mut changed = if is_continuous { false } else { self.stand(at, action, &target)? };
+        // What was looked at was looked at: attention is never taken back.
+        if !action.undo && (is_continuous || action.dwell_ms.is_some_and(|ms| ms > 0)) {
+            if is_continuous {
+                self.note_looked(action, &target);
+            }
+            self.count_dwell(target.original, at, action)?;
+            self.look(at, action, &target)?;
+            changed = true;
+        }
+        Ok(changed)
     }
 }

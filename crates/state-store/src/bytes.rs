@@ -1,4 +1,4 @@
-//! The compact layout of stored values: LEB128 numbers, length-prefixed strings, little-endian floats.
+//! The compact layout of stored values: LEB128 numbers, length-prefixed strings, little-endian sums.
 //!
 //! Values carry no version of their own: the store has one schema version, and a store of another one is rebuilt.
 
@@ -28,7 +28,18 @@ impl Encoder {
         self.number(((at.0 << 1) ^ (at.0 >> 63)).cast_unsigned())
     }
 
-    pub(crate) fn float(&mut self, value: f64) -> &mut Self {
+    pub(crate) fn maybe_time(&mut self, at: Option<TimeMs>) -> &mut Self {
+        match at {
+            None => self.byte(0),
+            Some(at) => self.byte(1).time(at),
+        }
+    }
+
+    pub(crate) fn flag(&mut self, value: bool) -> &mut Self {
+        self.byte(u8::from(value))
+    }
+
+    pub(crate) fn wide(&mut self, value: u128) -> &mut Self {
         self.0.extend_from_slice(&value.to_le_bytes());
         self
     }
@@ -73,10 +84,10 @@ impl<'a> Decoder<'a> {
         Some(TimeMs((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed())))
     }
 
-    pub(crate) fn float(&mut self) -> Option<f64> {
-        let (bytes, rest) = self.0.split_first_chunk::<8>()?;
+    pub(crate) fn wide(&mut self) -> Option<u128> {
+        let (bytes, rest) = self.0.split_first_chunk::<16>()?;
         self.0 = rest;
-        Some(f64::from_le_bytes(*bytes))
+        Some(u128::from_le_bytes(*bytes))
     }
 
     pub(crate) fn text(&mut self) -> Option<&'a str> {
@@ -84,6 +95,24 @@ impl<'a> Decoder<'a> {
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         std::str::from_utf8(bytes).ok()
+    }
+
+    /// A time, or `None` inside where there is none: see [`Encoder::maybe_time`].
+    #[expect(clippy::option_option, reason = "what cannot be read is not a time that is not there")]
+    pub(crate) fn maybe_time(&mut self) -> Option<Option<TimeMs>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => Some(Some(self.time()?)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     /// `Some` when everything was read: a value with a tail is not one of ours.
@@ -99,13 +128,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out(n: u64, at: i64, x: f64, text: String) {
+        fn what_goes_in_comes_out(n: u64, at: i64, x: u128, text: String) {
             let mut out = Encoder::default();
-            out.number(n).time(TimeMs(at)).float(x).text(&text).byte(7);
+            out.number(n).time(TimeMs(at)).wide(x).text(&text).byte(7);
             let mut input = Decoder(&out.0);
             prop_assert_eq!(input.number(), Some(n));
             prop_assert_eq!(input.time(), Some(TimeMs(at)));
-            prop_assert_eq!(input.float().map(f64::to_bits), Some(x.to_bits()));
+            prop_assert_eq!(input.wide(), Some(x));
             prop_assert_eq!(input.text(), Some(text.as_str()));
             prop_assert_eq!(input.byte(), Some(7));
             prop_assert_eq!(input.end(()), Some(()));

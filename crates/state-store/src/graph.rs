@@ -1,13 +1,14 @@
 //! The graph, both ways.
 //!
-//! An edge is what the last event about it *in the log* says, whatever the events' times: a follow that is sent again only
-//! takes the later event's time. Lists are newest first by that time, the later in the log first among equals.
+//! An edge is what the event about it with the latest *time* says, of two at one moment the later in the log: one that went keeps
+//! its time, so that an event which arrives late and is older changes nothing. A follow that is sent again takes the later time.
+//! Lists are newest first, by the greater id among equals.
 
 use event_log::{EdgeEvent, EdgeKind};
 use foryou_types::{TimeMs, UserId};
 
 use crate::apply::Applier;
-use crate::bytes::Decoder;
+use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, number_at};
 use crate::store::StateStore;
@@ -27,8 +28,9 @@ fn edge_key(table: Table, kind: EdgeKind, user: UserId, other: UserId) -> Key {
     list_key(table, kind, user).user(other)
 }
 
-fn decode_edge(mut value: Decoder<'_>) -> Option<(TimeMs, u64)> {
-    let edge = (value.time()?, value.number()?);
+/// Whether the edge is there, and since when (or until when it was not).
+fn decode_edge(mut value: Decoder<'_>) -> Option<(bool, TimeMs)> {
+    let edge = (value.flag()?, value.time()?);
     value.end(edge)
 }
 
@@ -50,7 +52,7 @@ impl StateStore {
 
     /// Whether `user` follows, blocks, mutes or subscribes to `target`.
     pub fn has_edge(&self, kind: EdgeKind, user: UserId, target: UserId) -> Result<bool, StateError> {
-        Ok(self.storage.get(&edge_key(Table::Targets, kind, user, target))?.is_some())
+        Ok(self.edge_at(kind, user, target)?.is_some())
     }
 
     /// Since when `user` follows, blocks, mutes or subscribes to `target`.
@@ -58,7 +60,7 @@ impl StateStore {
         let key = edge_key(Table::Targets, kind, user, target);
         let Some(value) = self.storage.get(&key)? else { return Ok(None) };
         match decode_edge(Decoder(&value)) {
-            Some((at, _)) => Ok(Some(at)),
+            Some((is_there, at)) => Ok(is_there.then_some(at)),
             None => Err(self.storage.corrupt(key.table(), "an edge cannot be read")),
         }
     }
@@ -83,10 +85,12 @@ impl StateStore {
         let mut edges = Vec::new();
         for pair in self.storage.scan(&list_key(table, kind, user)) {
             let (key, value) = pair?;
-            let (Some(other), Some(order)) = (number_at(&key, 10), decode_edge(Decoder(&value))) else {
+            let (Some(other), Some((is_there, at))) = (number_at(&key, 10), decode_edge(Decoder(&value))) else {
                 return Err(self.storage.corrupt(table, "an edge cannot be read"));
             };
-            edges.push((order, UserId(other)));
+            if is_there {
+                edges.push((at, UserId(other)));
+            }
         }
         edges.sort_unstable_by(|a, b| b.cmp(a));
         Ok(edges.into_iter().map(|(_, other)| other).collect())
@@ -94,19 +98,23 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    pub(crate) fn edge(&mut self, at: TimeMs, seq: u64, edge: &EdgeEvent) -> Result<(), StateError> {
+    /// Answers whether the edge came or went.
+    pub(crate) fn edge(&mut self, at: TimeMs, edge: &EdgeEvent) -> Result<bool, StateError> {
         let EdgeEvent { user_id, target_id, kind, added } = *edge;
         let out = edge_key(Table::Targets, kind, user_id, target_id);
         let back = edge_key(Table::Sources, kind, target_id, user_id);
-        let existed = self.tx.get(&out)?.is_some();
+        let known = self.tx.read(&out, decode_edge)?;
+        if known.is_some_and(|(_, latest)| at < latest) {
+            return Ok(false);
+        }
+        let existed = known.is_some_and(|(is_there, _)| is_there);
+        let write = |value: &mut Encoder| {
+            value.flag(added).time(at);
+        };
+        self.tx.put(out, write);
         if added {
-            for key in [out, back] {
-                self.tx.put(key, |value| {
-                    value.time(at).number(seq);
-                });
-            }
+            self.tx.put(back, write);
         } else if existed {
-            self.tx.delete(out);
             self.tx.delete(back);
         }
         if added != existed {
@@ -114,7 +122,7 @@ impl Applier<'_, '_> {
             self.change_degree(kind, user_id, |degree| degree.targets = step(degree.targets))?;
             self.change_degree(kind, target_id, |degree| degree.sources = step(degree.sources))?;
         }
-        Ok(())
+        Ok(added != existed)
     }
 
     fn change_degree(
@@ -126,6 +134,10 @@ impl Applier<'_, '_> {
         let key = list_key(Table::Degrees, kind, user);
         let mut degree = self.tx.read(&key, decode_degree)?.unwrap_or_default();
         change(&mut degree);
+        if degree.targets == 0 && degree.sources == 0 {
+            self.tx.delete(key);
+            return Ok(());
+        }
         self.tx.put(key, |out| {
             out.number(degree.targets).number(degree.sources);
         });

@@ -4,8 +4,10 @@
 //! only within one of them does a power cut leave a prefix of whole batches. Numbers in keys are big-endian: key order is
 //! number order, and the order of signed times too once their sign bit is flipped.
 
+use std::cmp::Ordering;
+
 use event_log::EdgeKind;
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{ActionIndex, PostId, TimeMs, UserId};
 
 /// A table: the first byte of its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,26 +27,30 @@ pub(crate) enum Table {
     Viewers = 5,
     /// user -> profile.
     Profiles = 6,
-    /// kind, user, target -> time, order.
+    /// kind, user, target -> whether the edge is there, since when or until when.
     Targets = 7,
-    /// kind, target, user -> time, order.
+    /// kind, target, user -> since when; only edges that are there.
     Sources = 8,
     /// kind, user -> number of targets and of sources.
     Degrees = 9,
-    /// user, hash of the keyword -> keyword.
+    /// user, hash of the folded keyword -> whether it is muted, time, keyword.
     Keywords = 10,
-    /// user -> number of tokens ever, newest token.
+    /// user -> number of tokens, newest act.
     Histories = 11,
-    /// user, number -> token.
-    Tokens = 12,
-    /// user, post, action -> time, dwell.
+    /// user, time, post, action -> act.
+    Acts = 12,
+    /// user, original, action -> how the action stands on the original and on each of its reposts.
     Acted = 13,
     /// user -> ring head; user, number -> post seen, time.
     Seen = 14,
     /// user -> ring head; user, number -> post served, time.
     Served = 15,
-    /// post or user, hash of the label -> end, label.
+    /// post or user, hash of the label -> time, end, label.
     Labels = 16,
+    /// post whose creation is not known, user, action: actions that are kept under it.
+    Waiting = 17,
+    /// post whose creation is not known, user, time, action: acts that have no author yet.
+    Authorless = 18,
 }
 
 impl Table {
@@ -63,11 +69,13 @@ impl Table {
             Self::Degrees => "degrees",
             Self::Keywords => "keywords",
             Self::Histories => "histories",
-            Self::Tokens => "tokens",
+            Self::Acts => "acts",
             Self::Acted => "acted",
             Self::Seen => "seen",
             Self::Served => "served",
             Self::Labels => "labels",
+            Self::Waiting => "waiting",
+            Self::Authorless => "authorless",
         }
     }
 
@@ -75,6 +83,11 @@ impl Table {
     /// only: posts hold texts.)
     pub(crate) const fn is_read_by_writer(self) -> bool {
         matches!(self, Self::Counts | Self::Profiles | Self::Degrees | Self::Histories | Self::Seen | Self::Served)
+    }
+
+    /// Whether the writer looks for neighbours of a key, so that what a batch writes must stand in order.
+    pub(crate) const fn is_ordered(self) -> bool {
+        matches!(self, Self::Acts | Self::Waiting | Self::Authorless)
     }
 }
 
@@ -87,8 +100,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Bytes of the longest key: a muted keyword's (table, user, 128-bit hash).
-    const MAX: usize = 25;
+    /// Bytes of the longest key: an act's (table, user, time, post, action).
+    const MAX: usize = 26;
 
     pub(crate) const fn of(table: Table) -> Self {
         let mut bytes = [0; Self::MAX];
@@ -115,6 +128,10 @@ impl Key {
         self.number(post.0)
     }
 
+    pub(crate) fn action(self, action: ActionIndex) -> Self {
+        self.raw(&[action])
+    }
+
     pub(crate) fn kind(self, kind: EdgeKind) -> Self {
         self.raw(&[kind as u8])
     }
@@ -123,12 +140,35 @@ impl Key {
         self.number((at.0 ^ i64::MIN).cast_unsigned())
     }
 
+    /// The key of this table with these bytes: one that the store gave for this prefix.
+    pub(crate) fn longer(&self, bytes: &[u8]) -> Self {
+        let mut key = Self { table: self.table, len: bytes.len().min(Self::MAX) as u8, bytes: [0; Self::MAX] };
+        key.bytes[..usize::from(key.len)].copy_from_slice(&bytes[..usize::from(key.len)]);
+        key
+    }
+
+    pub(crate) fn starts_with(&self, prefix: &Self) -> bool {
+        self.as_bytes().starts_with(prefix.as_bytes())
+    }
+
     pub(crate) const fn table(&self) -> Table {
         self.table
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

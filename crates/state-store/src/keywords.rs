@@ -1,28 +1,39 @@
 //! Muted keywords.
+//!
+//! Two spellings are one keyword where matching takes them for one ([`foryou_types::keyword::fold`]): who muted `Election` and
+//! unmutes `election` has unmuted it. The event with the latest time decides, of two at one moment the later in the log.
 
-use foryou_types::UserId;
+use foryou_types::{TimeMs, UserId, keyword};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::apply::Applier;
+use crate::bytes::Decoder;
 use crate::error::StateError;
 use crate::keys::{Key, Table};
 use crate::store::StateStore;
 
-/// Keys have a bounded length and keywords have not: the key holds the keyword's hash, the value the keyword.
+/// Keys have a bounded length and keywords have not: the key holds the hash of the folded keyword.
 fn key(user: UserId, keyword: &str) -> Key {
-    Key::of(Table::Keywords).user(user).raw(&xxh3_128(keyword.as_bytes()).to_be_bytes())
+    Key::of(Table::Keywords).user(user).raw(&xxh3_128(keyword::fold(keyword).as_bytes()).to_be_bytes())
+}
+
+/// The time of the last event and, while it is muted, the keyword as that event spelled it.
+fn decode(mut value: Decoder<'_>) -> Option<(TimeMs, Option<&str>)> {
+    let at = value.time()?;
+    let keyword = if value.flag()? { Some(value.text()?) } else { None };
+    value.end((at, keyword))
 }
 
 impl StateStore {
-    /// The words and phrases a person muted, as they were sent, in alphabetical order.
+    /// The words and phrases a person muted, as they were sent last, in alphabetical order.
     pub fn muted_keywords(&self, user: UserId) -> Result<Vec<String>, StateError> {
         let mut keywords = Vec::new();
         for pair in self.storage.scan(&Key::of(Table::Keywords).user(user)) {
             let (_, value) = pair?;
-            let Ok(keyword) = std::str::from_utf8(&value) else {
+            let Some((_, keyword)) = decode(Decoder(&value)) else {
                 return Err(self.storage.corrupt(Table::Keywords, "a keyword cannot be read"));
             };
-            keywords.push(keyword.to_owned());
+            keywords.extend(keyword.map(str::to_owned));
         }
         keywords.sort_unstable();
         Ok(keywords)
@@ -30,12 +41,25 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    pub(crate) fn mute_keyword(&mut self, user: UserId, keyword: &str, muted: bool) {
+    /// Answers whether the keyword was muted or unmuted by it.
+    pub(crate) fn mute_keyword(
+        &mut self,
+        at: TimeMs,
+        user: UserId,
+        keyword: &str,
+        muted: bool,
+    ) -> Result<bool, StateError> {
         let key = key(user, keyword);
-        if muted {
-            self.tx.put(key, |out| out.0.extend_from_slice(keyword.as_bytes()));
-        } else {
-            self.tx.delete(key);
+        let known = self.tx.read(&key, |value| decode(value).map(|(at, keyword)| (at, keyword.is_some())))?;
+        if known.is_some_and(|(latest, _)| at < latest) {
+            return Ok(false);
         }
+        self.tx.put(key, |out| {
+            out.time(at).flag(muted);
+            if muted {
+                out.text(keyword);
+            }
+        });
+        Ok(known.is_some_and(|(_, was_muted)| was_muted) != muted)
     }
 }

@@ -1,4 +1,5 @@
-//! Labels on posts and people. A label given again takes the new end; one whose end has passed is no label.
+//! Labels on posts and people. A label given again takes the end of the event with the latest time, of two at one moment that of
+//! the later in the log; one whose end has passed does not count.
 
 use event_log::{LabelEvent, LabelTarget};
 use foryou_types::{PostId, TimeMs, UserId};
@@ -17,14 +18,18 @@ fn target_key(target: LabelTarget) -> Key {
     }
 }
 
-/// End (`None` for never) and name.
-fn decode(mut value: Decoder<'_>) -> Option<(Option<TimeMs>, &str)> {
-    let until = match value.byte()? {
-        0 => None,
-        _ => Some(value.time()?),
-    };
-    let label = value.text()?;
-    value.end((until, label))
+/// A label as it is stored.
+struct Label<'a> {
+    /// The time of the event that gave it.
+    at: TimeMs,
+    /// When it ends, `None` for never.
+    until: Option<TimeMs>,
+    name: &'a str,
+}
+
+fn decode(mut value: Decoder<'_>) -> Option<Label<'_>> {
+    let label = Label { at: value.time()?, until: value.maybe_time()?, name: value.text()? };
+    value.end(label)
 }
 
 impl StateStore {
@@ -42,11 +47,11 @@ impl StateStore {
         let mut labels = Vec::new();
         for pair in self.storage.scan(&target_key(target)) {
             let (_, value) = pair?;
-            let Some((until, label)) = decode(Decoder(&value)) else {
+            let Some(Label { until, name, .. }) = decode(Decoder(&value)) else {
                 return Err(self.storage.corrupt(Table::Labels, "a label cannot be read"));
             };
             if until.is_none_or(|end| now < end) {
-                labels.push(label.to_owned());
+                labels.push(name.to_owned());
             }
         }
         labels.sort_unstable();
@@ -55,14 +60,16 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    pub(crate) fn label(&mut self, event: &LabelEvent) {
+    /// Answers whether the label is new or ends at another time.
+    pub(crate) fn label(&mut self, at: TimeMs, event: &LabelEvent) -> Result<bool, StateError> {
         let key = target_key(event.target).number(xxh3_64(event.label.as_bytes()));
+        let known = self.tx.read(&key, |value| decode(value).map(|label| (label.at, label.until)))?;
+        if known.is_some_and(|(latest, _)| at < latest) {
+            return Ok(false);
+        }
         self.tx.put(key, |out| {
-            match event.until {
-                None => out.byte(0),
-                Some(end) => out.byte(1).time(end),
-            };
-            out.text(&event.label);
+            out.time(at).maybe_time(event.until).text(&event.label);
         });
+        Ok(known.is_none_or(|(_, until)| until != event.until))
     }
 }

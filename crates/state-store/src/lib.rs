@@ -7,7 +7,9 @@
 //!   be thrown away at any time, and is, with a warning, whenever it does not fit the log ([`StateStore::open`]).
 //! * A batch and the position it reaches are written together. After a crash the state covers whole batches and goes on from
 //!   there; nothing is synced, since the log is what survives a power cut.
-//! * Events are applied in the order of the log, whatever their times say. Each table's file says what that means for it.
+//! * Events are applied in the order of the log, and their times decide what they change: any order of arrival leads to the same
+//!   state, but for the rings of what was seen and served, which hold the newest arrivals, and for a post that is created in two
+//!   ways, which ingestion refuses. Each table's file says what that means for it.
 //! * A read either answers or fails ([`StateError`]): an unreadable block list is never an empty one.
 
 mod acted;
@@ -30,7 +32,6 @@ mod storage;
 mod store;
 mod tx;
 
-pub use acted::Acted;
 pub use clock::{LogClock, folder_clock};
 pub use error::StateError;
 pub use ingest::{IngestError, Ingestor, Outcome, Rejection};

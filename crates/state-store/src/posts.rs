@@ -1,18 +1,20 @@
 //! Posts.
 //!
-//! * A post known twice keeps its first creation.
+//! * A post known twice keeps its first creation in the log (ingestion refuses another one).
 //! * A delete before its create keeps the post deleted.
+//! * What people do with a post before its creation is read belongs to it afterwards as if it had been read before.
 
 use std::sync::Arc;
 
 use event_log::{Media, MediaKind, PostEvent};
+use foryou_types::reposts::chain;
 use foryou_types::{PostId, TimeMs, UserId};
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rustc_hash::FxHashMap;
 
-use crate::apply::Applier;
+use crate::apply::{Applier, Target};
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, time_at};
@@ -43,13 +45,6 @@ pub(crate) struct PostRef {
     pub(crate) author: UserId,
     /// The post it reposts.
     pub(crate) source: PostId,
-}
-
-impl PostRef {
-    /// The post whose engagement an engagement with `post` is: the reposted one of a repost.
-    pub(crate) fn counted(self, post: PostId) -> PostId {
-        self.source.some().unwrap_or(post)
-    }
 }
 
 fn key(id: PostId) -> Key {
@@ -117,7 +112,7 @@ impl StateStore {
 
     fn conversation_of(&self, id: PostId, known: &mut FxHashMap<PostId, PostId>) -> Result<PostId, StateError> {
         let mut given = None;
-        let above = chain(id, |at| {
+        let above = chain::<StateError>(id, |at| {
             if let Some(&conversation) = known.get(&at) {
                 given = Some(conversation);
                 return Ok(None);
@@ -163,92 +158,92 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    pub(crate) fn create_post(&mut self, at: TimeMs, post: &PostEvent) -> Result<(), StateError> {
+    /// Answers whether the post was not known yet.
+    pub(crate) fn create_post(&mut self, at: TimeMs, post: &PostEvent) -> Result<bool, StateError> {
         let id = post.post_id;
         if self.popularity.recent(id).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let known = self.tx.read(&key(id), |value| Row::decode(id, value))?;
         if known.as_ref().is_some_and(|row| row.created) {
-            return Ok(());
+            return Ok(false);
         }
         let deleted = known.is_some_and(|row| row.post.deleted);
         self.tx.put(key(id), |out| encode(post, at, deleted, true, out));
-        if deleted {
-            return Ok(());
-        }
         let (author, source) = (post.author_id, post.source_post_id);
+        // Actions and impressions may have come before the post they are on.
+        let mut counts = self.read_counts(id)?;
+        if counts.is_some() {
+            self.adopt(id, author)?;
+            counts = self.read_counts(id)?;
+        }
+        if deleted {
+            return Ok(true);
+        }
         self.tx.put(by_time_key(at, id), |out| {
             out.number(author.0).number(source.0);
         });
         if self.popularity.keeps(at) {
-            // Actions may have come before the post they are on.
-            let counts = self.read_counts(id)?;
             let recent = Recent::new(at, PostRef { author, source }, counts.map(Box::new), self.settings);
             self.popularity.insert(id, recent);
         }
-        Ok(())
+        Ok(true)
     }
 
-    pub(crate) fn delete_post(&mut self, at: TimeMs, id: PostId) -> Result<(), StateError> {
+    /// Puts right what was taken in for a post before its creation was read: its author, and where it counts, since it may be a
+    /// repost.
+    fn adopt(&mut self, id: PostId, author: UserId) -> Result<(), StateError> {
+        self.name_author(id, author)?;
+        let target = self.target(id)?;
+        self.move_actions(id, &target)
+    }
+
+    /// Answers whether the post was not deleted yet.
+    pub(crate) fn delete_post(&mut self, at: TimeMs, id: PostId) -> Result<bool, StateError> {
         match self.tx.read(&key(id), |value| Row::decode(id, value))? {
-            Some(row) if row.post.deleted => Ok(()),
-            Some(row) => {
+            Some(row) if row.created && row.post.deleted => Ok(false),
+            Some(row) if row.created => {
                 self.tx.put(key(id), |out| encode(&row.post.post, row.post.created_at, true, true, out));
                 self.tx.delete(by_time_key(row.post.created_at, id));
                 if let Some(counts) = self.popularity.remove(id) {
                     self.write_counts(id, &counts);
                 }
-                Ok(())
+                Ok(true)
             }
-            None => {
+            known => {
                 let only_id = PostEvent { post_id: id, ..PostEvent::default() };
-                self.tx.put(key(id), |out| encode(&only_id, at, true, false, out));
-                Ok(())
+                let first = known.as_ref().map_or(at, |row| row.post.created_at.min(at));
+                self.tx.put(key(id), |out| encode(&only_id, first, true, false, out));
+                Ok(known.is_none())
             }
         }
     }
 
-    /// Author and source of a post; nothing of one that is not known (yet).
-    pub(crate) fn post_ref(&mut self, id: PostId) -> Result<PostRef, StateError> {
+    /// Author and source of a post; `None` where its creation is not known (yet).
+    fn post_ref(&mut self, id: PostId) -> Result<Option<PostRef>, StateError> {
         if let Some(recent) = self.popularity.recent(id) {
-            return Ok(PostRef { author: recent.author, source: recent.source });
+            return Ok(Some(PostRef { author: recent.author, source: recent.source }));
         }
         let row = self.tx.read(&key(id), |value| Row::decode(id, value))?;
-        Ok(row.map_or_else(PostRef::default, |row| PostRef {
-            author: row.post.post.author_id,
-            source: row.post.post.source_post_id,
-        }))
+        Ok(row
+            .filter(|row| row.created)
+            .map(|row| PostRef { author: row.post.post.author_id, source: row.post.post.source_post_id }))
     }
-}
 
-/// Steps of a chain at most: reached only by chains that were made to be long.
-const MAX_CHAIN: usize = 4_096;
-
-/// The posts after `start` that `next` leads to, at most [`MAX_CHAIN`]. A circle ends at its smallest id, wherever it is entered: if that is `start`
-/// itself, the chain ends there as well.
-pub(crate) fn chain(
-    start: PostId,
-    mut next: impl FnMut(PostId) -> Result<Option<PostId>, StateError>,
-) -> Result<Vec<PostId>, StateError> {
-    let mut met = vec![start];
-    let mut places = FxHashMap::from_iter([(start, 0)]);
-    while met.len() <= MAX_CHAIN
-        && let Some(following) = next(met[met.len() - 1])?
-    {
-        if let Some(&place) = places.get(&following) {
-            let smallest = (place..met.len()).min_by_key(|&i| met[i]).unwrap_or(place);
-            if smallest == 0 {
-                return Ok(Vec::new());
+    /// What an engagement with a post is with.
+    pub(crate) fn target(&mut self, id: PostId) -> Result<Target, StateError> {
+        let found = self.post_ref(id)?;
+        let (author, known) = (found.unwrap_or_default().author, found.is_some());
+        let mut target = Target { author, known, original: id, original_known: known };
+        if found.is_some_and(|found| found.source.is_some()) {
+            let above = chain::<StateError>(id, |at| Ok(self.post_ref(at)?.and_then(|found| found.source.some())))?;
+            if let Some(&original) = above.last() {
+                target.original = original;
+                target.original_known = self.post_ref(original)?.is_some();
             }
-            met.truncate(smallest + 1);
-            break;
         }
-        places.insert(following, met.len());
-        met.push(following);
+        Ok(target)
     }
-    met.remove(0);
-    Ok(met)
 }
 
 /// What a by-time entry says of its post.

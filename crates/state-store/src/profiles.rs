@@ -1,4 +1,5 @@
-//! People's profiles: whole fields replaced where an event gives them.
+//! People's profiles: whole fields replaced where an event gives them. Of each field, the event with the latest time decides, of two
+//! at one moment the later in the log.
 
 use event_log::{EdgeKind, ProfileEvent};
 use foryou_types::{TimeMs, UserId};
@@ -45,23 +46,23 @@ impl StateStore {
             let followers = self.source_count(EdgeKind::Follow, user)?;
             return Ok((followers > 0).then(|| StoredProfile { user_id: user, followers, ..StoredProfile::default() }));
         };
-        let Some(known) = decode(user, Decoder(&value)) else {
+        let Some(known) = decode(Decoder(&value)) else {
             return Err(self.storage.corrupt(key.table(), "a profile cannot be read"));
         };
         let followers = match known.followers {
-            Some(followers) => followers,
+            Some((_, followers)) => followers,
             None => self.source_count(EdgeKind::Follow, user)?,
         };
         Ok(Some(StoredProfile {
             user_id: user,
-            screen_name: known.screen_name,
+            screen_name: value_of(known.screen_name),
             followers,
-            verified: known.verified.unwrap_or_default(),
-            protected: known.protected.unwrap_or_default(),
-            suspended: known.suspended.unwrap_or_default(),
-            country: known.country,
-            language: known.language,
-            created_at: known.created_at,
+            verified: value_of(known.verified).unwrap_or_default(),
+            protected: value_of(known.protected).unwrap_or_default(),
+            suspended: value_of(known.suspended).unwrap_or_default(),
+            country: value_of(known.country),
+            language: value_of(known.language),
+            created_at: value_of(known.created_at),
         }))
     }
 
@@ -71,74 +72,108 @@ impl StateStore {
     }
 }
 
+/// A field and the time of the event that gave it.
+type Dated<T> = Option<(TimeMs, T)>;
+
+fn value_of<T>(field: Dated<T>) -> Option<T> {
+    field.map(|(_, value)| value)
+}
+
+/// A profile's fields with their times.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Known {
+    screen_name: Dated<String>,
+    country: Dated<String>,
+    language: Dated<String>,
+    followers: Dated<u64>,
+    created_at: Dated<TimeMs>,
+    verified: Dated<bool>,
+    protected: Dated<bool>,
+    suspended: Dated<bool>,
+}
+
+/// Takes a value over where it is given and not older; answers whether the field changed.
+fn take<T: Clone + PartialEq>(field: &mut Dated<T>, at: TimeMs, given: Option<&T>) -> bool {
+    let Some(given) = given else { return false };
+    if field.as_ref().is_some_and(|(latest, _)| at < *latest) {
+        return false;
+    }
+    let changed = field.as_ref().is_none_or(|(_, known)| known != given);
+    *field = Some((at, given.clone()));
+    changed
+}
+
+impl Known {
+    fn take(&mut self, at: TimeMs, event: &ProfileEvent) -> bool {
+        [
+            take(&mut self.screen_name, at, event.screen_name.as_ref()),
+            take(&mut self.country, at, event.country.as_ref()),
+            take(&mut self.language, at, event.language.as_ref()),
+            take(&mut self.followers, at, event.followers.as_ref()),
+            take(&mut self.created_at, at, event.created_at.as_ref()),
+            take(&mut self.verified, at, event.verified.as_ref()),
+            take(&mut self.protected, at, event.protected.as_ref()),
+            take(&mut self.suspended, at, event.suspended.as_ref()),
+        ]
+        .contains(&true)
+    }
+}
+
 impl Applier<'_, '_> {
-    pub(crate) fn profile(&mut self, event: &ProfileEvent) -> Result<(), StateError> {
+    /// Answers whether any field changed.
+    pub(crate) fn profile(&mut self, at: TimeMs, event: &ProfileEvent) -> Result<bool, StateError> {
         let key = key(event.user_id);
-        let known = self.tx.read(&key, |value| decode(event.user_id, value))?.unwrap_or_default();
-        let merged = ProfileEvent {
-            user_id: event.user_id,
-            screen_name: event.screen_name.clone().or(known.screen_name),
-            followers: event.followers.or(known.followers),
-            verified: event.verified.or(known.verified),
-            protected: event.protected.or(known.protected),
-            suspended: event.suspended.or(known.suspended),
-            country: event.country.clone().or(known.country),
-            language: event.language.clone().or(known.language),
-            created_at: event.created_at.or(known.created_at),
-        };
-        self.tx.put(key, |out| encode(&merged, out));
-        Ok(())
+        let mut known = self.tx.read(&key, decode)?.unwrap_or_default();
+        let changed = known.take(at, event);
+        self.tx.put(key, |out| encode(&known, out));
+        Ok(changed)
     }
 }
 
-/// Present fields as bits: 0-2 texts, 3 followers, 4 created at; then two bits (given, value) per flag.
-fn encode(profile: &ProfileEvent, out: &mut Encoder) {
-    let texts = [&profile.screen_name, &profile.country, &profile.language];
-    let flags = [profile.verified, profile.protected, profile.suspended];
-    let mut mask = 0u64;
-    for (bit, text) in texts.iter().enumerate() {
-        mask |= u64::from(text.is_some()) << bit;
-    }
-    mask |= u64::from(profile.followers.is_some()) << 3 | u64::from(profile.created_at.is_some()) << 4;
-    for (n, flag) in flags.iter().enumerate() {
-        mask |= (u64::from(flag.is_some()) | u64::from(*flag == Some(true)) << 1) << (5 + 2 * n);
-    }
-    out.number(mask);
-    for text in texts.into_iter().flatten() {
-        out.text(text);
-    }
-    if let Some(followers) = profile.followers {
-        out.number(followers);
-    }
-    if let Some(at) = profile.created_at {
-        out.time(at);
-    }
-}
-
-fn decode(user: UserId, mut value: Decoder<'_>) -> Option<ProfileEvent> {
-    let mask = value.number()?;
-    let has = |bit: u32| mask >> bit & 1 == 1;
-    let mut texts = [const { None }; 3];
-    for (bit, field) in (0..).zip(&mut texts) {
-        if has(bit) {
-            *field = Some(value.text()?.to_owned());
+fn encode(profile: &Known, out: &mut Encoder) {
+    fn put<T>(out: &mut Encoder, field: Option<&(TimeMs, T)>, value: impl FnOnce(&mut Encoder, &T)) {
+        out.maybe_time(field.map(|(at, _)| *at));
+        if let Some((_, given)) = field {
+            value(out, given);
         }
     }
-    let followers = if has(3) { Some(value.number()?) } else { None };
-    let created_at = if has(4) { Some(value.time()?) } else { None };
-    let flag = |n: u32| has(5 + 2 * n).then(|| has(6 + 2 * n));
-    let [screen_name, country, language] = texts;
-    value.end(ProfileEvent {
-        user_id: user,
-        screen_name,
-        followers,
-        verified: flag(0),
-        protected: flag(1),
-        suspended: flag(2),
-        country,
-        language,
-        created_at,
-    })
+    for text in [&profile.screen_name, &profile.country, &profile.language] {
+        put(out, text.as_ref(), |out, text| {
+            out.text(text);
+        });
+    }
+    put(out, profile.followers.as_ref(), |out, &followers| {
+        out.number(followers);
+    });
+    put(out, profile.created_at.as_ref(), |out, &at| {
+        out.time(at);
+    });
+    for flag in [&profile.verified, &profile.protected, &profile.suspended] {
+        put(out, flag.as_ref(), |out, &flag| {
+            out.flag(flag);
+        });
+    }
+}
+
+fn decode(mut value: Decoder<'_>) -> Option<Known> {
+    fn get<'a, T>(value: &mut Decoder<'a>, read: impl FnOnce(&mut Decoder<'a>) -> Option<T>) -> Option<Dated<T>> {
+        match value.maybe_time()? {
+            None => Some(None),
+            Some(at) => Some(Some((at, read(value)?))),
+        }
+    }
+    let text = |value: &mut Decoder<'_>| get(value, |value| value.text().map(str::to_owned));
+    let known = Known {
+        screen_name: text(&mut value)?,
+        country: text(&mut value)?,
+        language: text(&mut value)?,
+        followers: get(&mut value, Decoder::number)?,
+        created_at: get(&mut value, Decoder::time)?,
+        verified: get(&mut value, Decoder::flag)?,
+        protected: get(&mut value, Decoder::flag)?,
+        suspended: get(&mut value, Decoder::flag)?,
+    };
+    value.end(known)
 }
 
 #[cfg(test)]
@@ -147,23 +182,44 @@ mod tests {
     use proptest::option::of;
     use proptest::prelude::*;
 
+    fn events() -> impl Strategy<Value = ProfileEvent> {
+        (
+            proptest::array::uniform3(of(".{0,9}")),
+            proptest::array::uniform3(of(any::<bool>())),
+            of(any::<u64>()),
+            of(any::<i64>()),
+        )
+            .prop_map(|([screen_name, country, language], [verified, protected, suspended], followers, at)| {
+                ProfileEvent {
+                    user_id: UserId(3),
+                    screen_name,
+                    followers,
+                    verified,
+                    protected,
+                    suspended,
+                    country,
+                    language,
+                    created_at: at.map(TimeMs),
+                }
+            })
+    }
+
     proptest! {
         #[test]
-        fn a_profile_survives_its_bytes(
-            texts in proptest::array::uniform3(of(".{0,9}")),
-            flags in proptest::array::uniform3(of(any::<bool>())),
-            followers in of(any::<u64>()),
-            at in of(any::<i64>()),
+        fn a_profile_survives_its_bytes_and_a_late_event_changes_only_what_is_older(
+            late in events(), newer in events(), at in 0i64..1_000,
         ) {
-            let [screen_name, country, language] = texts;
-            let [verified, protected, suspended] = flags;
-            let profile = ProfileEvent {
-                user_id: UserId(3), screen_name, followers, verified, protected, suspended, country, language,
-                created_at: at.map(TimeMs),
-            };
+            let (mut in_order, mut reversed) = (Known::default(), Known::default());
+            in_order.take(TimeMs(at), &late);
+            in_order.take(TimeMs(at + 1), &newer);
+            reversed.take(TimeMs(at + 1), &newer);
+            reversed.take(TimeMs(at), &late);
+            prop_assert_eq!(&in_order, &reversed);
+            prop_assert!(!reversed.take(TimeMs(at), &late));
+
             let mut out = Encoder::default();
-            encode(&profile, &mut out);
-            prop_assert_eq!(decode(UserId(3), Decoder(&out.0)), Some(profile));
+            encode(&in_order, &mut out);
+            prop_assert_eq!(decode(Decoder(&out.0)), Some(in_order));
         }
     }
 }

@@ -39,6 +39,11 @@ impl Settings {
         }
     }
 
+    /// Whether an action happens or not, and is not a number of seconds.
+    pub(crate) fn is_discrete(&self, action: ActionIndex) -> bool {
+        self.discrete.get(usize::from(action)).copied().unwrap_or_default()
+    }
+
     /// What a stored state was computed with: one computed with anything else is rebuilt. `schema` is the version of the layout.
     pub(crate) fn fingerprint(&self, schema: u32) -> String {
         format!(

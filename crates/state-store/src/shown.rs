@@ -83,23 +83,25 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    pub(crate) fn impression(&mut self, at: TimeMs, event: &ImpressionEvent) -> Result<(), StateError> {
+    pub(crate) fn impression(&mut self, at: TimeMs, event: &ImpressionEvent) -> Result<bool, StateError> {
         let mut shown = Vec::with_capacity(event.post_ids.len());
         for &post in &event.post_ids {
-            let counted = self.post_ref(post)?.counted(post);
-            self.count_impression(counted, at)?;
+            let original = self.target(post)?.original;
+            self.count_impression(original, at)?;
             shown.push(post);
-            if counted != post {
-                shown.push(counted);
+            if original != post {
+                shown.push(original);
             }
         }
-        self.viewer_active(event.user_id, at);
-        self.push(Table::Seen, event.user_id, at, shown.into_iter())
+        self.viewer_shown(event.user_id, at);
+        self.push(Table::Seen, event.user_id, at, shown.into_iter())?;
+        Ok(true)
     }
 
-    pub(crate) fn served(&mut self, at: TimeMs, event: &ServedEvent) -> Result<(), StateError> {
+    pub(crate) fn served(&mut self, at: TimeMs, event: &ServedEvent) -> Result<bool, StateError> {
         // Last first: the ring is read from its end.
-        self.push(Table::Served, event.user_id, at, event.posts.iter().rev().map(|served| served.post_id))
+        self.push(Table::Served, event.user_id, at, event.posts.iter().rev().map(|served| served.post_id))?;
+        Ok(true)
     }
 
     fn push(

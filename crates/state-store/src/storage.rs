@@ -124,6 +124,19 @@ impl Storage {
             .map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
     }
 
+    /// Every pair from `from` on whose key starts with `prefix`, in key order.
+    pub(crate) fn scan_from(
+        &self,
+        from: &Key,
+        prefix: &Key,
+    ) -> impl Iterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
+        let (table, prefix) = (from.table(), *prefix);
+        self.keyspace
+            .range(from.as_bytes()..)
+            .map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
+            .take_while(move |pair| pair.as_ref().map_or(true, |(key, _)| key.starts_with(prefix.as_bytes())))
+    }
+
     /// Every pair of every table, in key order.
     pub(crate) fn all(&self) -> impl Iterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
         self.keyspace.iter().map(|pair| pair.into_inner().map_err(|e| self.failed(Table::Meta, e)))

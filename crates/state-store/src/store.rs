@@ -20,7 +20,7 @@ use crate::storage::Storage;
 use crate::tx::{Tx, WriterCache};
 
 /// Version of the layout of keys and values. A store of another one is rebuilt.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Events applied in one batch while catching up: enough that a batch's own cost does not show, few enough (a few MB) to hold.
 const CATCH_UP_EVENTS: usize = 8_192;
 /// Events applied while readers of the counts wait (under a millisecond).
@@ -80,7 +80,7 @@ impl StateStore {
         report: &dyn Fn(Position),
     ) -> Result<Self, StateError> {
         let why = match Self::open_existing(dir, &log, profile) {
-            Ok(Found::Current(store)) => match store.catch_up_reporting(report) {
+            Ok(Found::Current(store)) => match store.catch_up_telling(&mut |_| {}, report) {
                 Ok(_) => return Ok(*store),
                 Err(error) if error.is_damage() => error.to_string(),
                 Err(error) => return Err(error),
@@ -113,7 +113,7 @@ impl StateStore {
         }
         Storage::delete(dir)?;
         let store = Self::create(dir, log, profile)?;
-        store.catch_up_reporting(report)?;
+        store.catch_up_telling(&mut |_| {}, report)?;
         Ok(store)
     }
 
@@ -192,10 +192,15 @@ impl StateStore {
 
     /// Applies what the log holds and the state does not; answers where the state is then.
     pub fn catch_up(&self) -> Result<Position, StateError> {
-        self.catch_up_reporting(&|_| {})
+        self.catch_up_telling(&mut |_| {}, &|_| {})
     }
 
-    fn catch_up_reporting(&self, report: &dyn Fn(Position)) -> Result<Position, StateError> {
+    /// As [`Self::catch_up`]; `idle` is told each event that changed nothing, `report` how far it has come.
+    pub(crate) fn catch_up_telling(
+        &self,
+        idle: &mut dyn FnMut(u64),
+        report: &dyn Fn(Position),
+    ) -> Result<Position, StateError> {
         let mut waiting: Vec<Record> = Vec::new();
         let mut reached = self.position();
         let mut failed = None;
@@ -203,7 +208,7 @@ impl StateStore {
             waiting.extend(records);
             reached = position;
             if waiting.len() >= CATCH_UP_EVENTS {
-                failed = self.apply(&waiting, reached).err();
+                failed = self.apply_records(&waiting, reached, idle).err();
                 waiting.clear();
                 report(reached);
             }
@@ -212,7 +217,7 @@ impl StateStore {
         if let Some(error) = failed {
             return Err(error);
         }
-        self.apply(&waiting, reached)?;
+        self.apply_records(&waiting, reached, idle)?;
         Ok(self.position())
     }
 
@@ -241,13 +246,24 @@ impl StateStore {
     /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the state
     /// stops, and goes on from the log when it is opened again). Events that the state has already are skipped.
     pub fn apply(&self, records: &[Record], position: Position) -> Result<(), StateError> {
-        self.apply_events(records.iter().map(|record| (record.seq, &record.event)), position)
+        self.apply_records(records, position, &mut |_| {})
     }
 
+    fn apply_records(
+        &self,
+        records: &[Record],
+        position: Position,
+        idle: &mut dyn FnMut(u64),
+    ) -> Result<(), StateError> {
+        self.apply_events(records.iter().map(|record| (record.seq, &record.event)), position, idle)
+    }
+
+    /// Applies events; `idle` is told each that changed nothing a reader can see.
     pub(crate) fn apply_events<'e>(
         &self,
         events: impl Iterator<Item = (u64, &'e Event)>,
         position: Position,
+        idle: &mut dyn FnMut(u64),
     ) -> Result<(), StateError> {
         let mut writer = self.writer.lock();
         if writer.stopped {
@@ -259,7 +275,7 @@ impl StateStore {
         if first != covered.next_seq {
             return Err(StateError::Gap { path: self.storage.path(), expected: covered.next_seq, found: first });
         }
-        let result = self.write_batch(&mut writer, events, first, position);
+        let result = self.write_batch(&mut writer, events, first, position, idle);
         if result.is_err() {
             writer.stopped = true;
         }
@@ -278,6 +294,7 @@ impl StateStore {
         mut events: impl Iterator<Item = (u64, &'e Event)>,
         first: u64,
         position: Position,
+        idle: &mut dyn FnMut(u64),
     ) -> Result<Vec<PostId>, StateError> {
         let Writer { cache, batches, .. } = writer;
         let mut tx = Tx::new(&self.storage, cache);
@@ -286,7 +303,9 @@ impl StateStore {
             let mut applier = Applier { tx: &mut tx, popularity: &mut popularity, settings: &self.settings };
             let mut done = 0;
             for (seq, event) in events.by_ref().take(EVENTS_PER_LOCK) {
-                applier.event(seq, event)?;
+                if !applier.event(seq, event)? {
+                    idle(seq);
+                }
                 done += 1;
             }
             if done < EVENTS_PER_LOCK {

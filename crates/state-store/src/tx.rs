@@ -1,5 +1,8 @@
 //! One batch in the making: reads see what the batch wrote, and nothing reaches the store before the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
 use fjall::UserValue;
 use quick_cache::unsync::Cache;
 use rustc_hash::FxHashMap;
@@ -26,17 +29,20 @@ pub(crate) struct Tx<'a> {
     storage: &'a Storage,
     cache: &'a mut WriterCache,
     writes: FxHashMap<Key, Option<UserValue>>,
+    /// Writes to the tables whose neighbours are asked for.
+    ordered: BTreeMap<Key, Option<UserValue>>,
     scratch: Encoder,
 }
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(storage: &'a Storage, cache: &'a mut WriterCache) -> Self {
-        Self { storage, cache, writes: FxHashMap::default(), scratch: Encoder::default() }
+        Self { storage, cache, writes: FxHashMap::default(), ordered: BTreeMap::new(), scratch: Encoder::default() }
     }
 
     /// The value of a key as of this batch.
     pub(crate) fn get(&mut self, key: &Key) -> Result<Option<UserValue>, StateError> {
-        if let Some(written) = self.writes.get(key) {
+        let written = if key.table().is_ordered() { self.ordered.get(key) } else { self.writes.get(key) };
+        if let Some(written) = written {
             return Ok(written.clone());
         }
         if !key.table().is_read_by_writer() {
@@ -59,19 +65,81 @@ impl<'a> Tx<'a> {
         let Some(value) = self.get(key)? else { return Ok(None) };
         match decode(Decoder(&value)) {
             Some(value) => Ok(Some(value)),
-            None => Err(self.storage.corrupt(key.table(), "a value cannot be read")),
+            None => Err(self.corrupt(key.table(), "a value cannot be read")),
         }
+    }
+
+    /// The error of a value that cannot be read; marks the store for rebuilding.
+    pub(crate) fn corrupt(&self, table: Table, problem: &str) -> StateError {
+        self.storage.corrupt(table, problem)
     }
 
     /// Sets a key to what `encode` writes.
     pub(crate) fn put(&mut self, key: Key, encode: impl FnOnce(&mut Encoder)) {
         self.scratch.0.clear();
         encode(&mut self.scratch);
-        self.writes.insert(key, Some(UserValue::from(self.scratch.0.as_slice())));
+        let value = UserValue::from(self.scratch.0.as_slice());
+        self.write(key, Some(value));
     }
 
     pub(crate) fn delete(&mut self, key: Key) {
-        self.writes.insert(key, None);
+        self.write(key, None);
+    }
+
+    fn write(&mut self, key: Key, value: Option<UserValue>) {
+        if key.table().is_ordered() {
+            self.ordered.insert(key, value);
+        } else {
+            self.writes.insert(key, value);
+        }
+    }
+
+    /// The keys of an ordered table that start with `prefix`, as of this batch, in order.
+    pub(crate) fn keys(&self, prefix: &Key) -> Result<Vec<Key>, StateError> {
+        let mut keys = BTreeSet::new();
+        for pair in self.storage.scan(prefix) {
+            keys.insert(prefix.longer(&pair?.0));
+        }
+        for (key, value) in self.ordered.range(*prefix..).take_while(|(key, _)| key.starts_with(prefix)) {
+            if value.is_some() {
+                keys.insert(*key);
+            } else {
+                keys.remove(key);
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
+
+    /// The greatest key of an ordered table below `key` that starts with `prefix`, as of this batch.
+    pub(crate) fn before(&self, prefix: &Key, key: &Key) -> Result<Option<Key>, StateError> {
+        let written = self.ordered.range(*prefix..*key).rev().find(|(_, value)| value.is_some()).map(|(key, _)| *key);
+        for pair in self.storage.range(prefix, key).rev() {
+            let stored = prefix.longer(&pair?.0);
+            if written >= Some(stored) {
+                break;
+            }
+            if self.ordered.get(&stored).is_none_or(Option::is_some) {
+                return Ok(Some(stored));
+            }
+        }
+        Ok(written)
+    }
+
+    /// The smallest key of an ordered table above `key` that starts with `prefix`, as of this batch.
+    pub(crate) fn after(&self, prefix: &Key, key: &Key) -> Result<Option<Key>, StateError> {
+        let above = (Bound::Excluded(*key), Bound::Unbounded);
+        let in_prefix = self.ordered.range(above).take_while(|(key, _)| key.starts_with(prefix));
+        let written = in_prefix.filter(|(_, value)| value.is_some()).map(|(key, _)| *key).next();
+        for pair in self.storage.scan_from(key, prefix) {
+            let stored = prefix.longer(&pair?.0);
+            if written.is_some_and(|written| written <= stored) {
+                break;
+            }
+            if stored > *key && self.ordered.get(&stored).is_none_or(Option::is_some) {
+                return Ok(Some(stored));
+            }
+        }
+        Ok(written)
     }
 
     /// The keys of a table that the batch writes.
@@ -89,8 +157,8 @@ impl<'a> Tx<'a> {
             }
         }
         // In key order: neighbours find their place in the engine's tree at half the cost.
-        let mut writes: Vec<_> = self.writes.into_iter().collect();
-        writes.sort_unstable_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+        let mut writes: Vec<_> = self.writes.into_iter().chain(self.ordered).collect();
+        writes.sort_unstable_by_key(|(key, _)| *key);
         self.storage.write(writes.into_iter())
     }
 }

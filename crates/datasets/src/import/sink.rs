@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use event_log::{AppendError, Event, EventLog};
+use event_log::{Event, EventLog, append_storable};
 use foryou_types::Names;
 
 /// A failure of a sink, in its own words.
@@ -16,7 +16,7 @@ pub type Marks<'a> = &'a mut dyn FnMut(&[usize]) -> Vec<Event>;
 pub struct SinkOutcome {
     /// Events taken, marks not counted.
     pub accepted: usize,
-    /// Places in the batch of events whose id was there already.
+    /// Places in the batch of events that changed nothing: their id was there already, or what they say was so already.
     pub duplicates: Vec<usize>,
     /// Places in the batch of events that were refused, with the reason.
     pub rejected: Vec<(usize, String)>,
@@ -45,25 +45,12 @@ pub struct LogSink<'a, L>(pub &'a L);
 
 impl<L: EventLog> ImportSink for LogSink<'_, L> {
     fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
-        // The log takes a batch wholly or names one event it cannot store: that one is left out, and the rest tried again.
-        let mut rejected: Vec<(usize, String)> = Vec::new();
-        let mut left: Vec<(usize, Event)> = events.into_iter().enumerate().collect();
-        loop {
-            let mut places: Vec<usize> = rejected.iter().map(|(place, _)| *place).collect();
-            places.sort_unstable();
-            let marks = marks(&places);
-            let count = marks.len();
-            match self.0.append(left.iter().map(|(_, event)| event.clone()).chain(marks).collect()) {
-                Ok(appended) => {
-                    let duplicates = appended.duplicates.iter().filter_map(|&i| Some(left.get(i)?.0)).collect();
-                    return Ok(SinkOutcome { accepted: appended.accepted - count, duplicates, rejected });
-                }
-                Err(AppendError::Event { index, reason }) if index < left.len() => {
-                    rejected.push((left.remove(index).0, reason));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let stored = append_storable(self.0, &events, marks)?;
+        Ok(SinkOutcome {
+            accepted: stored.appended.accepted - stored.marks.len(),
+            duplicates: stored.appended.duplicates,
+            rejected: stored.refused.into_iter().map(|refusal| (refusal.index, refusal.reason)).collect(),
+        })
     }
 
     fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError> {

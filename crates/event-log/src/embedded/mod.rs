@@ -32,7 +32,7 @@ pub use sync::FsyncPolicy;
 use crate::batch::{Layout, plan};
 use crate::event::{Event, Topic};
 use crate::index::{Entries, Index};
-use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
+use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record, Refusal};
 use crate::meaning::Meaning;
 use crate::segment::chain::Chain;
 use crate::segment::inspect::inspect;
@@ -303,9 +303,13 @@ impl EventLog for EmbeddedLog {
             entries.add(seq, &planned.event);
         }
         let mut tail = writer.tail.clone();
-        frame::build(plan.accepted, &mut tail, &mut writer.frame).map_err(|place| {
-            let reason = format!("the batch has more than {} bytes up to here", frame::MAX_PAYLOAD_BYTES);
-            AppendError::Event { index: place, reason }
+        let places: Vec<usize> = plan.accepted.iter().map(|planned| planned.place).collect();
+        frame::build(plan.accepted, &mut tail, &mut writer.frame).map_err(|first| {
+            let refuse = |&index: &usize| Refusal {
+                index,
+                reason: format!("the batch has more than {} bytes up to here", frame::MAX_PAYLOAD_BYTES),
+            };
+            AppendError::Refused(places.iter().skip(first).map(refuse).collect())
         })?;
 
         writer.segment.append(&writer.frame)?;
@@ -340,6 +344,10 @@ impl EventLog for EmbeddedLog {
         }
         self.publish(writer, before);
         Ok(Appended { accepted, duplicates, position: writer.tail.position })
+    }
+
+    fn has_id(&self, id: &str) -> Result<bool, LogError> {
+        self.index.read(|index| crate::batch::Known::has_event(index, crate::batch::id_hash(id)))
     }
 
     fn head(&self) -> LogHead {

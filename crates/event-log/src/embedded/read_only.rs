@@ -138,6 +138,16 @@ impl EventLog for ReadOnlyLog {
         Err(LogError::ReadOnly { path: self.path.display().to_string() }.into())
     }
 
+    /// Reads the log: the index of ids belongs to the writer.
+    fn has_id(&self, id: &str) -> Result<bool, LogError> {
+        let mut found = false;
+        self.read_from(0, &mut |records, _| {
+            found = records.iter().any(|record| record.event.id.as_deref() == Some(id));
+            !found
+        })?;
+        Ok(found)
+    }
+
     fn head(&self) -> LogHead {
         self.view.head
     }

@@ -63,8 +63,8 @@ fn write_anew(dir: &Path, anew: &Path, meaning: &Meaning, options: LogOptions) -
     examine(dir, &mut |events| match log.append(events) {
         Ok(_) => Ok(()),
         Err(AppendError::Log(error)) => Err(error),
-        Err(AppendError::Event { index, reason }) => {
-            Err(crate::segment::corrupt(dir, format!("event {index} of a batch cannot be written again: {reason}")))
+        Err(refused @ AppendError::Refused(_)) => {
+            Err(crate::segment::corrupt(dir, format!("a batch cannot be written again: {refused}")))
         }
     })?;
     log.sync()?;

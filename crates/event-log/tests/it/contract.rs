@@ -52,12 +52,41 @@ fn the_same_id_twice_is_one_event() {
     });
 }
 
+fn refused(error: &AppendError) -> Vec<usize> {
+    match error {
+        AppendError::Refused(refused) => refused.iter().map(|refusal| refusal.index).collect(),
+        AppendError::Log(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn what_can_be_stored_of_a_batch_is_stored_and_the_rest_is_named_at_once() {
+    on_both(|log| {
+        let good = |id: &str| with_id(id, action(1, 1, 1));
+        let bad = || with_id("", action(1, 1, 1));
+        let mut told = Vec::new();
+        let batch = [bad(), good("a"), bad(), good("b"), good("a"), bad()];
+        let stored = append_storable(log, &batch, &mut |refused| {
+            told.push(refused.to_vec());
+            vec![progress(0, vec![1])]
+        })
+        .unwrap();
+        assert_eq!((stored.appended.accepted, stored.appended.duplicates, stored.marks.len()), (3, vec![4], 1));
+        assert_eq!(stored.refused.iter().map(|refusal| refusal.index).collect::<Vec<_>>(), [0, 2, 5]);
+        assert_eq!(told, [vec![], vec![0, 2, 5]]);
+        let stored = append_storable(log, &[bad()], &mut |_| Vec::new()).unwrap();
+        assert_eq!((stored.appended.accepted, stored.refused.len(), log.head().position.next_seq), (0, 1, 3));
+        let nothing = append_storable(log, &[], &mut |_| Vec::new()).unwrap();
+        assert_eq!(nothing.appended.position, log.head().position);
+    });
+}
+
 #[test]
 fn a_refused_batch_leaves_nothing() {
     on_both(|log| {
         let bad = with_id("", action(1, 1, 1));
         let error = log.append(vec![with_id("x", action(1, 1, 1)), bad]).unwrap_err();
-        assert!(matches!(error, AppendError::Event { index: 1, .. }), "{error}");
+        assert_eq!(refused(&error), [1], "{error}");
         assert_eq!(log.head(), LogHead::default());
         assert_eq!(log.append(vec![with_id("x", action(1, 1, 1))]).unwrap().accepted, 1);
     });
@@ -204,7 +233,7 @@ fn names_are_known_both_ways() {
         assert_eq!((again.accepted, again.duplicates), (1, vec![0]));
         for contradiction in [name(Namespace::Users, 7, "U8"), name(Namespace::Users, 8, "U7")] {
             let error = log.append(vec![action(7, 9, 1), contradiction]).unwrap_err();
-            assert!(matches!(error, AppendError::Event { index: 1, .. }), "{error}");
+            assert_eq!(refused(&error), [1], "{error}");
         }
         assert_eq!(log.head().position, again.position);
     });

@@ -127,6 +127,9 @@ impl EventLog for Faulty {
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
         self.log.append(events)
     }
+    fn has_id(&self, id: &str) -> Result<bool, LogError> {
+        self.log.has_id(id)
+    }
     fn head(&self) -> LogHead {
         self.log.head()
     }

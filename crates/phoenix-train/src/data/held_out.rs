@@ -43,7 +43,7 @@ pub fn slates_after(
     let mut slates: Vec<Slate> = Vec::new();
     let mut replay = Replay::new(profile, options, from);
     replay.run(log, None, progress, &mut |slate| slates.push(slate))?;
-    let (outcomes, before) = (replay.labels.finish(), replay.shown_before);
+    let (outcomes, before) = (replay.outcomes(), replay.shown_before);
     let judge = |slate: Slate| {
         let outcome = |label: u32| outcomes.get(label as usize).copied().unwrap_or_default();
         EvalSlate {

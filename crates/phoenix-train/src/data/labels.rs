@@ -1,15 +1,15 @@
 //! What became of the posts that were shown.
 //!
-//! * An action of a person on a post belongs to the latest impression of that post to that person at or before the action's
-//!   time, in whatever order the two stand in the log. An action without one is no label.
-//! * Taking an action back takes it from the latest impression, at or before the moment of taking it back, that has it.
-//! * Attention is summed over the actions of an impression; taking back does not undo having looked.
+//! * An action of a person on a post belongs to the latest impression of that post to that person at or before the moment from
+//!   which it counts, in whatever order the two stand in the log. An action without one is no label.
+//! * What counts is what stands at the end: an action taken again while it stands is one, and one that was taken back is none.
+//! * Attention is summed over an impression; taking back does not undo having looked.
 //!
-//! Impressions and actions are collected (24 and 32 bytes each) and brought together at the end, by sorting. Where only the slates
-//! from some moment on are wanted, those before it need not be: an action on a wanted slate comes at or after it, and finds it
-//! before any earlier one.
+//! Impressions (24 bytes each) are collected and brought together with what stands (40 bytes an act) at the end, by sorting. Where
+//! only the slates from some moment on are wanted, those before it need not be: an action on a wanted slate comes at or after it,
+//! and finds it before any earlier one.
 
-use foryou_types::{ActionIndex, ActionMask, PostId, TimeMs};
+use foryou_types::{ActionMask, PostId, TimeMs};
 
 /// What became of one candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    fn add(&mut self, actions: ActionMask, dwell_ms: u32) {
+        self.actions.0 |= actions.0;
+        self.dwell_ms = self.dwell_ms.saturating_add(dwell_ms);
+    }
+
     /// Seconds of attention, clipped as the continuous head is.
     pub(crate) fn dwell_seconds(self) -> f32 {
         (self.dwell_ms as f32 / 1_000.0).min(phoenix::inputs::DWELL_CLIP_SECONDS)
@@ -42,21 +47,19 @@ struct Shown {
     label: u32,
 }
 
-/// An action of a viewer, or its taking back.
+/// What a viewer did that stands.
 #[derive(Clone, Copy)]
 pub(crate) struct Taken {
     /// Place of the viewer.
     pub(crate) viewer: u32,
     /// The post, of a repost the original.
     pub(crate) post: PostId,
-    /// When.
+    /// From when on it counts.
     pub(crate) at: TimeMs,
-    /// The discrete action; `None` for a continuous one, which is only its attention.
-    pub(crate) action: Option<ActionIndex>,
+    /// The discrete action; none where it is only attention.
+    pub(crate) actions: ActionMask,
     /// Milliseconds of attention.
     pub(crate) dwell_ms: u32,
-    /// Taken back.
-    pub(crate) undo: bool,
 }
 
 /// The outcomes of all candidates, by number.
@@ -64,82 +67,59 @@ pub(crate) struct Taken {
 pub(crate) struct Labels {
     outcomes: Vec<Outcome>,
     shown: Vec<Shown>,
-    taken: Vec<Taken>,
 }
 
 impl Labels {
-    /// Numbers a candidate whose outcome the caller keeps, see [`Self::set`].
+    /// Numbers a candidate whose outcome comes from [`Self::note`].
     pub(crate) fn add(&mut self) -> u32 {
         self.outcomes.push(Outcome::default());
         self.outcomes.len() as u32 - 1
     }
 
-    /// Numbers a post shown to a viewer, whose outcome comes from [`Self::take`].
+    /// Numbers a post shown to a viewer, whose outcome comes from [`Self::finish`].
     pub(crate) fn show(&mut self, viewer: u32, post: PostId, at: TimeMs) -> u32 {
         let label = self.add();
         self.shown.push(Shown { viewer, post, at, label });
         label
     }
 
-    /// Sets the outcome of a candidate.
-    pub(crate) fn set(&mut self, label: u32, outcome: Outcome) {
-        if let Some(slot) = self.outcomes.get_mut(label as usize) {
-            *slot = outcome;
+    /// Adds to the outcome of a candidate.
+    pub(crate) fn note(&mut self, label: u32, actions: ActionMask, dwell_ms: u32) {
+        if let Some(outcome) = self.outcomes.get_mut(label as usize) {
+            outcome.add(actions, dwell_ms);
         }
     }
 
-    /// Notes an action. Actions come in the order of the log.
-    pub(crate) fn take(&mut self, taken: Taken) {
-        self.taken.push(taken);
-    }
-
-    /// How many outcomes, impressions and actions are kept.
+    /// How many outcomes and impressions are kept.
     #[cfg(test)]
-    pub(crate) fn kept(&self) -> [usize; 3] {
-        [self.outcomes.len(), self.shown.len(), self.taken.len()]
+    pub(crate) fn kept(&self) -> [usize; 2] {
+        [self.outcomes.len(), self.shown.len()]
     }
 
-    /// The outcomes, by number.
-    pub(crate) fn finish(mut self) -> Vec<Outcome> {
+    /// The outcomes, by number. `original`: the post that a post stands for by now.
+    pub(crate) fn finish(mut self, mut taken: Vec<Taken>, original: impl Fn(PostId) -> PostId) -> Vec<Outcome> {
+        self.shown.iter_mut().for_each(|shown| shown.post = original(shown.post));
         self.shown.sort_unstable_by_key(|s| (s.viewer, s.post, s.at, s.label));
-        self.taken.sort_by_key(|t| (t.viewer, t.post));
-        for actions in self.taken.chunk_by(|a, b| (a.viewer, a.post) == (b.viewer, b.post)) {
-            let key = (actions[0].viewer, actions[0].post);
-            let first = self.shown.partition_point(|s| (s.viewer, s.post) < key);
-            let count = self.shown[first..].partition_point(|s| (s.viewer, s.post) == key);
-            let shown = &self.shown[first..first + count];
-            for taken in actions {
-                let before = &shown[..shown.partition_point(|s| s.at <= taken.at)];
-                attribute(taken, before, &mut self.outcomes);
+        taken.sort_unstable_by_key(|t| (t.viewer, t.post, t.at));
+        for taken in taken {
+            let key = (taken.viewer, taken.post, taken.at);
+            let before = &self.shown[..self.shown.partition_point(|s| (s.viewer, s.post, s.at) <= key)];
+            let latest = before.last().filter(|s| (s.viewer, s.post) == (taken.viewer, taken.post));
+            if let Some(outcome) = latest.and_then(|shown| self.outcomes.get_mut(shown.label as usize)) {
+                outcome.add(taken.actions, taken.dwell_ms);
             }
         }
         self.outcomes
     }
 }
 
-/// `before`: the impressions at or before the action, oldest first.
-fn attribute(taken: &Taken, before: &[Shown], outcomes: &mut [Outcome]) {
-    if taken.undo {
-        let Some(action) = taken.action else { return };
-        let has = |s: &&Shown| outcomes[s.label as usize].actions.has(action);
-        if let Some(shown) = before.iter().rev().find(has) {
-            outcomes[shown.label as usize].actions.remove(action);
-        }
-    } else if let Some(shown) = before.last() {
-        let outcome = &mut outcomes[shown.label as usize];
-        if let Some(action) = taken.action {
-            outcome.actions.insert(action);
-        }
-        outcome.dwell_ms = outcome.dwell_ms.saturating_add(taken.dwell_ms);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use foryou_types::ActionIndex;
 
     fn taken(at: i64, action: ActionIndex) -> Taken {
-        Taken { viewer: 0, post: PostId(1), at: TimeMs(at), action: Some(action), dwell_ms: 0, undo: false }
+        Taken { viewer: 0, post: PostId(1), at: TimeMs(at), actions: ActionMask::of(action), dwell_ms: 0 }
     }
 
     fn outcomes(shown_at: &[i64], taken: &[Taken]) -> Vec<u64> {
@@ -147,10 +127,7 @@ mod tests {
         for &at in shown_at {
             labels.show(0, PostId(1), TimeMs(at));
         }
-        for &t in taken {
-            labels.take(t);
-        }
-        labels.finish().into_iter().map(|o| o.actions.0).collect()
+        labels.finish(taken.to_vec(), |post| post).into_iter().map(|o| o.actions.0).collect()
     }
 
     #[test]
@@ -162,30 +139,23 @@ mod tests {
     }
 
     #[test]
-    fn taking_back_finds_the_impression_that_has_the_action() {
-        let undo = |at, action| Taken { undo: true, ..taken(at, action) };
-        assert_eq!(outcomes(&[10, 20], &[taken(11, 0), taken(12, 1), undo(25, 0)]), [0b10, 0]);
-        assert_eq!(outcomes(&[10], &[taken(11, 0), undo(12, 0), taken(13, 0)]), [1]);
-        assert_eq!(outcomes(&[10], &[undo(12, 0), taken(13, 0)]), [1]);
-    }
-
-    #[test]
     fn others_and_other_posts_are_left_alone_and_attention_adds_up() {
         let mut labels = Labels::default();
         let one = labels.show(0, PostId(1), TimeMs(10));
         let two = labels.show(0, PostId(2), TimeMs(10));
         let other = labels.show(1, PostId(1), TimeMs(10));
+        let repost = labels.show(2, PostId(9), TimeMs(10));
         let own = labels.add();
-        for dwell_ms in [20_000, 15_000] {
-            labels.take(Taken { action: None, dwell_ms, ..taken(11, 0) });
-        }
-        labels.take(Taken { viewer: 1, ..taken(11, 3) });
-        labels.set(own, Outcome { actions: ActionMask(7), dwell_ms: 1 });
-        let found = labels.finish();
+        let look = |dwell_ms| Taken { actions: ActionMask::default(), dwell_ms, ..taken(11, 0) };
+        let all =
+            vec![look(20_000), look(15_000), Taken { viewer: 1, ..taken(11, 3) }, Taken { viewer: 2, ..taken(11, 4) }];
+        labels.note(own, ActionMask(7), 1);
+        let found = labels.finish(all, |post| if post == PostId(9) { PostId(1) } else { post });
         assert_eq!(found[one as usize], Outcome { actions: ActionMask(0), dwell_ms: 35_000 });
         assert_eq!(found[one as usize].dwell_seconds(), 30.0);
         assert!(found[two as usize].is_nothing());
         assert_eq!(found[other as usize].actions, ActionMask::of(3));
-        assert_eq!(found[own as usize].actions, ActionMask(7));
+        assert_eq!(found[repost as usize].actions, ActionMask::of(4));
+        assert_eq!(found[own as usize], Outcome { actions: ActionMask(7), dwell_ms: 1 });
     }
 }

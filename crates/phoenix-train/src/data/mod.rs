@@ -3,11 +3,12 @@
 //! [`load`] reads the log once and answers passes ([`phoenix::Pass`]) for both models; [`slates_after`] answers the slates of a
 //! held-out part. What a model learns from is what serving would have shown it:
 //!
-//! * Tokens are counted by the state store's rule ([`foryou_types::TokenEvent`]), windowed by its window
+//! * Actions stand by the state store's rule ([`foryou_types::Standing`]) and are counted in tokens by its rule
+//!   ([`foryou_types::ActionToken::is_joined_by`]), windowed by its window
 //!   ([`foryou_types::UserActionSequence::windowed`]) and made inputs by the engine's function ([`phoenix::history_item`]).
-//! * A slate sees the tokens before it in the log whose last action is strictly before its moment. (So a token that an action
-//!   at that very moment, logged before the slate, has joined is not seen at all.)
-//! * An action is the label of the latest impression of its post at or before it. Reposts count as what they repost.
+//! * A slate sees what stands after the events before it in the log, as far as its time is strictly before the slate's moment.
+//! * An action that stands at the end is the label of the latest impression of its post at or before it. Reposts count as the
+//!   original.
 //!
 //! # Sets without impressions
 //!
@@ -21,8 +22,8 @@
 //! With [`DataOptions::since`] only slates from that moment on are learnt from, as a model that has learnt the rest goes on learning.
 //! They see what they would see without it.
 //!
-//! Memory: the passes; 56 bytes a token, and per impression and action learnt from some 24 to 48 bytes. Of what stands before
-//! [`DataOptions::since`] only tokens, posts and the posts acted on are kept.
+//! Memory: the passes; some 100 bytes for an action that stands, and 24 to 40 bytes for an impression learnt from. Of what stands
+//! before [`DataOptions::since`] only what people did and posts are kept.
 
 mod engagement;
 mod error;
@@ -150,7 +151,7 @@ pub fn load(
     let drafts = builder.finish();
     let validation_from = drafts.validation_from(options.validation_share);
     let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position);
-    let outcomes = replay.labels.finish();
+    let outcomes = replay.outcomes();
     let split = drafts.split(&outcomes, validation_from);
     let impressions = split.shown.values().map(|n| u64::from(*n)).sum();
     if outcomes.iter().all(|outcome| outcome.is_nothing()) {

@@ -29,11 +29,11 @@ impl Negatives {
         posts: &Posts,
         at: TimeMs,
         positive: PostId,
-        acted: &FxHashSet<PostId>,
+        acted: &dyn Fn(PostId) -> bool,
     ) -> Vec<PostId> {
         let existing = posts.created_until(at);
         let young = existing.partition_point(|(created_at, _)| *created_at < at - self.max_age_ms);
-        let free = |post: PostId| post != positive && !acted.contains(&post) && posts.exists(post);
+        let free = |post: PostId| post != positive && !acted(post) && posts.exists(post);
         let mut drawn = self.among(existing, young..existing.len(), &free);
         if drawn.is_empty() {
             drawn = self.among(existing, 0..young, &free);

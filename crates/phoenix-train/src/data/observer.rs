@@ -1,25 +1,18 @@
 //! What serving knows while a log is read, event by event: for who predicts each event before it is taken in.
 
 use event_log::{ActionEvent, Event, EventBody};
-use foryou_types::{ActionSet, PostId, Profile, Surface, TimeMs, TokenEvent, UserId};
+use foryou_types::{ActionKind, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, HistoryItem, history_item};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::history::Tokens;
+use super::history::History;
 use super::posts::Posts;
 
 /// The posts and everyone's history so far, by the rules that training data is made by.
 pub struct Observer {
     actions: ActionSet,
     posts: Posts,
-    viewers: FxHashMap<UserId, Viewer>,
-}
-
-#[derive(Default)]
-struct Viewer {
-    tokens: Tokens,
-    /// Posts acted on; of a repost, the original.
-    acted: FxHashSet<PostId>,
+    viewers: FxHashMap<UserId, History>,
 }
 
 impl Observer {
@@ -44,31 +37,20 @@ impl Observer {
     fn action(&mut self, at: TimeMs, event: &ActionEvent) {
         // An action that the profile's set does not have has no place in a history.
         let Some(kind) = self.actions.get(event.action).map(|def| def.kind) else { return };
-        let (author_id, _) = self.posts.author_and_source(event.post_id);
-        let counted = self.original(event.post_id);
+        let original = self.original(event.post_id);
         let viewer = self.viewers.entry(event.user_id).or_default();
-        viewer.tokens.take_in(&TokenEvent {
-            post_id: event.post_id,
-            author_id,
-            action: event.action,
-            kind,
-            dwell_ms: event.dwell_ms.unwrap_or_default(),
-            surface: event.surface,
-            at,
-            undo: event.undo,
-        });
-        viewer.acted.insert(counted);
+        viewer.take_in(at, event, kind == ActionKind::Discrete, original);
     }
 
     /// The post itself; of a repost that is known, the original.
     pub fn original(&self, post: PostId) -> PostId {
-        self.posts.author_and_source(post).1.some().unwrap_or(post)
+        self.posts.original(post)
     }
 
-    /// What a model with a history of `s` is shown of a viewer: tokens whose last action is strictly before `at`.
+    /// What a model with a history of `s` is shown of a viewer: what stands and is strictly before `at`.
     pub fn history(&self, user: UserId, at: TimeMs, s: usize) -> Vec<HistoryItem> {
         let Some(viewer) = self.viewers.get(&user) else { return Vec::new() };
-        let sequence = viewer.tokens.before(at).windowed(s);
+        let sequence = viewer.before(at, |post| self.posts.author_and_source(post).0).windowed(s);
         sequence.tokens.iter().map(|token| history_item(token, self.posts.corpus())).collect()
     }
 
@@ -77,9 +59,9 @@ impl Observer {
         self.posts.candidate(post, surface, at)
     }
 
-    /// Whether a viewer acted on a post, or on a repost of it.
+    /// Whether an action of a viewer on a post, or on a repost of it, stands.
     pub fn acted_on(&self, user: UserId, post: PostId) -> bool {
-        self.viewers.get(&user).is_some_and(|viewer| viewer.acted.contains(&post))
+        self.viewers.get(&user).is_some_and(|viewer| viewer.has_acted_on(post))
     }
 
     /// Whether a post is an original that was created strictly before `at` and not deleted so far.

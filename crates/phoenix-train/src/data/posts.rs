@@ -1,6 +1,7 @@
 //! The posts while the log is read.
 
 use event_log::PostEvent;
+use foryou_types::reposts::original;
 use foryou_types::{PostId, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, Corpus, age_bucket, post_info};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -92,6 +93,11 @@ impl Posts {
             Some(info) => (info.author, info.source),
             None => self.deleted.get(&id).map_or((UserId::NONE, PostId::NONE), |gone| (gone.author, gone.source)),
         }
+    }
+
+    /// The post that a post stands for: of a repost the original, else the post itself.
+    pub(crate) fn original(&self, id: PostId) -> PostId {
+        original(id, |at| self.author_and_source(at).1.some())
     }
 
     /// Whether the post was created and not deleted.

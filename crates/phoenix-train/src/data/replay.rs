@@ -1,15 +1,17 @@
 //! The log, read once in its own order, as slates with the history that serving would have had at each.
 //!
-//! A slate stands where its impression stands in the log. What is known there: the tokens of the events before it whose time is
-//! strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
+//! A slate stands where its impression stands in the log. What is known there: what stands after the events before it, as far as its
+//! time is strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
-use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, TokenChange, TokenEvent, UserId};
+#[cfg(test)]
+use foryou_types::UserActionSequence;
+use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::hashing::IdCounts;
 use phoenix::{CandidateItem, HistoryItem, history_item};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::history::Tokens;
+use super::history::History;
 use super::labels::{Labels, Outcome, Taken};
 use super::negatives::Negatives;
 use super::posts::Posts;
@@ -41,15 +43,6 @@ pub(crate) struct Slate {
     pub(crate) shown: Vec<Shown>,
 }
 
-#[derive(Default)]
-struct Viewer {
-    tokens: Tokens,
-    /// Where no impressions are recorded: the outcome that the newest token is, if its slate is wanted.
-    label: Option<u32>,
-    /// Where no impressions are recorded: posts acted on.
-    acted: FxHashSet<PostId>,
-}
-
 /// What a replay counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -75,7 +68,7 @@ pub(crate) struct Replay<'a> {
     /// Only where no impressions are recorded.
     negatives: Option<Negatives>,
     places: FxHashMap<UserId, u32>,
-    viewers: Vec<Viewer>,
+    viewers: Vec<History>,
     referenced: FxHashSet<PostId>,
     /// The posts.
     pub(crate) posts: Posts,
@@ -160,8 +153,26 @@ impl<'a> Replay<'a> {
 
     /// The tokens of a viewer.
     #[cfg(test)]
-    pub(crate) fn tokens(&self, user: UserId) -> Tokens {
-        self.places.get(&user).map(|place| self.viewers[*place as usize].tokens.clone()).unwrap_or_default()
+    pub(crate) fn tokens(&self, user: UserId, before: TimeMs) -> UserActionSequence {
+        let viewer = self.places.get(&user).map(|place| &self.viewers[*place as usize]);
+        viewer.map(|viewer| viewer.before(before, |post| self.posts.author_and_source(post).0)).unwrap_or_default()
+    }
+
+    /// What became of everything shown, by number, after the last event.
+    pub(crate) fn outcomes(&mut self) -> Vec<Outcome> {
+        let mut labels = std::mem::take(&mut self.labels);
+        let mut taken = Vec::new();
+        for (viewer, history) in (0..).zip(&self.viewers) {
+            for act in history.acts().iter().filter(|act| act.at >= self.slates_from) {
+                if self.negatives.is_some() {
+                    labels.note(act.label, act.actions(), act.dwell_ms);
+                } else {
+                    let (at, actions, dwell_ms) = (act.at, act.actions(), act.dwell_ms);
+                    taken.push(Taken { viewer, post: self.posts.original(act.post), at, actions, dwell_ms });
+                }
+            }
+        }
+        labels.finish(taken, |post| self.posts.original(post))
     }
 
     /// How many different ids were met.
@@ -173,21 +184,22 @@ impl<'a> Replay<'a> {
 
     fn place(&mut self, user: UserId) -> u32 {
         *self.places.entry(user).or_insert_with(|| {
-            self.viewers.push(Viewer::default());
+            self.viewers.push(History::default());
             self.viewers.len() as u32 - 1
         })
     }
 
-    /// The post whose engagement an engagement with `post` is: the reposted one of a repost.
+    /// The post whose engagement an engagement with `post` is: of a repost the original.
     fn counted(&mut self, post: PostId) -> PostId {
-        let counted = self.posts.author_and_source(post).1.some().unwrap_or(post);
+        let counted = self.posts.original(post);
         self.referenced.insert(counted);
         counted
     }
 
     /// What the models see of the viewer at a moment.
     fn history_at(&self, viewer: u32, at: TimeMs) -> Vec<HistoryItem> {
-        let sequence = self.viewers[viewer as usize].tokens.before(at).windowed(self.history);
+        let author = |post| self.posts.author_and_source(post).0;
+        let sequence = self.viewers[viewer as usize].before(at, author).windowed(self.history);
         sequence.tokens.iter().map(|token| history_item(token, self.posts.corpus())).collect()
     }
 
@@ -232,31 +244,12 @@ impl<'a> Replay<'a> {
         let Some(kind) = self.profile.action_set.get(event.action).map(|def| def.kind) else { return };
         self.counts.actions += 1;
         let viewer = self.place(event.user_id);
-        let (author_id, _) = self.posts.author_and_source(event.post_id);
         let counted = self.counted(event.post_id);
         self.referenced.insert(event.post_id);
-        let token = TokenEvent {
-            post_id: event.post_id,
-            author_id,
-            action: event.action,
-            kind,
-            dwell_ms: event.dwell_ms.unwrap_or_default(),
-            surface: event.surface,
-            at,
-            undo: event.undo,
-        };
-        let change = self.viewers[viewer as usize].tokens.take_in(&token);
-        if self.negatives.is_some() {
-            self.positive(viewer, at, event, counted, change, slate);
-        } else if at >= self.slates_from {
-            self.labels.take(Taken {
-                viewer,
-                post: counted,
-                at,
-                action: (kind == ActionKind::Discrete).then_some(event.action),
-                dwell_ms: token.dwell_ms,
-                undo: event.undo,
-            });
+        let is_discrete = kind == ActionKind::Discrete;
+        let started = self.viewers[viewer as usize].take_in(at, event, is_discrete, counted);
+        if let Some(place) = started.filter(|_| self.negatives.is_some()) {
+            self.positive(viewer, place, at, event, counted, slate);
         }
     }
 
@@ -265,38 +258,24 @@ impl<'a> Replay<'a> {
     fn positive(
         &mut self,
         viewer: u32,
+        place: usize,
         at: TimeMs,
         event: &ActionEvent,
         post: PostId,
-        change: TokenChange,
         slate: &mut dyn FnMut(Slate),
     ) {
-        let state = &mut self.viewers[viewer as usize];
-        let token = match change {
-            TokenChange::Nothing => return,
-            TokenChange::Newest(token) => {
-                if let Some(label) = state.label {
-                    self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
-                }
-                return;
-            }
-            TokenChange::Started(token) => token,
-        };
-        state.label = None;
         if at < self.slates_from {
-            state.acted.insert(post);
             *self.shown_before.entry(post).or_default() += 1;
             return;
         }
         let label = self.labels.add();
-        self.labels.set(label, Outcome { actions: token.actions, dwell_ms: token.dwell_ms });
-        state.label = Some(label);
+        let state = &mut self.viewers[viewer as usize];
+        state.set_label(place, label);
         self.posts.settle();
         let negatives = match &mut self.negatives {
-            Some(negatives) => negatives.draw(&self.posts, at, post, &state.acted),
+            Some(negatives) => negatives.draw(&self.posts, at, post, &|post| state.has_acted_on(post)),
             None => Vec::new(),
         };
-        state.acted.insert(post);
         let weight = (self.assumed_impressions / negatives.len().max(1) as f64) as f32;
         let mut shown = Vec::with_capacity(1 + negatives.len());
         let item = self.posts.candidate(post, event.surface, at);
@@ -306,7 +285,7 @@ impl<'a> Replay<'a> {
             shown.push(Shown { item, weight, label: self.labels.add(), sampled: true });
         }
         self.counts.slates += 1;
-        // The token itself is at the slate's moment, not strictly before it.
+        // The act itself is at the slate's moment, not strictly before it.
         let history = self.history_at(viewer, at);
         slate(Slate { viewer, user: event.user_id, at, surface: event.surface, request_id: None, history, shown });
     }

@@ -1,14 +1,26 @@
 //! What makes an event one that is not taken.
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic};
-use foryou_types::{IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{ActionKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::StateError;
 use crate::store::StateStore;
 
 /// Longest muted keyword and label, in bytes.
 const MAX_NAME_BYTES: usize = 500;
+
+/// What is to be done with an event.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is taken.
+    Good,
+    /// Everything that it says is known, and nothing that may still arrive can make it matter.
+    Known,
+    /// It is not taken, and why.
+    Bad(String),
+}
 
 /// Checks the events of one batch, in their order.
 pub(crate) struct Checker<'a> {
@@ -20,6 +32,10 @@ pub(crate) struct Checker<'a> {
     last_before_gap: Option<TimeMs>,
     /// Posts that earlier events of the batch delete.
     deleted: FxHashSet<PostId>,
+    /// Posts that earlier events of the batch create, and where these stand among the good ones.
+    created: FxHashMap<PostId, usize>,
+    /// Hashes of the ids of the first good events of the batch, and how many those are.
+    ids: (FxHashSet<u128>, usize),
     /// Names that earlier events of the batch give: the log does not have them yet.
     named: FxHashMap<(Namespace, u64), String>,
 }
@@ -32,28 +48,89 @@ impl<'a> Checker<'a> {
         now: TimeMs,
         last_before_gap: Option<TimeMs>,
     ) -> Self {
-        Self { state, profile, log, now, last_before_gap, deleted: FxHashSet::default(), named: FxHashMap::default() }
+        Self {
+            state,
+            profile,
+            log,
+            now,
+            last_before_gap,
+            deleted: FxHashSet::default(),
+            created: FxHashMap::default(),
+            ids: (FxHashSet::default(), 0),
+            named: FxHashMap::default(),
+        }
     }
 
-    /// Why the event is not taken; `None`: it is.
-    pub(crate) fn check(&mut self, event: &Event) -> Result<Option<String>, StateError> {
-        if let Some(reason) = self.check_time(event) {
-            return Ok(Some(reason));
+    /// What is to be done with an event that comes after the good ones of its batch.
+    ///
+    /// An event whose id is known is a duplicate, whatever the state says of it by now.
+    pub(crate) fn check(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
+        let verdict = self.judge(event, good)?;
+        if let Verdict::Bad(_) = &verdict
+            && let Some(id) = &event.id
+            && self.is_known(id, good)?
+        {
+            return Ok(Verdict::Known);
         }
-        if let EventBody::Action(action) = &event.body {
-            return self.check_action(action);
+        Ok(verdict)
+    }
+
+    fn is_known(&mut self, id: &str, good: &[Event]) -> Result<bool, StateError> {
+        let (ids, hashed) = &mut self.ids;
+        ids.extend(good[*hashed..].iter().filter_map(|event| Some(xxh3_128(event.id.as_ref()?.as_bytes()))));
+        *hashed = good.len();
+        Ok(ids.contains(&xxh3_128(id.as_bytes())) || self.log.has_id(id)?)
+    }
+
+    fn judge(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
+        if let Some(reason) = self.check_time(event).or_else(|| self.check_body(&event.body)) {
+            return Ok(Verdict::Bad(reason));
         }
-        let reason = self.check_body(&event.body);
-        match (&reason, &event.body) {
-            (None, EventBody::Delete { post_id }) => {
+        match &event.body {
+            EventBody::Action(action) => self.check_action(action),
+            EventBody::Post(post) => {
+                let verdict = self.check_creation(post, good)?;
+                if let Verdict::Good = verdict {
+                    self.created.insert(post.post_id, good.len());
+                }
+                Ok(verdict)
+            }
+            EventBody::Delete { post_id } => {
+                let was_known = self.is_deleted(*post_id)?;
                 self.deleted.insert(*post_id);
+                Ok(if was_known { Verdict::Known } else { Verdict::Good })
             }
-            (None, EventBody::Name { namespace, id, name }) => {
+            EventBody::Name { namespace, id, name } => {
                 self.named.insert((*namespace, *id), name.clone());
+                Ok(Verdict::Good)
             }
-            _ => {}
+            _ => Ok(Verdict::Good),
         }
-        Ok(reason)
+    }
+
+    fn is_deleted(&self, post: PostId) -> Result<bool, StateError> {
+        Ok(self.deleted.contains(&post) || self.state.is_deleted(post)?)
+    }
+
+    /// A post is created once.
+    fn check_creation(&self, post: &PostEvent, good: &[Event]) -> Result<Verdict, StateError> {
+        let id = post.post_id;
+        let stored = self.state.post(id)?;
+        if self.deleted.contains(&id) || stored.as_ref().is_some_and(|stored| stored.deleted) {
+            return Ok(Verdict::Bad(format!("post {} is deleted, it cannot be created again", self.print_post(id))));
+        }
+        let known = match self.created.get(&id).and_then(|&place| good.get(place)) {
+            Some(Event { body: EventBody::Post(known), .. }) => Some(&**known),
+            _ => stored.as_deref().map(|stored| &stored.post),
+        };
+        Ok(match known.map(|known| difference(known, post)) {
+            None => Verdict::Good,
+            Some(None) => Verdict::Known,
+            Some(Some(key)) => Verdict::Bad(format!(
+                "{key}: post {} is known with another value, and a post does not change",
+                self.print_post(id)
+            )),
+        })
     }
 
     /// A live event must not be far ahead of the folder's clock, nor an imported one of all others. The server's own record
@@ -76,18 +153,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_action(&self, action: &ActionEvent) -> Result<Option<String>, StateError> {
-        if let Some(reason) =
-            missing_user("user_id", action.user_id).or_else(|| missing_post("post_id", action.post_id))
-        {
-            return Ok(Some(reason));
-        }
-        if self.profile.action_set.get(action.action).is_none() {
+    fn check_action(&self, action: &ActionEvent) -> Result<Verdict, StateError> {
+        let Some(def) = self.profile.action_set.get(action.action) else {
             let last = self.profile.action_set.len().saturating_sub(1);
-            return Ok(Some(format!("action: {} is not in this folder's set (0 to {last})", action.action)));
+            let reason = format!("action: {} is not in this folder's set (0 to {last})", action.action);
+            return Ok(Verdict::Bad(reason));
+        };
+        if action.undo && def.kind == ActionKind::Continuous {
+            return Ok(Verdict::Bad(format!("undo: {} is attention, which cannot be taken back", def.name)));
         }
-        let is_deleted = self.deleted.contains(&action.post_id) || self.state.is_deleted(action.post_id)?;
-        Ok(is_deleted.then(|| format!("post {} is deleted", self.print_post(action.post_id))))
+        Ok(if self.is_deleted(action.post_id)? {
+            Verdict::Bad(format!("post {} is deleted", self.print_post(action.post_id)))
+        } else {
+            Verdict::Good
+        })
     }
 
     fn check_body(&self, body: &EventBody) -> Option<String> {
@@ -116,10 +195,13 @@ impl<'a> Checker<'a> {
             }
             .or_else(|| bad_name("label", &label.label)),
             EventBody::Name { id, name, .. } => {
-                (*id == 0).then(|| "id: 0 is no id".to_owned()).or_else(|| empty("name", name.is_empty()))
+                (*id == 0).then(|| "id: must not be 0".to_owned()).or_else(|| empty("name", name.is_empty()))
             }
-            // Checked before (it may need the disk), and of our own making.
-            EventBody::Action(_) | EventBody::ImportProgress(_) => None,
+            EventBody::Action(action) => {
+                missing_user("user_id", action.user_id).or_else(|| missing_post("post_id", action.post_id))
+            }
+            // Of our own making.
+            EventBody::ImportProgress(_) => None,
         }
     }
 
@@ -157,12 +239,35 @@ pub(super) fn brings_time(event: &Event) -> bool {
     event.origin == Origin::Import && event.body.topic_and_key().0 != Topic::Meta
 }
 
+/// The first field in which a post that is sent again differs from what is known of it.
+fn difference(known: &PostEvent, again: &PostEvent) -> Option<&'static str> {
+    [
+        ("author_id", known.author_id != again.author_id),
+        ("text", known.text != again.text),
+        ("title", known.title != again.title),
+        ("language", known.language != again.language),
+        ("country", known.country != again.country),
+        ("media", known.media != again.media),
+        ("in_reply_to_post_id", known.in_reply_to_post_id != again.in_reply_to_post_id),
+        ("in_reply_to_user_id", known.in_reply_to_user_id != again.in_reply_to_user_id),
+        ("conversation_id", known.conversation_id != again.conversation_id),
+        ("source_post_id", known.source_post_id != again.source_post_id),
+        ("source_user_id", known.source_user_id != again.source_user_id),
+        ("quoted_post_id", known.quoted_post_id != again.quoted_post_id),
+        ("quoted_user_id", known.quoted_user_id != again.quoted_user_id),
+        ("subscription_author_id", known.subscription_author_id != again.subscription_author_id),
+        ("topics", known.topics != again.topics),
+    ]
+    .into_iter()
+    .find_map(|(key, differs)| differs.then_some(key))
+}
+
 fn missing_user(key: &str, id: UserId) -> Option<String> {
-    id.is_none().then(|| format!("{key}: 0 is no user"))
+    id.is_none().then(|| format!("{key}: must not be 0"))
 }
 
 fn missing_post(key: &str, id: PostId) -> Option<String> {
-    id.is_none().then(|| format!("{key}: 0 is no post"))
+    id.is_none().then(|| format!("{key}: must not be 0"))
 }
 
 fn empty(key: &str, is_empty: bool) -> Option<String> {

@@ -4,14 +4,15 @@ mod check;
 
 use std::sync::Arc;
 
-use event_log::{AppendError, Event, EventLog, LogError, Origin, Position};
+use event_log::{Event, EventLog, LogError, Origin, Position, Stored, append_storable};
 use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, MAX_AHEAD_MS, Profile, TimeMs, last_before_gap};
 use parking_lot::Mutex;
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
 use crate::error::StateError;
 use crate::store::StateStore;
-use check::{Checker, brings_time};
+use check::{Checker, Verdict, brings_time};
 
 /// An event that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +26,12 @@ pub struct Rejection {
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Events appended and applied.
+    /// Events that changed something.
     pub accepted: usize,
-    /// Places in the caller's list of the events whose id was in the log already.
+    /// Places in the caller's list of the events that changed nothing: their id was in the log already, or what they say was so
+    /// already, or a later event about the same says otherwise. Those of the second and third kind that may yet matter, when an
+    /// event with a time between arrives, are in the log: an action taken again, an edge, keyword, label or profile field set
+    /// again, and what takes back or removes something that is not there.
     pub duplicates: Vec<usize>,
     /// Events refused, by index.
     pub rejected: Vec<Rejection>,
@@ -93,8 +97,8 @@ impl Ingestor {
         if self.state.position() != self.log.head().position {
             self.state.catch_up()?;
         }
-        let mut rejected = Vec::new();
-        let mut good = Vec::with_capacity(events.len());
+        let (mut rejected, mut duplicates) = (Vec::new(), Vec::new());
+        let (mut places, mut good) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let now = self.clock.now();
         let last = self.last_before_gap(&events);
         let mut checker = Checker::new(&self.state, &self.profile, &*self.log, now, last);
@@ -102,12 +106,34 @@ impl Ingestor {
             if event.origin == Origin::Live && (1..=MAX_AHEAD_MS).contains(&event.at.since(now)) {
                 event.at = now;
             }
-            match checker.check(&event)? {
-                None => good.push((index, event)),
-                Some(reason) => rejected.push(Rejection { index, reason }),
+            match checker.check(&event, &good)? {
+                Verdict::Good => {
+                    places.push(index);
+                    good.push(event);
+                }
+                Verdict::Known => duplicates.push(index),
+                Verdict::Bad(reason) => rejected.push(Rejection { index, reason }),
             }
         }
-        let (accepted, duplicates) = self.append(good, &mut rejected, marks)?;
+        let refused_before: Vec<usize> = rejected.iter().map(|rejection: &Rejection| rejection.index).collect();
+        let stored = append_storable(&*self.log, &good, &mut |refused| {
+            let refused = refused.iter().filter_map(|&place| places.get(place));
+            let mut all: Vec<usize> = refused_before.iter().chain(refused).copied().collect();
+            all.sort_unstable();
+            marks(&all)
+        })?;
+        let place = |place: usize| places.get(place).copied();
+        duplicates.extend(stored.appended.duplicates.iter().filter_map(|&i| place(i)));
+        rejected.extend(
+            stored
+                .refused
+                .iter()
+                .filter_map(|refusal| Some(Rejection { index: place(refusal.index)?, reason: refusal.reason.clone() })),
+        );
+        let (own, idle) = self.follow(&good, &stored)?;
+        let accepted = own - idle.len();
+        duplicates.extend(idle.into_iter().filter_map(place));
+        duplicates.sort_unstable();
         rejected.sort_unstable_by_key(|rejection| rejection.index);
         Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
     }
@@ -117,56 +143,25 @@ impl Ingestor {
         last_before_gap(self.log.head().imported.now(), &times, self.max_gap_ms?)
     }
 
-    /// Appends and applies; answers how many events were accepted and which ones the log had.
-    fn append(
-        &self,
-        mut good: Vec<(usize, Event)>,
-        rejected: &mut Vec<Rejection>,
-        marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
-    ) -> Result<(usize, Vec<usize>), IngestError> {
-        loop {
-            let mut places: Vec<usize> = rejected.iter().map(|rejection| rejection.index).collect();
-            places.sort_unstable();
-            let marks: Vec<Event> = marks(&places);
-            let (own, count) = (good.len(), marks.len());
-            let batch: Vec<(usize, Event)> =
-                good.into_iter().chain(marks.into_iter().map(|mark| (usize::MAX, mark))).collect();
-            if batch.is_empty() {
-                return Ok((0, Vec::new()));
-            }
-            match self.log.append(batch.iter().map(|(_, event)| event.clone()).collect()) {
-                Ok(appended) => {
-                    let duplicates =
-                        appended.duplicates.iter().filter_map(|&place| Some(batch.get(place)?.0)).collect();
-                    self.follow(&batch, &appended)?;
-                    return Ok((appended.accepted.saturating_sub(count), duplicates));
-                }
-                // The log takes a batch wholly or not at all: try again without the event it cannot store.
-                Err(AppendError::Event { index, reason }) if index < own => {
-                    good = batch;
-                    good.truncate(own);
-                    let (index, _) = good.remove(index);
-                    rejected.push(Rejection { index, reason });
-                }
-                Err(AppendError::Event { reason, .. }) => {
-                    return Err(LogError::Corrupt { path: "batch".to_owned(), problem: reason }.into());
-                }
-                Err(AppendError::Log(error)) => return Err(error.into()),
-            }
+    /// Applies what was just appended, without reading it back where nobody else appended in between. Answers how many of `good`
+    /// that is, and the places of those that changed nothing.
+    fn follow(&self, good: &[Event], stored: &Stored) -> Result<(usize, Vec<usize>), StateError> {
+        let left_out = stored.appended.duplicates.iter().chain(stored.refused.iter().map(|refusal| &refusal.index));
+        let left_out: FxHashSet<usize> = left_out.copied().collect();
+        let places: Vec<usize> = (0..good.len()).filter(|place| !left_out.contains(place)).collect();
+        let end = stored.appended.position;
+        let first = end.next_seq.saturating_sub(stored.appended.accepted as u64);
+        let mut idle = Vec::new();
+        let mut note = |seq: u64| {
+            idle.extend(seq.checked_sub(first).and_then(|i| places.get(usize::try_from(i).ok()?)).copied());
+        };
+        if self.state.position().next_seq == first {
+            let events = places.iter().map(|&place| &good[place]).chain(&stored.marks);
+            self.state.apply_events((first..).zip(events), end, &mut note)?;
+        } else {
+            self.state.catch_up_telling(&mut note, &|_| {})?;
         }
-    }
-
-    /// Applies what was just appended, without reading it back where nobody else appended in between.
-    fn follow(&self, good: &[(usize, Event)], appended: &event_log::log::Appended) -> Result<(), StateError> {
-        let end = appended.position;
-        let first = end.next_seq.saturating_sub(appended.accepted as u64);
-        let fresh = good.len() - appended.duplicates.len();
-        if self.state.position().next_seq == first && fresh == appended.accepted {
-            let mut duplicates = appended.duplicates.iter().copied().collect::<rustc_hash::FxHashSet<_>>();
-            let events = good.iter().enumerate().filter(|(place, _)| !duplicates.remove(place));
-            return self.state.apply_events((first..).zip(events.map(|(_, (_, event))| event)), end);
-        }
-        self.state.catch_up().map(|_| ())
+        Ok((places.len(), idle))
     }
 }
 

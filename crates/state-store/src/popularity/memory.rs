@@ -3,18 +3,23 @@
 //! What is here is the same as in the store's tables after every batch; posts that grow old leave memory, not the store.
 
 use event_log::{ActionEvent, Event, EventBody, Origin};
-use foryou_types::{ActionKind, ActionSet, EngagementCounts, PostId, TimeMs, UserId};
+use foryou_types::{ActionIndex, ActionSet, PostId, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::counts::{self, PostCounts};
+use super::fading::Fading;
 use super::score::Weight;
 use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
+use crate::history;
 use crate::keys::{Key, Table, number_at, time_at};
 use crate::posts::{PostRef, by_time_key, decode_by_time};
 use crate::settings::Settings;
 use crate::storage::Storage;
+
+/// Attention counts at most so long, in milliseconds.
+const DWELL_CLIP_MS: u32 = (ActionSet::DWELL_CLIP_SECONDS * 1_000.0) as u32;
 
 /// A recent post.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl Recent {
     }
 
     fn set_counts(&mut self, counts: Option<Box<PostCounts>>, settings: &Settings) {
-        self.weight = counts.as_ref().map_or_else(Weight::default, |counts| Weight::of(&counts.faded, settings));
+        self.weight = counts.as_ref().map_or_else(Weight::default, |counts| Weight::of(&counts.fading, settings));
         self.counts = counts;
     }
 }
@@ -59,19 +64,28 @@ pub(crate) struct Popularity {
     recent: FxHashMap<PostId, Recent>,
     floor: TimeMs,
     totals: Totals,
-    /// Time of everyone's last action or impression; empty where posts have impressions of their own.
-    viewers: FxHashMap<UserId, TimeMs>,
+    /// When everyone was last active.
+    viewers: FxHashMap<UserId, Activity>,
     /// Changed since the last batch was written.
     dirty_posts: FxHashSet<PostId>,
     dirty_viewers: FxHashSet<UserId>,
     retention_ms: i64,
 }
 
+/// When a person was last active.
+#[derive(Clone, Copy, Debug, Default)]
+struct Activity {
+    /// The last action that stands.
+    acted: Option<TimeMs>,
+    /// The last impression.
+    shown: Option<TimeMs>,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Totals {
     /// All posts together.
-    engagement: EngagementCounts,
-    /// Posts that anyone ever acted on.
+    engagement: Fading,
+    /// Posts that anyone's action stands on.
     engaged_posts: u64,
     /// The newest event that is not the server's own.
     newest: Option<TimeMs>,
@@ -82,15 +96,15 @@ fn totals_key() -> Key {
 }
 
 fn encode_totals(totals: &Totals, out: &mut Encoder) {
-    counts::encode_faded(&totals.engagement, out);
-    out.number(totals.engaged_posts).byte(u8::from(totals.newest.is_some())).time(totals.newest.unwrap_or_default());
+    totals.engagement.encode(out);
+    out.number(totals.engaged_posts).maybe_time(totals.newest);
 }
 
 fn decode_totals(mut value: Decoder<'_>) -> Option<Totals> {
-    let engagement = counts::decode_faded(&mut value)?;
+    let engagement = Fading::decode(&mut value)?;
     let engaged_posts = value.number()?;
-    let newest = (value.byte()? != 0, value.time()?);
-    value.end(Totals { engagement, engaged_posts, newest: newest.0.then_some(newest.1) })
+    let newest = value.maybe_time()?;
+    value.end(Totals { engagement, engaged_posts, newest })
 }
 
 fn viewer_key(user: UserId) -> Key {
@@ -127,8 +141,10 @@ impl Popularity {
             let (Some(user), Some(at)) = (number_at(&key, 1), value.time()) else {
                 return Err(storage.corrupt(Table::Viewers, "a time cannot be read"));
             };
-            popularity.viewers.insert(UserId(user), at);
+            popularity.viewers.insert(UserId(user), Activity { acted: None, shown: Some(at) });
         }
+        let viewers = &mut popularity.viewers;
+        history::last_acts(storage, |user, at| viewers.entry(user).or_default().acted = Some(at))?;
         Ok(popularity)
     }
 
@@ -190,18 +206,21 @@ impl Popularity {
     }
 
     /// All posts together.
-    pub(crate) const fn total(&self) -> &EngagementCounts {
+    pub(crate) const fn total(&self) -> &Fading {
         &self.totals.engagement
     }
 
-    /// Number of posts in memory (young enough to be shown) that anyone acted on.
+    /// Number of posts in memory (young enough to be shown) that anyone's action stands on.
     pub(crate) fn engaged_recent_posts(&self) -> usize {
-        self.recent.values().filter(|recent| recent.counts.is_some()).count()
+        // Posts that are too old stay in memory for a while: they must not count.
+        let floor = self.totals.newest.map_or(TimeMs(i64::MIN), |newest| newest - self.retention_ms);
+        let young = self.recent.values().filter(|recent| recent.created_at >= floor);
+        young.filter(|recent| recent.counts().is_some_and(PostCounts::is_engaged)).count()
     }
 
-    /// Number of people whose last action or impression was at or after `since`.
+    /// Number of people whose last impression, or last action that stands, was at or after `since`.
     pub(crate) fn viewers_since(&self, since: TimeMs) -> usize {
-        self.viewers.values().filter(|&&at| at >= since).count()
+        self.viewers.values().filter(|last| last.acted.max(last.shown) >= Some(since)).count()
     }
 
     /// Lets posts go that are too old by now. Called between batches; does not change what any question is answered.
@@ -248,59 +267,85 @@ impl Applier<'_, '_> {
     }
 
     pub(crate) fn count_impression(&mut self, post: PostId, at: TimeMs) -> Result<(), StateError> {
-        let half_life = self.settings.half_life;
-        self.change_counts(post, at, |counts| counts.add_impression(at, half_life))?;
-        self.total(at).add_impressions(1.0, at, half_life);
+        let half_life_ms = self.settings.half_life_ms;
+        self.change_counts(post, |counts| counts.add_impression(at, half_life_ms))?;
+        self.popularity.totals.engagement.add_impression(at, half_life_ms);
         Ok(())
     }
 
-    /// Counts an action, and dwell with any action. `taken_at`: when the action was taken that is now taken back; the count
-    /// loses what is left of it. An action taken back that nobody took counts nothing.
-    pub(crate) fn count_action(
+    /// Counts attention with any action, and the continuous action itself.
+    pub(crate) fn count_dwell(&mut self, post: PostId, at: TimeMs, action: &ActionEvent) -> Result<(), StateError> {
+        let half_life_ms = self.settings.half_life_ms;
+        let dwell = self.settings.dwell_head.zip(action.dwell_ms.map(|ms| u64::from(ms.min(DWELL_CLIP_MS))));
+        let is_continuous = !self.settings.is_discrete(action.action);
+        self.change_counts(post, |counts| {
+            if let Some((head, ms)) = dwell {
+                counts.fading.add(head, ms, at, half_life_ms);
+            }
+            if is_continuous {
+                counts.count(action.action);
+            }
+        })?;
+        if let Some((head, ms)) = dwell {
+            self.popularity.totals.engagement.add(head, ms, at, half_life_ms);
+        }
+        Ok(())
+    }
+
+    /// Moves the count of one person's discrete action from one moment to another; `None`: it does not stand. `noted`: the moment
+    /// of an event that changes nothing else, so that the state does not depend on what stood when it came.
+    pub(crate) fn move_action(
         &mut self,
         post: PostId,
-        at: TimeMs,
-        action: &ActionEvent,
-        kind: ActionKind,
-        taken_at: Option<TimeMs>,
+        action: ActionIndex,
+        from: Option<TimeMs>,
+        to: Option<TimeMs>,
+        noted: Option<TimeMs>,
     ) -> Result<(), StateError> {
-        let half_life = self.settings.half_life;
-        let seconds = match (self.settings.dwell_head, action.dwell_ms) {
-            (Some(head), Some(ms)) if !action.undo => {
-                Some((head, (f64::from(ms) / 1_000.0).min(ActionSet::DWELL_CLIP_SECONDS)))
+        let half_life_ms = self.settings.half_life_ms;
+        let change = |fading: &mut Fading| {
+            if let Some(at) = noted {
+                fading.note(at, half_life_ms);
             }
-            _ => None,
-        };
-        let step = match (action.undo, taken_at) {
-            (true, None) => return Ok(()),
-            (true, Some(taken_at)) => (kind == ActionKind::Discrete).then_some((-1.0, taken_at)),
-            (false, _) => (kind == ActionKind::Discrete).then_some((1.0, at)),
-        };
-        let add = |counts: &mut EngagementCounts| {
-            if let Some((amount, at)) = step {
-                counts.add_action(action.action, amount, at, half_life);
+            if let Some(at) = from {
+                fading.take_away(action, 1, at, half_life_ms);
             }
-            if let Some((head, seconds)) = seconds {
-                counts.add_action(head, seconds, at, half_life);
+            if let Some(at) = to {
+                fading.add(action, 1, at, half_life_ms);
             }
         };
-        let mut is_first = false;
-        self.change_counts(post, at, |counts| {
-            add(&mut counts.faded);
-            let whole = counts.action_mut(action.action);
-            *whole = if action.undo { whole.saturating_sub(1) } else { whole.saturating_add(1) };
-            is_first = !std::mem::replace(&mut counts.engaged, true);
+        self.change_counts(post, |counts| {
+            change(&mut counts.fading);
+            if from.is_some() {
+                counts.uncount(action);
+            }
+            if to.is_some() {
+                counts.count(action);
+            }
         })?;
-        add(self.total(at));
-        self.popularity.totals.engaged_posts += u64::from(is_first);
+        change(&mut self.popularity.totals.engagement);
         Ok(())
     }
 
-    /// Notes that a person was there.
-    pub(crate) fn viewer_active(&mut self, user: UserId, at: TimeMs) {
-        let last = self.popularity.viewers.entry(user).or_insert(at);
-        *last = (*last).max(at);
+    /// Moves all that was counted for one post, which is in the store only, to another.
+    pub(crate) fn move_counts(&mut self, from: PostId, to: PostId) -> Result<(), StateError> {
+        let Some(counts) = self.read_counts(from)? else { return Ok(()) };
+        self.popularity.totals.engaged_posts -= u64::from(counts.is_engaged());
+        self.tx.delete(counts::key(from));
+        let half_life_ms = self.settings.half_life_ms;
+        self.change_counts(to, |own| own.merge(&counts, half_life_ms))
+    }
+
+    /// Notes when a person was last shown something.
+    pub(crate) fn viewer_shown(&mut self, user: UserId, at: TimeMs) {
+        let last = &mut self.popularity.viewers.entry(user).or_default().shown;
+        *last = (*last).max(Some(at));
         self.popularity.dirty_viewers.insert(user);
+    }
+
+    /// Notes the last action of a person that stands.
+    pub(crate) fn viewer_acted(&mut self, user: UserId, last: Option<TimeMs>) {
+        self.popularity.viewers.entry(user).or_default().acted = last;
     }
 
     /// Puts the counts that changed in memory into the batch.
@@ -311,7 +356,7 @@ impl Applier<'_, '_> {
             }
         }
         for user in std::mem::take(&mut self.popularity.dirty_viewers) {
-            if let Some(&at) = self.popularity.viewers.get(&user) {
+            if let Some(at) = self.popularity.viewers.get(&user).and_then(|last| last.shown) {
                 self.tx.put(viewer_key(user), |out| {
                     out.time(at);
                 });
@@ -320,31 +365,25 @@ impl Applier<'_, '_> {
         self.tx.put(totals_key(), |out| encode_totals(&self.popularity.totals, out));
     }
 
-    fn total(&mut self, at: TimeMs) -> &mut EngagementCounts {
-        let total = &mut self.popularity.totals.engagement;
-        // Values, not lengths: zeros at the end of the vector are not stored.
-        if total.impressions == 0.0 && total.actions.iter().all(|&n| n == 0.0) {
-            total.at = at;
-        }
-        total
-    }
-
-    fn change_counts(
-        &mut self,
-        post: PostId,
-        at: TimeMs,
-        change: impl FnOnce(&mut PostCounts),
-    ) -> Result<(), StateError> {
+    /// Changes the counts of a post, wherever they are.
+    fn change_counts(&mut self, post: PostId, change: impl FnOnce(&mut PostCounts)) -> Result<(), StateError> {
+        let (was, is);
         if let Some(recent) = self.popularity.recent.get_mut(&post) {
-            let counts = recent.counts.get_or_insert_with(|| Box::new(PostCounts::starting(at)));
+            let counts = recent.counts.get_or_insert_default();
+            was = counts.is_engaged();
             change(counts);
-            recent.weight = Weight::of(&counts.faded, self.settings);
+            is = counts.is_engaged();
+            recent.weight = Weight::of(&counts.fading, self.settings);
             self.popularity.dirty_posts.insert(post);
         } else {
-            let mut counts = self.read_counts(post)?.unwrap_or_else(|| PostCounts::starting(at));
+            let mut counts = self.read_counts(post)?.unwrap_or_default();
+            was = counts.is_engaged();
             change(&mut counts);
+            is = counts.is_engaged();
             self.write_counts(post, &counts);
         }
+        let engaged = &mut self.popularity.totals.engaged_posts;
+        *engaged = *engaged + u64::from(is) - u64::from(was);
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! Popularity: fading counts per post and in all, and the posts ranked by the popularity prior.
 //!
-//! An engagement with a repost counts for the reposted post, where the repost was known by then.
+//! An engagement with a repost counts for the original, also where the repost's creation comes later in the log: then what was
+//! counted for it moves ([`Applier::adopt`](crate::apply::Applier)). One person's action counts once for an original, whether it is
+//! on the original, on a repost of it or on several.
 
 mod counts;
+mod fading;
 mod memory;
 mod ranked;
 mod score;
@@ -36,8 +39,8 @@ type RankedKey = (u64, TimeMs, TimeMs);
 impl StateStore {
     /// The global side of the popularity prior as of `now`.
     ///
-    /// Where impressions are not recorded, its `viewers` are the people whose last action or impression is at most one half-life
-    /// before `now`.
+    /// Where impressions are not recorded, its `viewers` are the people whose last impression, or last action that stands, is at
+    /// most one half-life before `now`.
     pub fn popularity_prior(&self, now: TimeMs) -> Arc<PopularityPrior> {
         self.prior_of(&self.popularity.read(), now)
     }
@@ -52,7 +55,7 @@ impl StateStore {
         }
         let settings = &self.settings;
         // Fewer impressions than actions: they are not recorded, whatever the profile says.
-        let total = popularity.total();
+        let total = &popularity.total().counts(settings.half_life_ms, settings.dwell_head);
         let recorded = settings.has_impressions && total.impressions >= total.most_taken(&settings.discrete);
         let viewers = (!recorded).then(|| popularity.viewers_since(now - settings.half_life_ms) as f64);
         let prior = Arc::new(PopularityPrior::new(
@@ -69,7 +72,9 @@ impl StateStore {
 
     /// The fading counts of a post; `None`: nothing ever happened to it.
     pub fn engagement(&self, post: PostId) -> Result<Option<EngagementCounts>, StateError> {
-        self.with_counts(post, |counts| counts.map(|counts| counts.faded.clone()))
+        let settings = &self.settings;
+        let read = |counts: &PostCounts| counts.fading.counts(settings.half_life_ms, settings.dwell_head);
+        self.with_counts(post, |counts| counts.map(read))
     }
 
     /// The fading counts of posts, in the order of `posts`.
@@ -77,7 +82,7 @@ impl StateStore {
         posts.iter().map(|&post| self.engagement(post)).collect()
     }
 
-    /// Per action of the set, how often it was taken and not taken back.
+    /// Per action of the set, how many people's stands; of a continuous one, how often it was taken.
     pub fn raw_counts(&self, post: PostId) -> Result<Vec<u64>, StateError> {
         let mut raw = vec![0; self.settings.actions.len()];
         self.with_counts(post, |counts| {
@@ -159,7 +164,7 @@ impl StateStore {
                 }
                 let weight = match self.storage.get(&counts::key(post_id))?.map(|v| counts::decode(Decoder(&v))) {
                     None => Weight::default(),
-                    Some(Some(counts)) => Weight::of(&counts.faded, &self.settings),
+                    Some(Some(counts)) => Weight::of(&counts.fading, &self.settings),
                     Some(None) => return Err(self.storage.corrupt(Table::Counts, "counts cannot be read")),
                 };
                 let score = scorer.score(weight);

@@ -5,8 +5,9 @@
 //! ranking everything needs the weighted sum and the largest of each post's counts, not the counts.
 
 use foryou_types::prior::PRIOR_IMPRESSIONS;
-use foryou_types::{EngagementCounts, PopularityPrior, TimeMs};
+use foryou_types::{ActionKind, PopularityPrior, TimeMs};
 
+use super::fading::Fading;
 use crate::settings::Settings;
 
 /// What of a post's counts its score depends on, as of one moment.
@@ -21,9 +22,28 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
-    pub(crate) fn of(counts: &EngagementCounts, settings: &Settings) -> Self {
-        let sum = settings.actions.actions.iter().zip(&counts.actions).map(|(action, n)| action.weight * n).sum();
-        Self { at: counts.at, sum, impressions: counts.impressions, most: counts.most_taken(&settings.discrete) }
+    pub(crate) fn of(counts: &Fading, settings: &Settings) -> Self {
+        let mut weight = Self { at: counts.newest().unwrap_or_default(), ..Self::default() };
+        let (mut last, mut count) = (None, 0.0);
+        for (counter, left) in counts.left(settings.half_life_ms) {
+            let Some(action) = counter else {
+                weight.impressions += left;
+                continue;
+            };
+            let Some(def) = settings.actions.get(action) else { continue };
+            if settings.dwell_head == Some(action) {
+                weight.sum += def.weight * (left / 1_000.0);
+                continue;
+            }
+            weight.sum += def.weight * left;
+            // A counter of two epochs comes twice in a row.
+            count = if last == counter { count + left } else { left };
+            last = counter;
+            if def.kind == ActionKind::Discrete {
+                weight.most = weight.most.max(count);
+            }
+        }
+        weight
     }
 }
 
@@ -60,9 +80,9 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_the_score_of_the_prior(
-            actions in proptest::collection::vec(0.0..50.0f64, 0..19),
+            steps in proptest::collection::vec((0u8..19, 1u64..50, -100_000_000i64..0), 0..30),
             rates in proptest::collection::vec(0.0..1.0f64, 19),
-            impressions in 0.0..500.0f64,
+            impressions in 0u32..500,
             viewers in proptest::option::of(0.0..900.0f64),
             age in -10i64..100_000_000,
         ) {
@@ -74,9 +94,14 @@ mod tests {
                 discrete: settings.discrete.clone(),
                 viewers,
             };
-            let counts = EngagementCounts { at: TimeMs(0), impressions, actions };
+            let mut fading = Fading::default();
+            (0..impressions).for_each(|_| fading.add_impression(TimeMs(0), settings.half_life_ms));
+            for (action, amount, at) in steps {
+                fading.add(action, amount, TimeMs(at), settings.half_life_ms);
+            }
+            let counts = fading.counts(settings.half_life_ms, settings.dwell_head);
             let scorer = Scorer::new(&prior, &settings);
-            for (weight, counts) in [(Weight::of(&counts, &settings), Some(&counts)), (Weight::default(), None)] {
+            for (weight, counts) in [(Weight::of(&fading, &settings), Some(&counts)), (Weight::default(), None)] {
                 let heads = prior.heads(counts);
                 let want: f64 = settings.actions.actions.iter().zip(&heads).map(|(a, p)| a.weight * p).sum();
                 let found = scorer.score(weight);

@@ -115,7 +115,7 @@ fn readers_beside_a_writer_see_whole_values() {
             })
             .collect();
         for n in 0..40 {
-            folder.put((0..100).map(|m| act(n * 100 + m, 1, 1 + (m as u64 & 1), 0)).collect());
+            folder.put((n * 100..n * 100 + 100).map(|m| act(m, 1, 1 + m as u64, 0)).collect());
         }
         for reader in readers {
             reader.join().unwrap();

@@ -13,7 +13,7 @@ fn edges_come_and_go_and_are_counted_both_ways() {
             follow(30, 1, 2),
             follow(10, 1, 3),
             follow(20, 1, 4),
-            follow(20, 1, 5), // as old as the one before, later in the log
+            follow(20, 1, 5), // as old as the one before
             follow(40, 4, 2),
             edge(50, EdgeKind::Block, 1, 2, true),
         ],
@@ -28,12 +28,13 @@ fn edges_come_and_go_and_are_counted_both_ways() {
     assert_eq!(state.target_count(FOLLOW, UserId(1)).unwrap(), 4);
     assert_eq!(state.source_count(FOLLOW, UserId(2)).unwrap(), 2);
 
-    // Follow again, unfollow twice, unfollow a stranger: the log's order decides, whatever the times say.
+    // Follow again, unfollow twice, unfollow a stranger; and an unfollow that arrives late.
     folder.put(vec![
         follow(60, 1, 3),
-        edge(5, FOLLOW, 1, 2, false),
-        edge(6, FOLLOW, 1, 2, false),
-        edge(7, FOLLOW, 1, 99, false),
+        edge(65, FOLLOW, 1, 2, false),
+        edge(66, FOLLOW, 1, 2, false),
+        edge(67, FOLLOW, 1, 99, false),
+        edge(5, FOLLOW, 1, 4, false),
     ]);
     let folder = folder.reopen();
     let state = &folder.state;
@@ -43,6 +44,21 @@ fn edges_come_and_go_and_are_counted_both_ways() {
     assert_eq!(state.source_count(FOLLOW, UserId(2)).unwrap(), 1);
     assert_eq!(state.source_count(FOLLOW, UserId(99)).unwrap(), 0);
     assert!(state.has_edge(EdgeKind::Block, UserId(1), UserId(2)).unwrap());
+}
+
+#[test]
+fn the_time_of_an_edge_decides_not_its_arrival() {
+    for kind in [EdgeKind::Follow, EdgeKind::Block, EdgeKind::Mute, EdgeKind::Subscribe] {
+        let folder = Folder::with(Profile::live(), vec![edge(20, kind, 1, 2, false), edge(10, kind, 1, 2, true)]);
+        assert!(!folder.state.has_edge(kind, UserId(1), UserId(2)).unwrap(), "{kind:?}");
+        assert_eq!(folder.state.source_count(kind, UserId(2)).unwrap(), 0);
+        assert!(folder.state.targets(kind, UserId(1)).unwrap().is_empty());
+        folder.put(vec![edge(30, kind, 1, 2, true), edge(25, kind, 1, 2, false)]);
+        assert_eq!(folder.state.edge_at(kind, UserId(1), UserId(2)).unwrap(), Some(TimeMs(30)));
+        // Of two at one moment, the later in the log.
+        folder.put(vec![edge(30, kind, 1, 2, false)]);
+        assert!(folder.state.sources(kind, UserId(2)).unwrap().is_empty());
+    }
 }
 
 #[test]
@@ -63,6 +79,16 @@ fn keywords_are_muted_until_unmuted() {
     assert_eq!(folder.state.muted_keywords(UserId(2)).unwrap(), [long]);
     folder.put(vec![mute(1, "a b", false), mute(1, "never", false)]);
     assert_eq!(folder.state.muted_keywords(UserId(1)).unwrap(), ["über"]);
+    // One keyword in every spelling that matching takes for one; an unmute that arrives late changes nothing.
+    folder.put(vec![mute(1, "  ÜBER ", true)]);
+    assert_eq!(folder.state.muted_keywords(UserId(1)).unwrap(), ["  ÜBER "]);
+    let unmute = |at, keyword: &str| {
+        event(at, EventBody::MuteKeyword { user_id: UserId(1), keyword: keyword.to_owned(), muted: false })
+    };
+    folder.put(vec![unmute(0, "u\u{308}ber")]);
+    assert_eq!(folder.state.muted_keywords(UserId(1)).unwrap().len(), 1);
+    folder.put(vec![unmute(2, "u\u{308}ber")]);
+    assert!(folder.state.muted_keywords(UserId(1)).unwrap().is_empty());
 }
 
 #[test]

@@ -34,25 +34,35 @@ fn actions_on_one_post_merge_up_to_300_seconds_apart() {
             post(0, 1, 9),
             act(0, 1, 1, FAVORITE),
             act(300 * SECOND, 1, 1, REPLY),    // exactly 300 s after the token's time
-            act(600 * SECOND, 1, 1, REPLY),    // and again: the token's time moved
-            act(901 * SECOND, 1, 1, FAVORITE), // 301 s: a new token
+            act(600 * SECOND, 1, 1, 2),        // and again: the token's time moved
+            act(901 * SECOND, 1, 1, 3),        // 301 s: a new token
             act(902 * SECOND, 1, 2, FAVORITE), // another post, not known
-            act(903 * SECOND, 1, 1, FAVORITE), // not consecutive any more
-            act(500 * SECOND, 1, 1, REPLY),    // late by 403 s: a token in the place of its arrival
-            act(450 * SECOND, 1, 1, FAVORITE), // late by 50 s: joins it, which keeps its time
+            act(903 * SECOND, 1, 1, 4),        // not consecutive any more
+            act(450 * SECOND, 1, 1, 5),        // late: into the first token
         ],
     );
     let folder = folder.reopen();
-    let found = sequence(&folder, 1);
-    let want = [
-        token(1, 9, &[FAVORITE, REPLY], 0, 600 * SECOND),
-        token(1, 9, &[FAVORITE], 0, 901 * SECOND),
+    let apart = [
+        token(1, 9, &[FAVORITE, REPLY, 2, 5], 0, 600 * SECOND),
+        token(1, 9, &[3], 0, 901 * SECOND),
         token(2, 0, &[FAVORITE], 0, 902 * SECOND),
-        token(1, 9, &[FAVORITE], 0, 903 * SECOND),
-        token(1, 9, &[FAVORITE, REPLY], 0, 500 * SECOND),
+        token(1, 9, &[4], 0, 903 * SECOND),
     ];
-    assert_eq!((found.total, found.tokens.as_slice()), (5, want.as_slice()));
+    let found = sequence(&folder, 1);
+    assert_eq!((found.total, found.tokens.as_slice()), (4, apart.as_slice()));
+
+    folder.put(vec![act(750 * SECOND, 1, 1, 6)]); // late: between two tokens, which become one
+    let found = sequence(&folder, 1);
+    assert_eq!((found.total, found.tokens.len()), (3, 3));
+    assert_eq!(found.tokens[0], token(1, 9, &[FAVORITE, REPLY, 2, 5, 6, 3], 0, 901 * SECOND));
+
+    folder.put(vec![undo(2_000 * SECOND, 1, 1, 6)]);
+    let found = sequence(&folder, 1);
+    assert_eq!((found.total, found.tokens.as_slice()), (4, apart.as_slice()));
     assert!(sequence(&folder, 2).is_empty());
+
+    folder.put(vec![post(0, 2, 8)]); // the author comes late
+    assert_eq!(sequence(&folder, 1).tokens[2], token(2, 8, &[FAVORITE], 0, 902 * SECOND));
 }
 
 #[test]
@@ -70,39 +80,57 @@ fn dwell_adds_up_and_the_continuous_head_sets_no_bit() {
 }
 
 #[test]
-fn taking_back_clears_the_last_token_only_and_leaves_it_standing() {
+fn an_action_is_one_act_until_taken_back_and_then_none() {
     let folder = Folder::with(
         Profile::live(),
-        vec![act(0, 1, 1, FAVORITE), act(1, 1, 1, REPLY), undo(2, 1, 1, FAVORITE), undo(3, 1, 1, REPLY)],
+        vec![act(0, 1, 1, FAVORITE), act(1, 1, 1, REPLY), act(9_000 * SECOND, 1, 1, REPLY)],
     );
-    assert_eq!(sequence(&folder, 1).tokens, [token(1, 0, &[], 0, 1)]);
+    assert_eq!(sequence(&folder, 1).tokens, [token(1, 0, &[FAVORITE, REPLY], 0, 1)]);
+    folder.put(vec![undo(9_001 * SECOND, 1, 1, FAVORITE), undo(9_002 * SECOND, 1, 1, REPLY)]);
+    assert_eq!(sequence(&folder, 1), UserActionSequence::default());
     folder.put(vec![
         act(10, 1, 2, FAVORITE),
         act(11, 1, 3, FAVORITE),
         undo(12, 1, 2, FAVORITE),
         undo(13, 2, 2, FAVORITE),
     ]);
-    let tokens = sequence(&folder, 1).tokens;
-    assert_eq!(tokens[1..], [token(2, 0, &[FAVORITE], 0, 10), token(3, 0, &[FAVORITE], 0, 11)]);
+    assert_eq!(sequence(&folder, 1).tokens, [token(3, 0, &[FAVORITE], 0, 11)]);
     assert!(sequence(&folder, 2).is_empty());
 }
 
 #[test]
+fn a_late_taking_back_between_two_times_leaves_the_second() {
+    let folder =
+        Folder::with(Profile::live(), vec![post(0, 1, 9), act(10, 1, 1, FAVORITE), act(900_000, 1, 1, FAVORITE)]);
+    folder.put(vec![undo(20, 1, 1, FAVORITE)]);
+    assert_eq!(sequence(&folder, 1).tokens, [token(1, 9, &[FAVORITE], 0, 900_000)]);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap()[0], 1);
+    assert_eq!(folder.state.engagement(PostId(1)).unwrap().unwrap().actions[0], 1.0);
+}
+
+#[test]
+fn what_was_looked_at_stays_looked_at() {
+    let folder = Folder::with(Profile::live(), vec![dwell(5, 1, 1, FAVORITE, 700), undo(6, 1, 1, FAVORITE)]);
+    assert_eq!(sequence(&folder, 1).tokens, [token(1, 0, &[], 700, 5)]);
+}
+
+#[test]
 fn the_newest_1024_tokens_stay_and_all_are_counted() {
-    let events = (0..1_100).map(|n| act(n, 1, 1 + (n as u64 % 7), FAVORITE)).collect();
+    let events = (0..1_100).map(|n| act(n, 1, 1 + n as u64, FAVORITE)).collect();
     let folder = Folder::with(Profile::live(), events).reopen();
     let found = sequence(&folder, 1);
     assert_eq!((found.total, found.tokens.len()), (1_100, 1_024));
     assert_eq!(found.tokens.iter().map(|t| t.at.0).collect::<Vec<_>>(), (76..1_100).collect::<Vec<_>>());
-    folder.put(vec![act(1_100, 1, 1, REPLY)]); // joins the last one
+    folder.put(vec![act(1_100, 1, 1_100, REPLY)]); // joins the last one
     let found = sequence(&folder, 1);
     assert_eq!((found.total, found.tokens.len(), found.tokens[1_023].at), (1_100, 1_024, TimeMs(1_100)));
 }
 
 #[test]
 fn a_token_keeps_the_first_surface_that_was_said() {
-    let on = |at, surface| {
-        let action = ActionEvent { user_id: UserId(1), post_id: PostId(1), surface, ..ActionEvent::default() };
+    let on = |at: i64, surface| {
+        let (post_id, action) = (PostId(1), at as u8);
+        let action = ActionEvent { user_id: UserId(1), post_id, action, surface, ..ActionEvent::default() };
         event(at, EventBody::Action(action))
     };
     let folder = Folder::with(
@@ -133,11 +161,11 @@ fn acted_posts_outlive_the_history_and_a_repost_stands_for_its_original() {
     };
     assert_eq!(acted(&folder, 1), [1, 2, 3, 4]);
     assert_eq!(acted(&folder, 2), [5]);
-    let on_3 = folder.state.acted(UserId(1), PostId(3)).unwrap().unwrap();
-    assert_eq!((on_3.actions.iter().collect::<Vec<_>>(), on_3.last_at), (vec![FAVORITE, REPLY], TimeMs(3)));
+    let actions = |post| folder.state.acted(UserId(1), PostId(post)).unwrap().iter().collect::<Vec<_>>();
+    assert_eq!((actions(3), actions(2), actions(1)), (vec![FAVORITE, REPLY], vec![FAVORITE], vec![FAVORITE]));
     folder.put(vec![undo(6, 1, 3, FAVORITE), undo(7, 1, 2, FAVORITE), undo(8, 1, 9, FAVORITE)]);
     assert_eq!(acted(&folder, 1), [3, 4]);
-    assert_eq!(folder.state.acted(UserId(1), PostId(2)).unwrap(), None);
+    assert!(actions(2).is_empty() && actions(1).is_empty());
 }
 
 #[test]
@@ -146,4 +174,31 @@ fn an_action_the_set_does_not_have_changes_nothing() {
     assert!(sequence(&folder, 1).is_empty());
     assert!(folder.state.acted_posts(UserId(1)).unwrap().is_empty());
     assert_eq!(folder.state.engagement(PostId(1)).unwrap(), None);
+}
+
+#[test]
+fn taking_back_on_a_repost_leaves_what_was_done_with_the_original() {
+    let folder = Folder::with(
+        Profile::live(),
+        vec![
+            post(0, 1, 9),
+            repost(0, 2, 8, 1),
+            repost(0, 3, 7, 2),
+            act(10, 1, 2, FAVORITE),
+            act(20, 1, 1, FAVORITE),
+            act(30, 1, 3, FAVORITE),
+            act(40, 2, 3, FAVORITE),
+        ],
+    );
+    let acted = |user| {
+        let mut ids: Vec<_> = folder.state.acted_posts(UserId(user)).unwrap().into_iter().map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let count = || folder.state.raw_counts(PostId(1)).unwrap()[0];
+    assert_eq!((acted(1), acted(2), count()), (vec![1, 2, 3], vec![1, 3], 2));
+    folder.put(vec![undo(50, 1, 2, FAVORITE), undo(51, 1, 3, FAVORITE)]);
+    assert_eq!((acted(1), count()), (vec![1], 2));
+    folder.put(vec![undo(52, 1, 1, FAVORITE), undo(53, 2, 1, FAVORITE)]);
+    assert_eq!((acted(1), acted(2), count()), (vec![], vec![1, 3], 1));
 }

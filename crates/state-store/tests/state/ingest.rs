@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use event_log::{
-    EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent, ServedEvent,
+    ActionEvent, EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent,
+    ProfileEvent, ServedEvent,
 };
 use foryou_types::{Clock, IdForm, ManualClock, Namespace, PostId, Profile, TimeMs, UserId, profile::IdForms};
 use state_store::{Ingestor, LogClock, Outcome, folder_clock};
 
-use crate::support::{Folder, HOUR, act, delete, edge, event, follow, post, reading, shown};
+use crate::support::{Folder, HOUR, act, delete, dwell, edge, event, follow, post, reading, shown, undo};
 
 const NOW: i64 = 1_000 * HOUR;
 
@@ -35,25 +36,25 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
     };
     let cases = [
         (act(3, 1, 5, 0), "post 5 is deleted"),
-        (act(3, 0, 1, 0), "user_id: 0 is no user"),
-        (act(3, 1, 0, 0), "post_id: 0 is no post"),
+        (act(3, 0, 1, 0), "user_id: must not be 0"),
+        (act(3, 1, 0, 0), "post_id: must not be 0"),
         (act(3, 1, 1, 19), "action: 19 is not in this folder's set (0 to 18)"),
         (follow(3, 1, 1), "target_id: user 1 is the user_id itself"),
-        (edge(3, EdgeKind::Block, 0, 1, true), "user_id: 0 is no user"),
-        (edge(3, EdgeKind::Mute, 1, 0, true), "target_id: 0 is no user"),
+        (edge(3, EdgeKind::Block, 0, 1, true), "user_id: must not be 0"),
+        (edge(3, EdgeKind::Mute, 1, 0, true), "target_id: must not be 0"),
         (shown(3, 1, &[]), "post_ids: must not be empty"),
-        (shown(3, 1, &[4, 0]), "post_ids: 0 is no post"),
-        (shown(3, 0, &[4]), "user_id: 0 is no user"),
+        (shown(3, 1, &[4, 0]), "post_ids: must not be 0"),
+        (shown(3, 0, &[4]), "user_id: must not be 0"),
         (event(3, EventBody::Served(served)), "posts: must not be empty"),
-        (post(3, 0, 9), "post_id: 0 is no post"),
+        (post(3, 0, 9), "post_id: must not be 0"),
         (event(3, EventBody::Post(Box::new(self_reply))), "in_reply_to_post_id: post 3 is the post itself"),
-        (delete(3, 0), "post_id: 0 is no post"),
-        (label(LabelTarget::Post(PostId(0)), "spam"), "post_id: 0 is no post"),
-        (label(LabelTarget::User(UserId(0)), "spam"), "user_id: 0 is no user"),
+        (delete(3, 0), "post_id: must not be 0"),
+        (label(LabelTarget::Post(PostId(0)), "spam"), "post_id: must not be 0"),
+        (label(LabelTarget::User(UserId(0)), "spam"), "user_id: must not be 0"),
         (label(LabelTarget::User(UserId(1)), ""), "label: must not be empty"),
         (keyword("  "), "keyword: must not be empty"),
         (keyword(&"x".repeat(501)), "keyword: 501 bytes, at most 500 are taken"),
-        (event(3, EventBody::Name { namespace: Namespace::Users, id: 0, name: "x".to_owned() }), "id: 0 is no id"),
+        (event(3, EventBody::Name { namespace: Namespace::Users, id: 0, name: "x".to_owned() }), "id: must not be 0"),
         (
             live(act(NOW + HOUR * 23 / 10, 1, 1, 0)),
             "at: 1970-02-11T18:18:00Z is 2.3 h ahead of this folder's clock (1970-02-11T16:00:00Z)",
@@ -84,8 +85,8 @@ fn times_ahead_of_the_clock_are_refused_from_senders_only() {
         .submit(vec![
             live(ahead.clone()),
             live(post(NOW + HOUR, 2, 9)), // exactly one hour is taken
-            ahead.clone(),
-            Event { origin: Origin::Server, ..ahead },
+            ahead,
+            Event { origin: Origin::Server, ..post(NOW + HOUR + 1, 3, 9) },
         ])
         .unwrap();
     assert_eq!(outcome.rejected.len(), 1);
@@ -98,9 +99,131 @@ fn a_delete_counts_for_the_rest_of_its_batch() {
     let ingestor = ingestor(&folder);
     let outcome =
         ingestor.submit(vec![post(1, 5, 9), act(2, 1, 5, 0), delete(3, 5), act(4, 2, 5, 0), post(5, 5, 9)]).unwrap();
-    assert_eq!(reasons(&outcome), [(3, "post 5 is deleted")]);
-    assert_eq!(outcome.accepted, 4);
+    assert_eq!(reasons(&outcome), [(3, "post 5 is deleted"), (4, "post 5 is deleted, it cannot be created again")]);
+    assert_eq!(outcome.accepted, 3);
     assert!(folder.state.is_deleted(PostId(5)).unwrap());
+}
+
+#[test]
+fn accepted_means_that_something_changed() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    let text = |at, text: &str| {
+        let post = PostEvent { post_id: PostId(1), text: Some(text.to_owned()), ..PostEvent::default() };
+        event(at, EventBody::Post(Box::new(post)))
+    };
+    let keyword = |at, keyword: &str, muted| {
+        event(at, EventBody::MuteKeyword { user_id: UserId(1), keyword: keyword.to_owned(), muted })
+    };
+    let label = |at, until: Option<i64>| {
+        let (target, until) = (LabelTarget::Post(PostId(1)), until.map(TimeMs));
+        event(at, EventBody::Label(LabelEvent { target, label: "spam".to_owned(), until }))
+    };
+    let name = |at, screen_name: &str| {
+        let screen_name = Some(screen_name.to_owned());
+        event(at, EventBody::Profile(Box::new(ProfileEvent { user_id: UserId(1), screen_name, ..Default::default() })))
+    };
+    let favorite = |at| act(at, 6, 1, 0);
+    // Each event, and whether it changes something (A), is known (D) or is refused (R).
+    let steps = [
+        (text(1, "one"), "A"),
+        (text(2, "one"), "D"),
+        (text(3, "two"), "R text: post 1 is known with another value, and a post does not change"),
+        (favorite(10), "A"),
+        (favorite(11), "D"),
+        (undo(20, 6, 1, 0), "A"),
+        (undo(21, 6, 1, 0), "D"),
+        (favorite(19), "D"), // late, and taken back since
+        (undo(9, 7, 1, 0), "D"),
+        (dwell(30, 6, 1, 18, 500), "A"),
+        (dwell(31, 6, 1, 18, 500), "A"),
+        (event(32, undone_dwell()), "R undo: dwell_time is attention, which cannot be taken back"),
+        (follow(10, 1, 2), "A"),
+        (follow(11, 1, 2), "D"),
+        (edge(12, EdgeKind::Follow, 1, 3, false), "D"),
+        (edge(20, EdgeKind::Block, 1, 2, false), "D"),
+        (edge(10, EdgeKind::Block, 1, 2, true), "D"), // late: unblocked since
+        (edge(30, EdgeKind::Block, 1, 2, true), "A"),
+        (keyword(10, "Election", true), "A"),
+        (keyword(11, "ELECTION", true), "D"),
+        (keyword(12, "election", false), "A"),
+        (keyword(13, "Election", false), "D"),
+        (label(10, None), "A"),
+        (label(11, None), "D"),
+        (label(12, Some(99)), "A"),
+        (name(10, "ann"), "A"),
+        (name(11, "ann"), "D"),
+        (name(9, "old"), "D"),
+        (delete(40, 1), "A"),
+        (delete(41, 1), "D"),
+        (text(42, "one"), "R post 1 is deleted, it cannot be created again"),
+        (favorite(43), "R post 1 is deleted"),
+    ];
+    let said = |outcome: &Outcome, index: usize| {
+        if outcome.duplicates.contains(&index) {
+            return "D".to_owned();
+        }
+        let rejection = outcome.rejected.iter().find(|rejection| rejection.index == index);
+        rejection.map_or("A".to_owned(), |rejection| format!("R {}", rejection.reason))
+    };
+    for (n, (event, want)) in steps.iter().enumerate() {
+        let outcome = ingestor.submit(vec![event.clone()]).unwrap();
+        assert_eq!(said(&outcome, 0), *want, "step {n}: {event:?}");
+        assert_eq!(outcome.accepted, usize::from(*want == "A"), "step {n}");
+    }
+    // The same in one batch.
+    let folder = Folder::new(Profile::live());
+    let events = steps.iter().map(|(event, _)| event.clone()).collect();
+    let outcome = self::ingestor(&folder).submit(events).unwrap();
+    for (n, (event, want)) in steps.iter().enumerate() {
+        assert_eq!(said(&outcome, n), *want, "step {n}: {event:?}");
+    }
+    assert_eq!(outcome.accepted, steps.iter().filter(|(_, want)| *want == "A").count());
+}
+
+fn undone_dwell() -> EventBody {
+    let action = ActionEvent {
+        user_id: UserId(6),
+        post_id: PostId(1),
+        action: 18,
+        dwell_ms: Some(500),
+        undo: true,
+        ..ActionEvent::default()
+    };
+    EventBody::Action(action)
+}
+
+#[test]
+fn an_id_that_is_known_is_a_duplicate_whatever_became_of_its_post() {
+    let folder = Folder::new(Profile::live());
+    let ingestor = ingestor(&folder);
+    let named = |id: &str, event: Event| Event { id: Some(id.to_owned()), ..event };
+    let (like, create) = (named("like", act(2, 1, 5, 0)), named("create", post(1, 5, 9)));
+    assert_eq!(ingestor.submit(vec![create.clone(), like.clone(), delete(3, 5)]).unwrap().accepted, 3);
+    let again = ingestor.submit(vec![create.clone(), like.clone(), act(4, 2, 5, 0)]).unwrap();
+    assert_eq!(
+        (again.duplicates, reasons_of(&again.rejected)),
+        (vec![0, 1], vec![(2, "post 5 is deleted".to_owned())])
+    );
+    // In one batch, too.
+    let other = Folder::new(Profile::live());
+    let outcome = self::ingestor(&other).submit(vec![create, like.clone(), delete(3, 5), like]).unwrap();
+    assert_eq!((outcome.accepted, outcome.duplicates, outcome.rejected.len()), (3, vec![3], 0));
+}
+
+fn reasons_of(rejected: &[state_store::Rejection]) -> Vec<(usize, String)> {
+    rejected.iter().map(|rejection| (rejection.index, rejection.reason.clone())).collect()
+}
+
+#[test]
+fn what_the_log_cannot_store_is_refused_all_at_once() {
+    let folder = Folder::new(Profile::live());
+    let long = |event: Event| Event { id: Some("x".repeat(2_000)), ..event };
+    let events =
+        (0..2_000).map(|n| if n % 2 == 0 { long(follow(n, 1, 2)) } else { follow(n, 1, 2 + n as u64) }).collect();
+    let outcome = ingestor(&folder).submit(events).unwrap();
+    assert_eq!((outcome.accepted, outcome.rejected.len()), (1_000, 1_000));
+    assert!(outcome.rejected.iter().all(|rejection| rejection.index % 2 == 0 && rejection.reason.starts_with("id:")));
 }
 
 #[test]
@@ -162,13 +285,13 @@ fn many_senders_at_once_lose_nothing() {
             let ingestor = &ingestor;
             scope.spawn(move || {
                 for n in 0..50 {
-                    assert_eq!(ingestor.submit(vec![act(n, user, 1 + n as u64 % 3, 0)]).unwrap().accepted, 1);
+                    assert_eq!(ingestor.submit(vec![act(n, user, 1 + n as u64, 0)]).unwrap().accepted, 1);
                 }
             });
         }
     });
     assert_eq!(folder.state.position(), folder.log.head().position);
-    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap()[0], 17 * 4);
+    assert_eq!(folder.state.raw_counts(PostId(1)).unwrap()[0], 4);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod following;
 mod graph;
 mod history;
 mod ingest;
+mod late;
 mod popularity;
 mod posts;
 mod shown;

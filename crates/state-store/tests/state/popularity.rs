@@ -57,8 +57,66 @@ fn taking_back_takes_what_is_left_of_it_once() {
     let at = 200 * SECOND;
     folder.put(vec![undo(at, 2, 3, LIKE), undo(at, 2, 3, LIKE), undo(at, 1, 1, LIKE), undo(at, 7, 1, VIEW)]);
     let counts = folder.state.engagement(PostId(1)).unwrap().unwrap();
-    assert_eq!((counts.at, counts.actions.as_slice()), (TimeMs(100 * SECOND), [1.0, 0.0].as_slice()));
+    assert_eq!((counts.at, counts.actions.as_slice()), (TimeMs(100 * SECOND), [1.0].as_slice()));
     assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 0]);
+}
+
+#[test]
+fn one_person_counts_once_and_taking_back_restores_what_was() {
+    for profile in [reading(), Profile::live()] {
+        let mut events = vec![post(0, 1, 91), post(0, 2, 92), repost(0, 3, 93, 1), shown(0, 9, &[1, 2])];
+        events.extend((1..4).map(|user| act(user * 7 * SECOND, user as u64, 1, LIKE)));
+        let folder = Folder::with(profile, events);
+        let heads = |now: i64| {
+            let prior = folder.state.popularity_prior(TimeMs(now));
+            let counts = folder.state.engagement(PostId(1)).unwrap();
+            (prior.heads(counts.as_ref()), prior.viewers, folder.state.raw_counts(PostId(1)).unwrap())
+        };
+        let acted = |user| folder.state.acted_posts(UserId(user)).unwrap().len();
+        let now = 200 * SECOND;
+        let before = heads(now);
+
+        folder.put(vec![act(30 * SECOND, 6, 1, LIKE)]);
+        let once = heads(now);
+        assert_ne!(before.0, once.0);
+        for n in 0..50 {
+            folder.put(vec![act((31 + n) * SECOND, 6, if n % 2 == 0 { 1 } else { 3 }, LIKE)]);
+        }
+        let often = heads(now);
+        assert_eq!((&once.1, &once.2), (&often.1, &often.2));
+        for (a, b) in once.0.iter().zip(&often.0) {
+            close(*a, *b);
+        }
+
+        folder.put(vec![undo(100 * SECOND, 6, 1, LIKE), undo(100 * SECOND, 6, 3, LIKE)]);
+        let after = heads(now);
+        assert_eq!((&before.1, &before.2), (&after.1, &after.2));
+        for (a, b) in before.0.iter().zip(&after.0) {
+            close(*a, *b);
+        }
+        assert_eq!((acted(6), folder.state.action_sequence(UserId(6)).unwrap().total), (0, 0));
+        // Two more change nothing.
+        folder.put(vec![undo(101 * SECOND, 6, 1, LIKE), undo(102 * SECOND, 6, 3, LIKE)]);
+        assert_eq!(heads(now), after);
+        let folder = folder.reopen();
+        let counts = folder.state.engagement(PostId(1)).unwrap();
+        assert_eq!(folder.state.popularity_prior(TimeMs(now)).heads(counts.as_ref()), after.0);
+    }
+}
+
+#[test]
+fn a_person_who_repeats_an_action_keeps_no_post_young() {
+    let now = 1_000 * SECOND;
+    let score = |events: Vec<event_log::Event>| {
+        let folder = Folder::with(reading(), [vec![post(0, 1, 91), act(0, 1, 1, LIKE)], events].concat());
+        folder.state.engagement(PostId(1)).unwrap().unwrap().action(
+            LIKE,
+            TimeMs(now),
+            foryou_types::HalfLife::seconds(100),
+        )
+    };
+    let often = (1..=10).map(|n| act(n * 100 * SECOND, 1, 1, LIKE)).collect();
+    close(score(Vec::new()), score(often));
 }
 
 #[test]

@@ -89,6 +89,9 @@ impl EventLog for Broken {
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
         self.0.append(events)
     }
+    fn has_id(&self, id: &str) -> Result<bool, LogError> {
+        self.0.has_id(id)
+    }
     fn head(&self) -> LogHead {
         self.0.head()
     }

@@ -71,7 +71,11 @@ impl Names {
 fn assert_only_renamed(seed: u64, names: &Names) {
     let mut events = random_events(seed, 120);
     let end = events.last().map_or(0, |event| event.at.0) + HOUR;
-    events.extend([shown(end, 1, &[1]), act(end + 1, 1, 1, FAVORITE)]);
+    events.extend([shown(end, 1, &[1]), look(end + 1, 1, 1, 500)]);
+    // No two at one moment: acts of one moment stand in order of their ids.
+    for (n, event) in (0..).zip(&mut events) {
+        event.at = TimeMs(event.at.0 * 1_000 + n);
+    }
     let options = DataOptions { validation_share: 0.2, ..options() };
     let plain = load(events.clone(), &options);
     let renamed = load(events.iter().map(|event| names.event(event)).collect(), &options);
