@@ -1,16 +1,13 @@
 //! Ranking and retrieval over gRPC (`foryou.phoenix.v1`).
 //!
 //! [`ranking_server`] and [`retrieval_server`] serve any implementation of the seam traits, [`RankingClient`] and
-//! [`RetrievalClient`] are those of another process, [`report_health`] keeps the health service saying NOT_SERVING until the
-//! corpus has caught up. Scores cross the wire as the doubles they are: an answer is bit-equal to the one given in process.
+//! [`RetrievalClient`] are those of another process. Scores cross the wire as the doubles they are: an answer is bit-equal to the one given in process.
 
 mod client;
 mod convert;
-mod health;
 mod server;
 
 pub use client::{RankingClient, RetrievalClient};
-pub use health::report_health;
 pub use server::{RankingGrpc, RetrievalGrpc, ranking_server, retrieval_server};
 
 /// Most candidates of a ranking request, and most posts of a retrieval.

@@ -12,13 +12,11 @@ use foryou_types::seams::{
     Ranking, RankingRequest, RankingResponse, Retrieval, RetrievalRequest, RetrievalResponse, SeamError,
 };
 use phoenix::ModelKind;
-use phoenix_engine::grpc::{RankingClient, RetrievalClient, ranking_server, report_health, retrieval_server};
+use phoenix_engine::grpc::{RankingClient, RetrievalClient, ranking_server, retrieval_server};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Code;
 use tonic::transport::{Channel, Server};
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
     NOW, Popular, Prior, bits, checkpoint, clock, corpus, host, rank_request, register, registry, retrieval_request,
@@ -193,35 +191,6 @@ async fn late_absent_and_ragged_answers_are_failures() {
     let server = Server::builder().add_service(ranking_server(Arc::new(Prior)));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     assert!(client.rank(rank_request(1, 1, 1)).await.is_ok());
-}
-
-#[tokio::test]
-async fn health_follows_the_corpus() {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    let (caught_up, ready) = tokio::sync::oneshot::channel::<()>();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(Server::builder().add_service(health).serve_with_incoming(TcpListenerStream::new(listener)));
-    let reporting = tokio::spawn(report_health(reporter, async {
-        let _ = ready.await;
-    }));
-    let mut client = HealthClient::new(lazy(address));
-    let check = async |client: &mut HealthClient<Channel>, service: &str| {
-        let request = HealthCheckRequest { service: format!("foryou.phoenix.v1.{service}") };
-        client.check(request).await.map(|answer| answer.into_inner().status())
-    };
-    let services = ["RankingService", "RetrievalService"];
-    for service in services {
-        while check(&mut client, service).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(check(&mut client, service).await.unwrap(), ServingStatus::NotServing);
-    }
-    caught_up.send(()).unwrap();
-    reporting.await.unwrap();
-    for service in services {
-        assert_eq!(check(&mut client, service).await.unwrap(), ServingStatus::Serving);
-    }
 }
 
 #[test]

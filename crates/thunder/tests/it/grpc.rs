@@ -9,14 +9,12 @@ use foryou_proto::thunder::v1::in_network_posts_service_server::{InNetworkPostsS
 use foryou_proto::thunder::v1::{GetInNetworkPostsRequest, GetInNetworkPostsResponse};
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, SeamError};
 use foryou_types::{ManualClock, PostId, UserId};
-use thunder::grpc::{ThunderClient, ThunderGrpc, report_health};
+use thunder::grpc::{ThunderClient, ThunderGrpc};
 use thunder::{FollowingLookup, PostStore, Readiness, ServiceConfig, StoreConfig, ThunderService};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status};
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{NOW, original, reply, repost, request, store_with, video};
 
@@ -171,23 +169,4 @@ async fn a_server_that_does_not_answer_is_out_of_time_and_one_that_is_not_there_
     let nowhere = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let outcome = ThunderClient::new(nowhere, None).get_in_network_posts(request(&[11])).await;
     assert!(matches!(outcome, Err(SeamError::Unavailable(_))), "{outcome:?}");
-}
-
-#[tokio::test]
-async fn health_follows_readiness() {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    let readiness = Readiness::pending();
-    let reporting = tokio::spawn(report_health(reporter, readiness.clone()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(Server::builder().add_service(health).serve_with_incoming(TcpListenerStream::new(listener)));
-    let mut client = HealthClient::new(connect(address).await);
-    let service = HealthCheckRequest { service: "foryou.thunder.v1.InNetworkPostsService".to_owned() };
-
-    let before = client.check(service.clone()).await.unwrap().into_inner();
-    assert_eq!(before.status(), ServingStatus::NotServing);
-    readiness.set_ready();
-    reporting.await.unwrap();
-    let after = client.check(service).await.unwrap().into_inner();
-    assert_eq!(after.status(), ServingStatus::Serving);
 }
