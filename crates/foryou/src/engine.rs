@@ -207,7 +207,8 @@ pub struct Engine {
     /// Ranking and retrieval, for their own gRPC services.
     pub phoenix: Phoenix,
     _trim: Option<AutoTrim>,
-    parts: Parts,
+    // Holds the folder, or the copy of its projections, open.
+    _parts: Parts,
 }
 
 /// How long the engine lives.
@@ -282,15 +283,64 @@ impl Engine {
         for follower in followers {
             app = app.following(follower);
         }
-        Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, parts })
+        Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, _parts: parts })
     }
 
-    /// Writes into the folder's lock file where the service listens.
-    pub fn announce(&mut self, address: String) -> anyhow::Result<()> {
-        match &mut self.parts.place {
-            Place::Folder(folder) => folder.announce(Some(address)),
-            Place::Aside(_) => Ok(()),
+    /// Answers feeds that nobody sees, of people who were active last, so that the first one that somebody waits for finds
+    /// caches filled and threads started. It gives up after a second: being warm is a nicety.
+    pub async fn warm_up(&self, step: &Step) {
+        let viewers = self.newest_viewers();
+        let started = Instant::now();
+        for (done, viewer) in viewers.iter().enumerate() {
+            step.reached(done as u64, viewers.len() as u64);
+            let request =
+                FeedRequest { user_id: IdText(viewer.clone()), record: Some(false), ..FeedRequest::default() };
+            if let Err(problem) = self.app.feed(request, None).await {
+                tracing::debug!(viewer, problem = problem.detail, "no feed to warm up with");
+            }
+            if started.elapsed() > WARM_UP {
+                break;
+            }
         }
+        step.finish();
+    }
+
+    /// Some people of the log's last events, in the folder's form of ids.
+    fn newest_viewers(&self) -> Vec<String> {
+        let mut viewers = Vec::new();
+        let log = &self.app.log;
+        let from = log.head().position.next_seq.saturating_sub(WARM_UP_EVENTS);
+        let read = log.read_from(from, &mut |records, _| {
+            for record in records {
+                let EventBody::Action(action) = &record.event.body else { continue };
+                if let Some(viewer) = self.app.ids().print_user(action.user_id)
+                    && !viewers.contains(&viewer)
+                {
+                    viewers.push(viewer);
+                }
+            }
+            viewers.len() < WARM_UP_VIEWERS
+        });
+        if let Err(error) = read {
+            tracing::debug!(%error, "nobody to warm up with");
+        }
+        viewers.truncate(WARM_UP_VIEWERS);
+        viewers
+    }
+}
+
+/// Time of the warm-up.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// People whose feeds are answered: the first pays for what is cold, the others show that nothing else is.
+const WARM_UP_VIEWERS: usize = 8;
+/// Events of the log's end among which these people are looked for.
+const WARM_UP_EVENTS: u64 = 2_000;
+
+/// Waits until Thunder has caught up, and says how far it is.
+fn wait_for_thunder(ingest: &Ingest, startup: &Startup) {
+    while !ingest.wait_ready(Duration::from_millis(20)) {
+        let stats = ingest.stats();
+        startup.thunder.reached(stats.records, stats.records + stats.lag);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Time that only goes forward, for deadlines and rates, passed in so that tests can stand it still.
+//! Monotonic time for deadlines and rates; passed in, so that tests can use a fake clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ impl Monotonic for SystemMonotonic {
     }
 }
 
-/// Time that moves when it is told to, or by a fixed step at every look: for tests.
+/// A fake clock for tests: it moves when told to, or by a fixed step on every read.
 #[derive(Debug)]
 pub struct ManualMonotonic {
     start: Instant,
@@ -28,12 +28,12 @@ pub struct ManualMonotonic {
 }
 
 impl ManualMonotonic {
-    /// Time that stands still.
+    /// A fake clock that stands still.
     pub fn new() -> Self {
         Self::stepping(Duration::ZERO)
     }
 
-    /// Time of which `step` passes at every look.
+    /// A fake clock that advances by `step` on every read.
     pub fn stepping(step: Duration) -> Self {
         Self { start: Instant::now(), passed_ns: AtomicU64::new(0), step_ns: step.as_nanos() as u64 }
     }

@@ -13,7 +13,7 @@ use crate::monotonic::{Deadline, Monotonic, SystemMonotonic};
 use crate::readiness::Readiness;
 use crate::store::{Lookup, LookupStats, PostStore};
 
-/// Whom people follow, for requests that do not say.
+/// The follow lists, for requests that do not send one.
 pub trait FollowingLookup: Send + Sync {
     /// The accounts a person follows; empty where nothing is known. May read from disk: it is called where blocking is fine.
     fn following(&self, user_id: UserId) -> Vec<UserId>;

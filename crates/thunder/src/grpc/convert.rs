@@ -1,4 +1,4 @@
-//! Between the seam's types and the messages. Ids keep their bits; `created_at` is whole seconds, with the milliseconds beside it.
+//! Between the seam's types and the messages. Ids keep their bits; `created_at` is in whole seconds; the milliseconds are a field of their own.
 
 use foryou_proto::thunder::v1 as proto;
 use foryou_types::seams::{InNetworkRequest, InNetworkResponse, LightPost};

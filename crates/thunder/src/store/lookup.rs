@@ -18,15 +18,15 @@ const AUTHORS_PER_CLOCK_LOOK: usize = 16;
 pub struct TimelineQuery<'a> {
     /// The viewer: reposts of the viewer's own posts are skipped.
     pub viewer: UserId,
-    /// The followed accounts. One that stands twice is looked at once.
+    /// The followed accounts. Duplicates are looked at once.
     pub authors: &'a [UserId],
-    /// Posts not wanted.
+    /// Posts to leave out.
     pub exclude: &'a [PostId],
     /// At most this many posts.
     pub max_results: usize,
     /// The moment of the question: posts older than the retention, or from after it, do not exist.
     pub now: TimeMs,
-    /// When to answer with what there is.
+    /// When to stop and answer with what has been found.
     pub deadline: Option<Deadline<'a>>,
 }
 

@@ -67,7 +67,7 @@ pub enum InsertOutcome {
     /// It has no id, no author or a time that no calendar has. A post without an author is not kept at all: nobody follows
     /// its author, and no list would ever let it go.
     Unusable,
-    /// Its shard numbers no more posts (33 million).
+    /// Its shard is full (33 million posts).
     Full,
 }
 
@@ -119,8 +119,8 @@ impl PostStore {
 
     /// Stores a post if it is neither known, nor deleted, nor outside the times kept at `now`.
     ///
-    /// Posts may come in any order. A repost is a video if its source is stored, is one and is no reply; where the source
-    /// comes later, the repost becomes a video then.
+    /// Posts may come in any order. A repost is a video if its source is stored, is a video and is not a reply. If the
+    /// source arrives later, the repost becomes a video then.
     pub fn insert(&self, post: LightPost, now: TimeMs) -> InsertOutcome {
         if post.post_id.is_none() || post.author_id.is_none() {
             return InsertOutcome::Unusable;
@@ -187,8 +187,8 @@ impl PostStore {
         report
     }
 
-    /// Removes a post and remembers its id, so that it stays deleted however late its creation is heard of; the id is forgotten
-    /// once the retention has passed since `now`. Says whether the post was stored.
+    /// Removes a post and remembers its id, so that it stays deleted even if its creation arrives late. The id is forgotten when
+    /// the retention has passed since `now`. Returns whether the post was stored.
     pub fn mark_as_deleted(&self, post_id: PostId, now: TimeMs) -> bool {
         if post_id.is_none() {
             return false;
@@ -248,8 +248,8 @@ impl PostStore {
         created_at >= (now - self.config.retention_ms()).0 && created_at <= (now + self.config.skew_ms()).0
     }
 
-    /// Whether a stored repost's source is a stored video that is no reply. Where the source is not stored, the repost is
-    /// left waiting for it: partitions are read side by side, so it may just not have been read yet.
+    /// Whether the source of a stored repost is a stored video that is not a reply. If the source is not stored, the repost
+    /// waits for it: partitions are read in parallel, so the source may still be unread.
     fn reposts_video(&self, repost: &PackedPost, now: TimeMs) -> bool {
         let Some(source) = repost.plain_repost_of() else { return false };
         let hash = mix(source);

@@ -11,7 +11,7 @@ const RELATED_IS_SOURCE: u64 = 8;
 /// The post answers and reposts: `related_*` is what it answers, the rest is in [`Doubled`].
 const DOUBLED: u64 = 16;
 
-/// Times within ±2^47 ms of 1970 (the years -2490 to 6429) fit beside the flags.
+/// Times within ±2^47 ms of 1970 (the years -2490 to 6429) fit next to the flags.
 const TIME_LIMIT: i64 = 1 << 47;
 
 /// A [`LightPost`] in 48 bytes. A post answers or reposts, hardly ever both, so the two pairs of ids share one place.

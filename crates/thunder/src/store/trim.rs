@@ -1,4 +1,4 @@
-//! Letting go of what is too old, a little at a time.
+//! Removing posts that are too old, a little at a time.
 
 use foryou_types::TimeMs;
 
