@@ -106,6 +106,12 @@ impl Drop for Killed {
     }
 }
 
+/// Whether the service at an address says that it is ready.
+pub(crate) fn is_ready(address: &str) -> bool {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    agent.get(format!("http://{address}/readyz")).call().is_ok_and(|answer| answer.status() == 200)
+}
+
 /// A service on a free port, ready to answer.
 pub(crate) struct Service {
     process: Killed,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Killed, Service, events_file, fails, foryou, json, post_ids, run, same_part};
+use crate::common::{Killed, Service, events_file, fails, foryou, is_ready, json, post_ids, run, same_part};
 
 /// A model small enough for a test.
 const TINY: [&str; 8] = [
@@ -189,8 +189,8 @@ fn ranking_and_retrieval_in_another_process_give_the_same_feed() {
         .unwrap();
     let _models = Killed(child);
     let until = Instant::now() + Duration::from_secs(30);
-    while std::net::TcpStream::connect(&address).is_err() {
-        assert!(Instant::now() < until, "phoenix serve does not listen");
+    while !is_ready(&address) {
+        assert!(Instant::now() < until, "phoenix serve is not ready");
         std::thread::sleep(Duration::from_millis(50));
     }
     let config = dir.path().join("remote.toml");

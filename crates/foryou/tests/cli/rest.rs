@@ -136,8 +136,9 @@ fn a_client_that_never_finishes_does_not_keep_the_service() {
     let dir = tempfile::tempdir().unwrap();
     let mut service = Service::start(&folder(dir.path()));
     let mut hanging = std::net::TcpStream::connect(&service.address).unwrap();
-    std::io::Write::write_all(&mut hanging, b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}")
-        .unwrap();
+    let head =
+        "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n";
+    std::io::Write::write_all(&mut hanging, format!("{head}\r\n{{}}").as_bytes()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
     assert!(service.terminated_within(std::time::Duration::from_secs(20)), "still running");
 }
