@@ -99,7 +99,8 @@ pub trait InNetworkPosts: Send + Sync {
 pub struct RetrievalRequest {
     /// The viewer.
     pub user_id: UserId,
-    /// The viewer's history, oldest first.
+    /// The viewer's history as the state keeps it, oldest first, not cut: the model cuts it to its own length by
+    /// [`UserActionSequence::windowed`].
     pub history: Arc<UserActionSequence>,
     /// At most this many posts.
     pub max_results: usize,
@@ -161,7 +162,8 @@ pub struct RankingCandidate {
 pub struct RankingRequest {
     /// The viewer.
     pub user_id: UserId,
-    /// The viewer's history, oldest first, already windowed.
+    /// The viewer's history as the state keeps it, oldest first, not cut: the model cuts it to its own length by
+    /// [`UserActionSequence::windowed`].
     pub history: Arc<UserActionSequence>,
     /// The posts, `[C]`.
     pub candidates: Vec<RankingCandidate>,

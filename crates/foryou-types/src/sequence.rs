@@ -81,6 +81,9 @@ impl UserActionSequence {
 
     /// What a model with a history of `s` is shown: the window of [`window_start`], thinned by [`thin_dense_runs`].
     ///
+    /// Called once, where the model's `s` is known, on the sequence as the state keeps it. The answer is a list of tokens and not
+    /// a sequence, so that it cannot be cut again: the window counts tokens from the end, and thinned ones would be missing.
+    ///
     /// The window is laid over the tokens as they are counted in [`Self::total`], before thinning: how many tokens were
     /// thinned out of the part that is no longer kept is unknown, and a start that depended on it would move as old tokens
     /// fall out of the store. The order of the two steps does not matter, since thinning looks only at the end of a run.
@@ -88,11 +91,10 @@ impl UserActionSequence {
     /// Hazard: a cached context is extended by new tokens only while the newest run of looks is no longer than
     /// [`Self::DENSE_RUN`]; after that a new look pushes out the run's oldest.
     #[must_use]
-    pub fn windowed(&self, s: usize) -> Self {
+    pub fn windowed(&self, s: usize) -> Vec<ActionToken> {
         let kept_from = self.total.saturating_sub(self.tokens.len() as u64);
         let start = window_start(self.total, s as u64).saturating_sub(kept_from) as usize;
-        let tokens = thin_dense_runs(&self.tokens[start.min(self.tokens.len())..], Self::DENSE_RUN);
-        Self { total: self.total, tokens }
+        thin_dense_runs(&self.tokens[start.min(self.tokens.len())..], Self::DENSE_RUN)
     }
 }
 
@@ -201,11 +203,10 @@ mod tests {
     fn the_window_counts_tokens_that_are_no_longer_kept() {
         // 14 tokens ever, the newest 9 kept (5..14): the window of s = 8 starts at token 4, of which the store has 5 on.
         let kept = UserActionSequence { total: 14, tokens: (5..14).map(|i| token(i + 100, true)).collect() };
-        assert_eq!(posts(&kept.windowed(8).tokens), (105..114).collect::<Vec<_>>());
+        assert_eq!(posts(&kept.windowed(8)), (105..114).collect::<Vec<_>>());
         // 15 ever: it starts at token 6.
         let kept = UserActionSequence { total: 15, tokens: (5..15).map(|i| token(i + 100, true)).collect() };
-        assert_eq!(posts(&kept.windowed(8).tokens), (106..115).collect::<Vec<_>>());
-        assert_eq!(kept.windowed(8).total, 15);
+        assert_eq!(posts(&kept.windowed(8)), (106..115).collect::<Vec<_>>());
     }
 
     proptest! {
@@ -229,7 +230,7 @@ mod tests {
             let windowed = UserActionSequence { total: all.len() as u64, tokens: all.clone() }.windowed(s);
             let mut thinned = thin_dense_runs(&all, UserActionSequence::DENSE_RUN);
             thinned.retain(|t| t.post_id.0 >= start);
-            prop_assert_eq!(windowed.tokens, thinned);
+            prop_assert_eq!(windowed, thinned);
         }
     }
 }

@@ -12,8 +12,6 @@ pub const THUNDER_MAX_RESULTS: usize = 1_200;
 pub const PHOENIX_MAX_RESULTS: usize = 1_000;
 /// Posts from the popular source at most.
 pub const POPULAR_MAX_RESULTS: usize = 1_000;
-/// History tokens a request ranks by (S).
-pub const HISTORY_LENGTH: usize = 128;
 /// Posts in an answer at most, whatever the caller asks.
 pub const MAX_RESULT_SIZE: usize = 200;
 /// VQV's weight counts only for videos longer than this, in milliseconds.
@@ -33,8 +31,6 @@ pub struct MixerParams {
     pub phoenix_max_results: usize,
     /// Posts from the popular source at most.
     pub popular_max_results: usize,
-    /// S.
-    pub history_length: usize,
     /// Time of a whole request, in milliseconds.
     pub request_budget_ms: u64,
     /// Decay of the author diversity multiplier.
@@ -63,7 +59,6 @@ impl Default for MixerParams {
             thunder_max_results: THUNDER_MAX_RESULTS,
             phoenix_max_results: PHOENIX_MAX_RESULTS,
             popular_max_results: POPULAR_MAX_RESULTS,
-            history_length: HISTORY_LENGTH,
             request_budget_ms: 1_000,
             author_diversity_decay: 0.5,
             author_diversity_floor: 0.25,

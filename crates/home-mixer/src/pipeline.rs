@@ -52,7 +52,7 @@ pub(crate) fn build(
         rng: _,
     } = clients;
     let builder = Pipeline::builder(NAME)
-        .query_hydrator(UserActionSeqQueryHydrator::new(Arc::clone(&strato), params.history_length))
+        .query_hydrator(UserActionSeqQueryHydrator::new(Arc::clone(&strato)))
         .query_hydrator(UserFeaturesQueryHydrator::new(Arc::clone(&social_graph), Arc::clone(&strato)))
         .query_hydrator(ImpressionHistoryQueryHydrator::new(strato))
         .source(ThunderSource::new(thunder, params.thunder_max_results))

@@ -57,7 +57,7 @@ pub struct ScoredPostsQuery {
     /// Held while the feed's record is under way, so that the viewer's next request can wait for it.
     pub own_write: Option<Arc<OwnWrite>>,
 
-    /// The viewer's history, windowed (`UserActionSeqQueryHydrator`). `None`: not fetched.
+    /// The viewer's history as the state keeps it (`UserActionSeqQueryHydrator`); models cut it. `None`: not fetched.
     pub user_action_sequence: Option<Arc<UserActionSequence>>,
     /// The viewer's graph and preferences (`UserFeaturesQueryHydrator`). `None`: not fetched, which the fail-closed filters
     /// take as their failure.

@@ -227,7 +227,7 @@ impl ModelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use foryou_types::window_start;
+    use foryou_types::{UserActionSequence, window_start};
 
     #[test]
     fn hidden_sizes_are_those_of_grok() {
@@ -262,6 +262,10 @@ mod tests {
             let longest = (0..1_000).map(|n| n - window_start(n, s as u64)).max().unwrap();
             assert_eq!(config.longest_history() as u64, longest, "S = {s}");
         }
+        // The state keeps the window of every model there can be: none is shown less than it was trained on.
+        let most = ModelConfig { history_seq_len: 800, ..ModelConfig::default() };
+        assert!(most.check().is_ok() && most.longest_history() <= UserActionSequence::KEPT);
+        assert!(ModelConfig { history_seq_len: 801, ..most }.check().is_err());
     }
 
     #[test]

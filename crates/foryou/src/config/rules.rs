@@ -25,7 +25,6 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     within("mixer.thunder_max_results", mixer.thunder_max_results as u64, 0, 100_000)?;
     within("mixer.phoenix_max_results", mixer.phoenix_max_results as u64, 0, 100_000)?;
     within("mixer.popular_max_results", mixer.popular_max_results as u64, 0, 100_000)?;
-    within("mixer.history_length", mixer.history_length as u64, 4, 1_024)?;
     within("mixer.request_budget_ms", mixer.request_budget_ms, 1, 600_000)?;
     share("mixer.author_diversity_decay", mixer.author_diversity_decay)?;
     share("mixer.author_diversity_floor", mixer.author_diversity_floor)?;

@@ -21,3 +21,4 @@ mod rest;
 mod seeds;
 mod startup;
 mod stream;
+mod window;

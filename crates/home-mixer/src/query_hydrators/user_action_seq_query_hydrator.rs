@@ -9,22 +9,24 @@ use foryou_types::UserActionSequence;
 use crate::clients::{self, Strato};
 use crate::query::ScoredPostsQuery;
 
-/// Fetches the viewer's history and cuts it to what a model sees: dense runs of looks thinned, then the window of
-/// [`foryou_types::window_start`]. (Consecutive actions on one post were merged when they were stored.)
+/// Fetches the viewer's history as the state keeps it: the newest [`UserActionSequence::KEPT`] tokens and their number ever.
+/// (Consecutive actions on one post were merged when they were stored.)
+///
+/// Nothing is cut here. Each model thins and cuts the history to its own length S ([`UserActionSequence::windowed`]), so that
+/// versions of different S serve side by side; a second cut of a cut list would give other tokens than training.
 ///
 /// When it fails the viewer counts as one without history: popular posts, ranked by the prior, flagged.
 pub struct UserActionSeqQueryHydrator {
     strato: Arc<dyn Strato>,
-    history_length: usize,
 }
 
 impl UserActionSeqQueryHydrator {
     /// The component's name.
     pub const NAME: &'static str = "UserActionSeqQueryHydrator";
 
-    /// With a history of `history_length` tokens (S).
-    pub fn new(strato: Arc<dyn Strato>, history_length: usize) -> Self {
-        Self { strato, history_length }
+    /// Reads the history from `strato`.
+    pub fn new(strato: Arc<dyn Strato>) -> Self {
+        Self { strato }
     }
 }
 
@@ -37,8 +39,7 @@ impl QueryHydrator<ScoredPostsQuery> for UserActionSeqQueryHydrator {
     }
 
     async fn hydrate(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Self::Fields, StageError> {
-        let sequence = self.strato.user_action_sequence(query.user_id).await.map_err(clients::failed)?;
-        Ok(Arc::new(sequence.windowed(self.history_length)))
+        self.strato.user_action_sequence(query.user_id).await.map_err(clients::failed)
     }
 
     fn update(&self, query: &mut ScoredPostsQuery, sequence: Self::Fields) {

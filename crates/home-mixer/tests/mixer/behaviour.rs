@@ -255,7 +255,7 @@ async fn the_callers_deadline_is_kept() {
 }
 
 #[tokio::test]
-async fn the_history_is_windowed_before_it_is_ranked_by() {
+async fn the_history_reaches_the_models_uncut() {
     let mut world = world();
     let token = |i: i64, acted: bool| ActionToken {
         post_id: PostId(9_000 + i as u64),
@@ -265,14 +265,12 @@ async fn the_history_is_windowed_before_it_is_ranked_by() {
         surface: Surface::Home,
         at: TimeMs(NOW.0 - HOUR + i),
     };
-    // 170 tokens, the last 30 of them looks: the window starts at 32·⌈(170 - 128 - 32)/32⌉ = 32, and of the looks 20 stay.
-    world.history = UserActionSequence { total: 170, tokens: (0..170).map(|i| token(i, i < 140)).collect() };
+    // More than any window, the last 30 of them looks: neither thinned nor cut here, since only a model knows its length.
+    world.history = UserActionSequence { total: 2_000, tokens: (0..1_024).map(|i| token(i, i < 994)).collect() };
+    let history = world.history.clone();
     let mocks = Mocks::new(world);
     feed(&mocks, query()).await;
-    let ranked = mocks.ranked.lock();
-    let posts: Vec<_> = ranked[0].history.tokens.iter().map(|t| t.post_id.0 - 9_000).collect();
-    assert_eq!(posts, (32..140).chain(150..170).collect::<Vec<_>>());
-    assert_eq!(ranked[0].history.total, 170);
+    assert_eq!(*mocks.ranked.lock()[0].history, history);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use foryou_types::seams::{RankingCandidate, SeamError};
 use foryou_types::{TimeMs, UserActionSequence};
 use phoenix::{CandidateItem, Corpus, HistoryItem, ModelConfig, PostInfo, age_bucket, history_item};
 
-/// The window of a history as a model's tokens, oldest first, `[n ≤ S + S/4]`.
+/// A history, as the state keeps it, cut to the model's own window and made its tokens, oldest first, `[n ≤ S + S/4]`.
+///
+/// The one place of serving that cuts a history.
 pub(super) fn history_items(
     history: &UserActionSequence,
     config: &ModelConfig,
@@ -12,12 +14,12 @@ pub(super) fn history_items(
 ) -> Result<Vec<HistoryItem>, SeamError> {
     let window = history.windowed(config.history_seq_len);
     let unknown = u64::MAX.checked_shl(config.num_actions as u32).unwrap_or(0);
-    if let Some(token) = window.tokens.iter().find(|token| token.actions.0 & unknown != 0) {
+    if let Some(token) = window.iter().find(|token| token.actions.0 & unknown != 0) {
         let post = token.post_id.0;
         let problem = format!("history: the token of post {post} has an action beyond the {}", config.num_actions);
         return Err(SeamError::BadRequest(problem));
     }
-    Ok(window.tokens.iter().map(|token| history_item(token, corpus)).collect())
+    Ok(window.iter().map(|token| history_item(token, corpus)).collect())
 }
 
 /// A candidate with what the corpus knows of it.

@@ -50,8 +50,8 @@ impl Observer {
     /// What a model with a history of `s` is shown of a viewer: what stands and is strictly before `at`.
     pub fn history(&self, user: UserId, at: TimeMs, s: usize) -> Vec<HistoryItem> {
         let Some(viewer) = self.viewers.get(&user) else { return Vec::new() };
-        let sequence = viewer.before(at, |post| self.posts.author_and_source(post).0).windowed(s);
-        sequence.tokens.iter().map(|token| history_item(token, self.posts.corpus())).collect()
+        let window = viewer.before(at, |post| self.posts.author_and_source(post).0).windowed(s);
+        window.iter().map(|token| history_item(token, self.posts.corpus())).collect()
     }
 
     /// A post as serving would hand it to a model.

@@ -199,8 +199,8 @@ impl<'a> Replay<'a> {
     /// What the models see of the viewer at a moment.
     fn history_at(&self, viewer: u32, at: TimeMs) -> Vec<HistoryItem> {
         let author = |post| self.posts.author_and_source(post).0;
-        let sequence = self.viewers[viewer as usize].before(at, author).windowed(self.history);
-        sequence.tokens.iter().map(|token| history_item(token, self.posts.corpus())).collect()
+        let window = self.viewers[viewer as usize].before(at, author).windowed(self.history);
+        window.iter().map(|token| history_item(token, self.posts.corpus())).collect()
     }
 
     fn impression(&mut self, at: TimeMs, event: &ImpressionEvent, slate: &mut dyn FnMut(Slate)) {

@@ -104,8 +104,8 @@ fn window(events: &[Event], user: UserId, at: TimeMs, s: usize) -> Vec<HistoryIt
     let mut visible = tokens(events, user, at);
     let total = visible.len() as u64;
     let kept = visible.split_off(visible.len().saturating_sub(1_024));
-    let sequence = UserActionSequence { total, tokens: kept }.windowed(s);
-    sequence.tokens.iter().map(|token| history_item(token, &corpus)).collect()
+    let window = UserActionSequence { total, tokens: kept }.windowed(s);
+    window.iter().map(|token| history_item(token, &corpus)).collect()
 }
 
 proptest! {
