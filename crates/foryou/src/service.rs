@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::exit::wrong_use;
 use crate::listen::Listen;
 use crate::output::Output;
+use crate::stop::stopped;
 
 /// How often it is said how far the start is.
 const SAY_EVERY: Duration = Duration::from_secs(2);
@@ -158,28 +159,4 @@ async fn bind(config: &DoorConfig, listen: &Listen) -> anyhow::Result<TcpListene
         }
         _ => anyhow::anyhow!("listening on {listen}: {e}"),
     })
-}
-
-/// Ctrl-C, or the system's request to end.
-async fn stopped() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }

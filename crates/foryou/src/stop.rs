@@ -1,28 +1,91 @@
-//! Ctrl-C as a flag for work that stops at a safe place by itself.
+//! Ctrl-C and the system's request to end (SIGTERM), for services and for work that stops at a safe place by itself.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The process's flag, set at the first Ctrl-C from the first call on. A second Ctrl-C ends the process at once, which every such
-/// work survives too. Where the system gives no handler, already the first one does.
+/// Exit code of a process ended by SIGINT, as shells count.
+const INTERRUPTED: i32 = 130;
+/// Exit code of a process ended by SIGTERM.
+#[cfg(unix)]
+const TERMINATED: i32 = 143;
+
+/// The process's flag, set at the first Ctrl-C or SIGTERM from the first call on. A second one ends the process at once, which
+/// every such work survives too. Where the system gives no handler, already the first one does.
 pub(crate) fn stop_flag() -> &'static AtomicBool {
     static STOP: AtomicBool = AtomicBool::new(false);
     static HANDLER: OnceLock<()> = OnceLock::new();
     HANDLER.get_or_init(|| {
         std::thread::spawn(|| {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                if STOP.swap(true, Ordering::Relaxed) {
-                    end();
+            runtime.block_on(async {
+                let Some(mut requests) = Requests::listen() else { return };
+                loop {
+                    let code = requests.next().await;
+                    if STOP.swap(true, Ordering::Relaxed) {
+                        end(code);
+                    }
                 }
-            }
+            });
         });
     });
     &STOP
 }
 
-/// The exit code of a process ended by SIGINT.
+/// Waits for the first Ctrl-C or SIGTERM; for ever where the system gives no handler.
+pub(crate) async fn stopped() {
+    match Requests::listen() {
+        Some(mut requests) => {
+            requests.next().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
 #[expect(clippy::exit, reason = "who asks twice wants the process gone")]
-fn end() {
-    std::process::exit(130);
+fn end(code: i32) {
+    std::process::exit(code);
+}
+
+/// The requests to end. None between two calls is lost.
+#[cfg(unix)]
+struct Requests {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Requests {
+    fn listen() -> Option<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Some(Self {
+            interrupt: signal(SignalKind::interrupt()).ok()?,
+            terminate: signal(SignalKind::terminate()).ok()?,
+        })
+    }
+
+    /// The exit code that the next request asks for.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => INTERRUPTED,
+            _ = self.terminate.recv() => TERMINATED,
+        }
+    }
+}
+
+/// The requests to end: Ctrl-C alone.
+#[cfg(not(unix))]
+struct Requests(());
+
+#[cfg(not(unix))]
+impl Requests {
+    fn listen() -> Option<Self> {
+        Some(Self(()))
+    }
+
+    async fn next(&mut self) -> i32 {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        INTERRUPTED
+    }
 }
