@@ -335,8 +335,11 @@ pub enum ModelsCommand {
         /// Only for this share of the users, beside the version that serves now
         #[arg(long, value_name = "0..1")]
         share: Option<f64>,
+        /// Also a version that did not pass its gate
+        #[arg(long)]
+        force: bool,
     },
-    /// Go back to the version that served before
+    /// Take the last change back: end a share, or else go back to the version that served before
     Rollback {
         /// Of which model
         model: TrainModel,

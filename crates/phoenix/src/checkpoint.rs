@@ -124,6 +124,21 @@ impl CheckpointConfig {
         all.into_iter().take(if self.model.text { 4 } else { 3 })
     }
 
+    /// The first place where the actions that the model predicts differ from the data's by name or kind; `None` where it can serve
+    /// the data. Weights may differ: they are the data's, and not part of the model.
+    pub fn action_difference(&self, data: &ActionSet) -> Option<String> {
+        let model = &self.action_set;
+        for (i, (m, d)) in model.actions.iter().zip(&data.actions).enumerate() {
+            if m.name != d.name {
+                return Some(format!("action {i} is {} in the model and {} in the data", m.name, d.name));
+            }
+            if m.kind != d.kind {
+                return Some(format!("{} is {:?} in the model and {:?} in the data", m.name, m.kind, d.kind));
+            }
+        }
+        (model.len() != data.len()).then(|| format!("it predicts {} actions, the data has {}", model.len(), data.len()))
+    }
+
     /// Number of values of a model with this configuration: dense tensors and tables.
     pub fn parameters(&self) -> u64 {
         let dense: usize = dense_params(self.kind, &self.model).iter().map(crate::params::ParamSpec::len).sum();

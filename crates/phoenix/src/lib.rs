@@ -39,4 +39,4 @@ pub use hashing::{HashFn, HashTables, IdCounts, TableSpec};
 pub use inputs::{CandidateItem, HistoryItem, age_bucket, history_item};
 pub use params::{Init, ParamSpec, dense_params};
 pub use post_info::post_info;
-pub use registry::{Registry, RegistryError, Routing, Version, VersionInfo};
+pub use registry::{Gate, Registry, RegistryError, RolledBack, Routing, Version, VersionInfo};

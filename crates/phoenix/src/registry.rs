@@ -11,6 +11,8 @@
 //! Any number of processes may register, promote and read at the same time: changes are made one after another under the lock, and
 //! `registry.json` is replaced whole, so a reader needs no lock and sees the state before a change or after it.
 
+mod error;
+mod gate;
 mod routing;
 mod state;
 #[cfg(test)]
@@ -21,17 +23,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use foryou_types::{TimeMs, UserId};
+use foryou_types::{ActionSet, TimeMs, UserId};
 use serde::Serialize;
-use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::{Checkpoint, CheckpointError, sum_of_manifest};
+use crate::checkpoint::{Checkpoint, sum_of_manifest};
 use crate::config::ModelKind;
 use crate::tensor_file::sync_folder;
 
+pub use error::RegistryError;
+pub use gate::Gate;
 pub use routing::{Routing, Version};
-use state::{Challenger, Promotion, State, version_name};
+use state::{Challenger, OfKind, Promotion, State, version_name};
 
 const LOCK: &str = "lock";
 const STATE: &str = "registry.json";
@@ -41,6 +44,29 @@ const KINDS: [ModelKind; 2] = [ModelKind::Ranker, ModelKind::Retrieval];
 #[derive(Clone, Debug)]
 pub struct Registry {
     root: PathBuf,
+    /// The data's actions, where they are known: a version for others is not promoted.
+    action_set: Option<ActionSet>,
+    /// Whether a version is promoted that did not pass its gate.
+    ignores_gates: bool,
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolledBack {
+    /// A version that had a share of the users lost it; the promoted one now serves everybody.
+    Share {
+        /// The version that served a share.
+        ended: String,
+        /// The version that serves everybody.
+        serving: String,
+    },
+    /// The version promoted before serves again.
+    Version {
+        /// The version that served.
+        ended: String,
+        /// The version that serves again.
+        serving: String,
+    },
 }
 
 /// What there is to say about a version.
@@ -60,98 +86,30 @@ pub struct VersionInfo {
     pub metrics: BTreeMap<String, f64>,
     /// Number of values; `None` if its configuration cannot be read.
     pub parameters: Option<u64>,
+    /// How it was judged when it was trained; `None` for one that was not.
+    pub gate: Option<Gate>,
     /// What is wrong with its configuration or its files, if anything. The tensors are checked when it is promoted.
     pub problem: Option<String>,
-}
-
-/// A change that was refused, or a registry that cannot be read.
-#[derive(Debug, Error)]
-pub enum RegistryError {
-    /// A file or folder that cannot be read or written.
-    #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// `registry.json` cannot be parsed, or is not as it was written.
-    #[error("{}: {problem}; put it right, or delete it and promote a version again", .path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// No version has that name.
-    #[error("there is no version {name}; there {}", known_names(.known))]
-    Unknown {
-        /// The name as given.
-        name: String,
-        /// The names there are.
-        known: Vec<String>,
-    },
-    /// The checkpoint cannot be served.
-    #[error("{name} cannot be served: {source}")]
-    Checkpoint {
-        /// The version, or the folder that was to become one.
-        name: String,
-        /// What is wrong with it.
-        source: CheckpointError,
-    },
-    /// The checkpoint is of the other model.
-    #[error("{name} is a {} model, not a {} model", .is.name(), .wanted.name())]
-    Kind {
-        /// The version, or the folder that was to become one.
-        name: String,
-        /// What it is.
-        is: ModelKind,
-        /// What it should be.
-        wanted: ModelKind,
-    },
-    /// No version of the kind was promoted before the one that serves.
-    #[error("{}", nothing_before(*.kind, .current.as_deref()))]
-    NothingBefore {
-        /// Which model.
-        kind: ModelKind,
-        /// The promoted version, if any.
-        current: Option<String>,
-    },
-    /// A share of users that is none, or that cannot be given.
-    #[error("a share of users for {name}: {problem}")]
-    Share {
-        /// The version.
-        name: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
-impl RegistryError {
-    /// Whether the caller asked for something that cannot be, rather than that something failed.
-    pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::NothingBefore { .. } | Self::Share { .. } | Self::Kind { .. })
-    }
-}
-
-fn known_names(known: &[String]) -> String {
-    if known.is_empty() { "is none yet".to_owned() } else { format!("are {}", known.join(", ")) }
-}
-
-fn nothing_before(kind: ModelKind, current: Option<&str>) -> String {
-    let kind = kind.name();
-    current.map_or_else(
-        || format!("no {kind} version is promoted"),
-        |current| format!("no {kind} version was promoted before {current}"),
-    )
 }
 
 impl Registry {
     /// The registry in a folder (`models`), which is made at the first change. A broken `registry.json` is refused at once.
     pub fn open(root: &Path) -> Result<Self, RegistryError> {
-        let registry = Self { root: root.to_owned() };
+        let registry = Self { root: root.to_owned(), action_set: None, ignores_gates: false };
         registry.state()?;
         Ok(registry)
+    }
+
+    /// The same registry for data with these actions: a version that was trained for others is not promoted.
+    #[must_use]
+    pub fn for_actions(self, action_set: &ActionSet) -> Self {
+        Self { action_set: Some(action_set.clone()), ..self }
+    }
+
+    /// The same registry, promoting versions that did not pass their gates too.
+    #[must_use]
+    pub fn ignoring_gates(self) -> Self {
+        Self { ignores_gates: true, ..self }
     }
 
     /// Makes a finished checkpoint the next version of its kind by renaming its folder (which must be on the same file system), and
@@ -164,6 +122,24 @@ impl Registry {
             return Err(RegistryError::Kind { name, is: config.kind, wanted: kind });
         }
         let _lock = self.lock()?;
+        self.enter(kind, staging, None, now)
+    }
+
+    /// Saves a model as the next version of its kind, with the judgement on it, and returns its name. One that did not pass its
+    /// gate is promoted by [`Self::ignoring_gates`] only.
+    pub fn add(&self, checkpoint: &Checkpoint, gate: Option<Gate>, now: TimeMs) -> Result<String, RegistryError> {
+        let kind = checkpoint.config.kind;
+        // Under the lock: two trainings that end together must not write to one place.
+        let _lock = self.lock()?;
+        let staging = self.root.join(format!(".new-{}", kind.name()));
+        checkpoint
+            .save(&staging, None)
+            .map_err(|source| RegistryError::Checkpoint { name: staging.display().to_string(), source })?;
+        self.enter(kind, &staging, gate, now)
+    }
+
+    /// Gives a checkpoint's folder the next number. Only under the lock.
+    fn enter(&self, kind: ModelKind, staging: &Path, gate: Option<Gate>, now: TimeMs) -> Result<String, RegistryError> {
         let mut state = self.state()?;
         let recorded =
             state.of(kind).created.keys().filter_map(|name| state::parse_name(name)).map(|(_, number)| number);
@@ -179,16 +155,19 @@ impl Registry {
         if let Some(sum) = at(&folder, sum_of_manifest(&folder))? {
             of_kind.manifests.insert(name.clone(), sum);
         }
+        of_kind.gates.extend(gate.map(|gate| (name.clone(), gate)));
         self.write(&state)?;
         Ok(name)
     }
 
-    /// Lets a version serve everybody, and ends a split between two. One that does not load is refused and changes nothing.
+    /// Lets a version serve everybody, and ends a split between two. One that does not load, that was trained for other actions
+    /// ([`Self::for_actions`]) or that did not pass its gate is refused and changes nothing.
     pub fn promote(&self, name: &str, now: TimeMs) -> Result<(), RegistryError> {
         let kind = self.servable(name)?;
         let _lock = self.lock()?;
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
+        self.admit(of_kind, name)?;
         of_kind.challenger = None;
         // One whose registration was interrupted, or that an older copy of the registry does not know, is known from now on.
         of_kind.created.entry(name.to_owned()).or_insert(now);
@@ -199,6 +178,7 @@ impl Registry {
     }
 
     /// Gives a version a share of the users in `[0, 1]` beside the promoted one, in place of any other that had one; 0 takes it away.
+    /// What [`Self::promote`] refuses is refused here too.
     ///
     /// Who falls into the share is fixed by the user's id: with a growing share nobody changes back.
     pub fn promote_share(&self, name: &str, share: f64) -> Result<(), RegistryError> {
@@ -215,25 +195,34 @@ impl Registry {
             Some(champion) if champion == name => return Err(refuse("it is the promoted version already")),
             Some(_) => {}
         }
+        if share > 0.0 {
+            self.admit(of_kind, name)?;
+        }
         of_kind.challenger = (share > 0.0).then(|| Challenger { name: name.to_owned(), share });
         self.write(&state)
     }
 
-    /// Goes back to the version promoted before the one that serves, ends a split between two, and returns its name. Going back again
-    /// goes further back.
-    pub fn rollback(&self, kind: ModelKind, now: TimeMs) -> Result<String, RegistryError> {
+    /// Takes the last change back. While a version serves a share of the users, it ends that and the promoted version stays.
+    /// Otherwise the version promoted before serves again; going back again goes further back.
+    ///
+    /// A version to go back to that does not load, or was trained for other actions, is refused and changes nothing. It served
+    /// before, so its gate is not asked.
+    pub fn rollback(&self, kind: ModelKind, now: TimeMs) -> Result<RolledBack, RegistryError> {
         let _lock = self.lock()?;
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
+        if let (Some(serving), Some(challenger)) = (of_kind.champion().map(str::to_owned), of_kind.challenger.take()) {
+            self.write(&state)?;
+            return Ok(RolledBack::Share { ended: challenger.name, serving });
+        }
         let Some((current, previous)) = of_kind.last_two() else {
             return Err(RegistryError::NothingBefore { kind, current: of_kind.champion().map(str::to_owned) });
         };
-        let name = of_kind.history[previous].name.clone();
-        self.servable(&name)?;
+        let (ended, serving) = (of_kind.history[current].name.clone(), of_kind.history[previous].name.clone());
+        self.servable(&serving)?;
         of_kind.history[current].rolled_back = Some(now);
-        of_kind.challenger = None;
         self.write(&state)?;
-        Ok(name)
+        Ok(RolledBack::Version { ended, serving })
     }
 
     /// The promoted version of a kind.
@@ -267,6 +256,12 @@ impl Registry {
         }
     }
 
+    /// How a version was judged; `None` for one that was not.
+    pub fn gate(&self, name: &str) -> Result<Option<Gate>, RegistryError> {
+        let state = self.state()?;
+        Ok(state::parse_name(name).and_then(|(kind, _)| state.of(kind).gates.get(name).cloned()))
+    }
+
     /// All versions, rankers first, oldest first; a promoted one whose folder is gone is among them.
     pub fn list(&self) -> Result<Vec<VersionInfo>, RegistryError> {
         let state = self.state()?;
@@ -297,11 +292,17 @@ impl Registry {
                     Ok(config) => {
                         let parameters = config.parameters();
                         let problem = (config.kind != kind).then(|| format!("is a {} model", config.kind.name()));
-                        (config.metrics, Some(parameters), problem.or_else(|| Checkpoint::missing_file(&folder)))
+                        let other = || {
+                            let difference = config.action_difference(self.action_set.as_ref()?)?;
+                            Some(format!("was trained for other actions than this data has: {difference}"))
+                        };
+                        let problem = problem.or_else(other).or_else(|| Checkpoint::missing_file(&folder));
+                        (config.metrics, Some(parameters), problem)
                     }
                     Err(e) => (BTreeMap::new(), None, Some(e.to_string())),
                 };
-                all.push(VersionInfo { name, kind, created_at, promoted, share, metrics, parameters, problem });
+                let gate = of_kind.gates.get(&name).cloned();
+                all.push(VersionInfo { name, kind, created_at, promoted, share, metrics, parameters, gate, problem });
             }
         }
         Ok(all)
@@ -336,7 +337,17 @@ impl Registry {
         Ok(self.state_text()?.map_or(0, |text| xxh3_64(&text)))
     }
 
-    /// The kind of a version that is there and loads.
+    /// Refuses a version that did not pass its gate.
+    fn admit(&self, of_kind: &OfKind, name: &str) -> Result<(), RegistryError> {
+        match of_kind.gates.get(name) {
+            Some(gate) if !gate.passed && !self.ignores_gates => {
+                Err(RegistryError::Gate { name: name.to_owned(), reasons: gate.reasons.join("; ") })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The kind of a version that is there, loads and predicts the data's actions.
     fn servable(&self, name: &str) -> Result<ModelKind, RegistryError> {
         let found = state::parse_name(name).filter(|&(kind, number)| self.folder(kind, number).is_dir());
         let Some((kind, number)) = found else {
@@ -347,7 +358,11 @@ impl Registry {
         if checkpoint.config.kind != kind {
             return Err(RegistryError::Kind { name: name.to_owned(), is: checkpoint.config.kind, wanted: kind });
         }
-        Ok(kind)
+        let difference = self.action_set.as_ref().and_then(|data| checkpoint.config.action_difference(data));
+        match difference {
+            None => Ok(kind),
+            Some(difference) => Err(RegistryError::ActionSet { name: name.to_owned(), difference }),
+        }
     }
 
     fn names(&self) -> Result<Vec<String>, RegistryError> {

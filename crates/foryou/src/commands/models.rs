@@ -2,13 +2,13 @@
 
 use comfy_table::{Table, presets};
 use foryou_types::{Clock, TimeMs, WallClock};
-use phoenix::{ModelKind, Registry, VersionInfo};
+use phoenix::{ModelKind, Registry, RolledBack, VersionInfo};
 use serde::Serialize;
 
 use crate::cli::{ModelsCommand, TrainModel};
 use crate::config::Config;
 use crate::exit::WrongUse;
-use crate::folder::{Found, look};
+use crate::folder::{Found, look, read_profile};
 use crate::output::{Output, one_line};
 
 impl From<TrainModel> for ModelKind {
@@ -33,17 +33,26 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
             config.data.display()
         );
     }
-    let registry = Registry::open(&config.data.join("models"))?;
+    let profile = read_profile(&config.data)?;
+    let registry = Registry::open(&config.data.join("models"))?.for_actions(&profile.action_set);
     let now = WallClock.now();
     match command {
         ModelsCommand::List => {}
-        ModelsCommand::Promote { name, share: None } => registry.promote(name, now).map_err(usage)?,
-        ModelsCommand::Promote { name, share: Some(share) } => {
-            registry.promote_share(name, *share).map_err(usage)?;
+        ModelsCommand::Promote { name, share, force } => {
+            let registry = if *force { registry.clone().ignoring_gates() } else { registry.clone() };
+            match share {
+                None => registry.promote(name, now),
+                Some(share) => registry.promote_share(name, *share),
+            }
+            .map_err(usage)?;
         }
         ModelsCommand::Rollback { model } => {
-            let serving = registry.rollback((*model).into(), now).map_err(usage)?;
-            output.say(format!("{serving} serves again"));
+            output.say(match registry.rollback((*model).into(), now).map_err(usage)? {
+                RolledBack::Share { ended, serving } => {
+                    format!("{ended} no longer has a share; {serving} serves everybody, as before")
+                }
+                RolledBack::Version { ended, serving } => format!("{serving} serves again, in place of {ended}"),
+            });
         }
     }
     let report = Versions { versions: registry.list()? };
@@ -68,7 +77,12 @@ fn describe(versions: &[VersionInfo]) -> String {
             TimeMs(version.created_at.0).to_rfc3339(),
             if version.share > 0.0 { format!("{:.0} %", 100.0 * version.share) } else { "-".to_owned() },
             version.parameters.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-            one_line(&version.problem.clone().unwrap_or_else(|| metrics.join(" · "))).into_owned(),
+            one_line(&match (&version.problem, &version.gate) {
+                (Some(problem), _) => problem.clone(),
+                (None, Some(gate)) if !gate.passed => format!("did not pass its gate: {}", gate.reasons.join("; ")),
+                (None, _) => metrics.join(" · "),
+            })
+            .into_owned(),
         ]);
     }
     format!("{table}\n")

@@ -65,40 +65,8 @@ pub(super) fn check(
     if config.kind != wanted {
         return Err(LoadError::Kind { version: version.to_owned(), is: config.kind, wanted });
     }
-    match difference(&config.action_set, data) {
+    match config.action_difference(data) {
         None => Ok(()),
         Some(difference) => Err(LoadError::ActionSet { version: version.to_owned(), difference }),
-    }
-}
-
-/// The first place where names or kinds differ. Weights may: they are the data's, and no part of the model.
-fn difference(model: &ActionSet, data: &ActionSet) -> Option<String> {
-    for (i, (m, d)) in model.actions.iter().zip(&data.actions).enumerate() {
-        if m.name != d.name {
-            return Some(format!("action {i} is {} there and {} here", m.name, d.name));
-        }
-        if m.kind != d.kind {
-            return Some(format!("{} is {:?} there and {:?} here", m.name, m.kind, d.kind));
-        }
-    }
-    (model.len() != data.len()).then(|| format!("it has {} actions, the data has {}", model.len(), data.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn action_sets_are_compared_by_name_kind_and_order() {
-        let set = |actions: &[(&str, f64)]| ActionSet::discrete(1, actions);
-        let data = set(&[("like", 1.0), ("hide", -5.0)]);
-        assert_eq!(difference(&set(&[("like", 7.0), ("hide", 0.0)]), &data), None);
-        let swapped = difference(&set(&[("hide", -5.0), ("like", 1.0)]), &data).unwrap();
-        assert_eq!(swapped, "action 0 is hide there and like here");
-        let shorter = difference(&set(&[("like", 1.0)]), &data).unwrap();
-        assert_eq!(shorter, "it has 1 actions, the data has 2");
-        let mut continuous = data.clone();
-        continuous.actions[1].kind = foryou_types::ActionKind::Continuous;
-        assert_eq!(difference(&continuous, &data).unwrap(), "hide is Continuous there and Discrete here");
     }
 }

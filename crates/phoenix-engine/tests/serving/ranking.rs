@@ -137,7 +137,7 @@ async fn a_model_of_other_actions_or_kind_is_refused() {
     let refused = ranking.load("v2", swapped).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "v2 was trained for other actions than this data has: action 0 is reply there and like here"
+        "v2 was trained for other actions than this data has: action 0 is reply in the model and like in the data"
     );
     let refused = ranking.load("v3", checkpoint(ModelKind::Retrieval, 1)).err().unwrap();
     assert!(matches!(refused, LoadError::Kind { .. }), "{refused}");

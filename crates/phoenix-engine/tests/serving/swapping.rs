@@ -224,7 +224,9 @@ async fn a_version_for_other_actions_is_refused_though_it_loads() {
     assert_eq!(status.serving.as_deref(), Some(&*good));
     assert_eq!(
         status.error.unwrap(),
-        format!("{bad} was trained for other actions than this data has: action 1 is share there and reply here")
+        format!(
+            "{bad} was trained for other actions than this data has: action 1 is share in the model and reply in the data"
+        )
     );
     // Of another size, but for the same actions, is welcome.
     let larger = ModelConfig { emb_size: 32, history_seq_len: 12, num_layers: 1, ..model_config() };

@@ -309,3 +309,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn action_sets_are_compared_by_name_kind_and_order() {
+    let config = |actions: &[(&str, f64)]| CheckpointConfig {
+        action_set: ActionSet::discrete(1, actions),
+        ..small_config(ModelKind::Ranker)
+    };
+    let mut data = ActionSet::discrete(1, &[("like", 1.0), ("hide", -5.0)]);
+    assert_eq!(config(&[("like", 7.0), ("hide", 0.0)]).action_difference(&data), None, "weights are the data's");
+    let swapped = config(&[("hide", -5.0), ("like", 1.0)]).action_difference(&data).unwrap();
+    assert_eq!(swapped, "action 0 is hide in the model and like in the data");
+    let shorter = config(&[("like", 1.0)]).action_difference(&data).unwrap();
+    assert_eq!(shorter, "it predicts 1 actions, the data has 2");
+    data.actions[1].kind = foryou_types::ActionKind::Continuous;
+    let other = config(&[("like", 1.0), ("hide", -5.0)]).action_difference(&data).unwrap();
+    assert_eq!(other, "hide is Discrete in the model and Continuous in the data");
+}

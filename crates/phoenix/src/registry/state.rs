@@ -9,6 +9,7 @@ use foryou_types::TimeMs;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::gate::Gate;
 use crate::config::ModelKind;
 
 const FORMAT: u32 = 1;
@@ -41,6 +42,9 @@ pub(super) struct OfKind {
     /// The checksums of their manifests.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) manifests: BTreeMap<String, String>,
+    /// How versions were judged.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) gates: BTreeMap<String, Gate>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,10 +95,11 @@ impl State {
         }
         for kind in super::KINDS {
             let of_kind = state.of(kind);
-            let names = of_kind.history.iter().map(|p| &p.name).chain(of_kind.created.keys());
+            let names =
+                of_kind.history.iter().map(|p| &p.name).chain(of_kind.created.keys()).chain(of_kind.gates.keys());
             for name in names.chain(of_kind.challenger.as_ref().map(|c| &c.name)) {
                 if parse_name(name).is_none_or(|(named, _)| named != kind) {
-                    return Err(format!("{}: {name:?} is no name of a version", kind.name()));
+                    return Err(format!("{}: {name:?} is not the name of a version", kind.name()));
                 }
             }
             if of_kind.challenger.as_ref().is_some_and(|c| !(c.share > 0.0 && c.share <= 1.0)) {

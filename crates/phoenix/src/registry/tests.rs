@@ -94,7 +94,7 @@ fn only_a_checkpoint_of_the_kind_is_registered() {
 fn an_unknown_name_is_refused_with_those_there_are() {
     let place = Place::new();
     let refused = |name: &str| place.registry.promote(name, TimeMs(0)).unwrap_err().to_string();
-    assert_eq!(refused("ranker-0001"), "there is no version ranker-0001; there is none yet");
+    assert_eq!(refused("ranker-0001"), "there is no version ranker-0001; there are no versions yet");
     place.register(RANKER);
     place.register(ModelKind::Retrieval);
     for name in ["ranker-0002", "ranker-1", "ranker-00001", "ranker-../0001", "best", "ranker-", "-0001", "ranker-+001"]
@@ -132,11 +132,14 @@ fn going_back_goes_further_back_each_time() {
     for name in [&a, &b, &b] {
         place.registry.promote(name, TimeMs(1)).unwrap();
     }
-    assert_eq!(place.registry.rollback(RANKER, TimeMs(2)).unwrap(), a, "promoting twice counts once");
+    let back = |at| match place.registry.rollback(RANKER, TimeMs(at)).unwrap() {
+        RolledBack::Version { serving, .. } => serving,
+        RolledBack::Share { ended, .. } => panic!("{ended} had no share"),
+    };
+    assert_eq!(back(2), a, "promoting twice counts once");
     place.registry.promote(&c, TimeMs(3)).unwrap();
     place.registry.promote(&a, TimeMs(4)).unwrap();
-    assert_eq!(place.registry.rollback(RANKER, TimeMs(5)).unwrap(), c);
-    assert_eq!(place.registry.rollback(RANKER, TimeMs(5)).unwrap(), a);
+    assert_eq!((back(5), back(5)), (c, a.clone()));
     assert_eq!(place.champion().as_ref(), Some(&a));
     let error = place.registry.rollback(RANKER, TimeMs(6)).unwrap_err().to_string();
     assert_eq!(error, "no ranker version was promoted before ranker-0001");
@@ -185,9 +188,6 @@ fn a_share_of_users_is_served_by_the_challenger() {
     assert_eq!(place.champion().as_ref(), Some(&a));
     place.registry.promote(&b, TimeMs(2)).unwrap();
     assert_eq!(place.registry.routing(RANKER).unwrap().challenger, None);
-    place.registry.promote_share(&a, 0.5).unwrap();
-    assert_eq!(place.registry.rollback(RANKER, TimeMs(3)).unwrap(), a);
-    assert_eq!(place.registry.routing(RANKER).unwrap().challenger, None);
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn a_broken_file_is_named_and_not_written_over() {
         (whole[..whole.len() / 2].to_owned(), "EOF"),
         ("{}".to_owned(), "format"),
         (whole.replace("\"format\": 1", "\"format\": 7"), "version 7"),
-        (whole.replace("ranker-0001", "../etc"), "no name of a version"),
-        (whole.replace("ranker-0001", "retrieval-0001"), "no name of a version"),
+        (whole.replace("ranker-0001", "../etc"), "not the name of a version"),
+        (whole.replace("ranker-0001", "retrieval-0001"), "not the name of a version"),
         (whole.replace("\"history\"", "\"histories\""), "histories"),
     ] {
         fs::write(&path, &text).unwrap();
@@ -299,4 +299,138 @@ fn many_may_register_and_promote_while_others_read() {
         place.registry.rollback(RANKER, TimeMs(9)).unwrap();
     }
     assert_eq!(place.champion(), Some(first));
+}
+
+/// What is done to the registry in a row of [`every_change_leads_where_it_should`].
+#[derive(Clone, Copy, Debug)]
+enum Do {
+    Promote(&'static str),
+    Share(&'static str, f64),
+    Back,
+}
+
+/// Every way from one state to another: what is done, the version that serves, the one that has a share, and what was refused.
+#[test]
+fn every_change_leads_where_it_should() {
+    use Do::{Back, Promote, Share};
+    const A: &str = "ranker-0001";
+    const B: &str = "ranker-0002";
+    const C: &str = "ranker-0003";
+    type Row = (&'static [(Do, Option<&'static str>)], Option<&'static str>, Option<&'static str>);
+    let rows: &[Row] = &[
+        // Nothing to go back to.
+        (&[(Back, Some("no ranker version is promoted"))], None, None),
+        (&[(Promote(A), None), (Back, Some("no ranker version was promoted before ranker-0001"))], Some(A), None),
+        // A share without a promoted version, of the promoted one, and of nothing.
+        (&[(Share(B, 0.5), Some("no version is promoted"))], None, None),
+        (&[(Promote(A), None), (Share(A, 0.5), Some("promoted version already"))], Some(A), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Share(B, 0.0), None)], Some(A), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Share(B, 2.0), Some("between 0 and 1"))], Some(A), Some(B)),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Share(C, 0.5), None)], Some(A), Some(C)),
+        // Going back during a share ends the share alone; going back again goes to the version before.
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Back, None)], Some(A), None),
+        (&[(Promote(A), None), (Promote(B), None), (Share(C, 0.5), None), (Back, None)], Some(B), None),
+        (&[(Promote(A), None), (Promote(B), None), (Share(C, 0.5), None), (Back, None), (Back, None)], Some(A), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Back, None), (Back, Some("before ranker-0001"))], Some(A), None),
+        // The version that has the share is promoted, another one is, or the promoted one again: the share ends.
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Promote(B), None)], Some(B), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Promote(B), None), (Back, None)], Some(A), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Promote(C), None)], Some(C), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Promote(C), None), (Back, None)], Some(A), None),
+        (&[(Promote(A), None), (Share(B, 0.5), None), (Promote(A), None)], Some(A), None),
+        // A share for the version that was rolled back, and its promotion.
+        (&[(Promote(A), None), (Promote(B), None), (Back, None), (Share(B, 0.1), None)], Some(A), Some(B)),
+        (&[(Promote(A), None), (Promote(B), None), (Back, None), (Promote(B), None), (Back, None)], Some(A), None),
+        // Promoted twice counts once.
+        (
+            &[(Promote(A), None), (Promote(B), None), (Promote(B), None), (Back, None), (Back, Some("before"))],
+            Some(A),
+            None,
+        ),
+    ];
+    for (steps, champion, challenger) in rows {
+        let place = Place::new();
+        [0; 3].map(|_| place.register(RANKER));
+        for (number, (what, refused)) in (1..).zip(*steps) {
+            let now = TimeMs(number);
+            let before = place.registry.stamp().unwrap();
+            let done = match what {
+                Promote(name) => place.registry.promote(name, now),
+                Share(name, share) => place.registry.promote_share(name, *share),
+                Back => place.registry.rollback(RANKER, now).map(|_| ()),
+            };
+            match (done, refused) {
+                (Ok(()), None) => {}
+                (Err(e), Some(words)) => {
+                    assert!(e.to_string().contains(words) && e.is_usage(), "{steps:?}: {e}");
+                    assert_eq!(place.registry.stamp().unwrap(), before, "{steps:?}: what is refused changes nothing");
+                }
+                (done, _) => panic!("{steps:?}: step {number} gave {done:?}"),
+            }
+        }
+        let routing = place.registry.routing(RANKER).unwrap();
+        let names = (routing.champion.map(|v| v.name), routing.challenger.map(|(v, _)| v.name));
+        assert_eq!((names.0.as_deref(), names.1.as_deref()), (*champion, *challenger), "{steps:?}");
+    }
+}
+
+#[test]
+fn going_back_says_what_ended_and_what_serves() {
+    let place = Place::new();
+    let [a, b, c] = [0; 3].map(|_| place.register(RANKER));
+    for name in [&a, &b] {
+        place.registry.promote(name, TimeMs(1)).unwrap();
+    }
+    place.registry.promote_share(&c, 0.2).unwrap();
+    let back = || place.registry.rollback(RANKER, TimeMs(2)).unwrap();
+    assert_eq!(back(), RolledBack::Share { ended: c, serving: b.clone() });
+    assert_eq!(back(), RolledBack::Version { ended: b, serving: a });
+}
+
+#[test]
+fn a_version_that_did_not_pass_its_gate_is_promoted_by_force_only() {
+    let place = Place::new();
+    let good = place.register(RANKER);
+    let judged = |reasons: &[&str]| {
+        let measured = BTreeMap::from([("auc".to_owned(), 0.33), ("not measured".to_owned(), f64::NAN)]);
+        let gate = Gate::new(reasons.iter().map(|r| (*r).to_owned()).collect(), Vec::new(), measured);
+        place.registry.add(&small(RANKER), Some(gate), TimeMs(1)).unwrap()
+    };
+    let (bad, fine) = (judged(&["AUC .330 is no better than chance"]), judged(&[]));
+    place.registry.promote(&good, TimeMs(1)).unwrap();
+    for refused in [place.registry.promote(&bad, TimeMs(2)), place.registry.promote_share(&bad, 0.1)] {
+        let error = refused.unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains("AUC .330 is no better than chance"), "{error}");
+        assert!(error.to_string().contains("--force"), "{error}");
+    }
+    place.registry.promote_share(&bad, 0.0).unwrap();
+    assert_eq!(place.champion().as_ref(), Some(&good));
+    place.registry.promote(&fine, TimeMs(3)).unwrap();
+    let gate = place.registry.gate(&bad).unwrap().unwrap();
+    assert!(!gate.passed && gate.measured == BTreeMap::from([("auc".to_owned(), 0.33)]));
+    let gates: Vec<_> = place.registry.list().unwrap().into_iter().map(|v| v.gate.map(|g| g.passed)).collect();
+    assert_eq!(gates, [None, Some(false), Some(true)]);
+    place.registry.clone().ignoring_gates().promote(&bad, TimeMs(4)).unwrap();
+    assert_eq!(place.champion(), Some(bad.clone()));
+    // It served before: going back to it asks no gate.
+    place.registry.promote(&good, TimeMs(5)).unwrap();
+    assert_eq!(place.registry.rollback(RANKER, TimeMs(6)).unwrap(), RolledBack::Version { ended: good, serving: bad });
+}
+
+#[test]
+fn a_version_for_other_actions_is_not_promoted() {
+    let place = Place::new();
+    let [name, other] = [0; 2].map(|_| place.register(RANKER));
+    place.registry.promote(&other, TimeMs(1)).unwrap();
+    let mut data = small(RANKER).config.action_set;
+    data.actions.swap(0, 1);
+    let registry = place.registry.clone().for_actions(&data);
+    for refused in [registry.promote(&name, TimeMs(1)), registry.promote_share(&name, 0.5)] {
+        let error = refused.unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains("trained for other actions"), "{error}");
+    }
+    assert!(registry.list().unwrap()[0].problem.as_ref().unwrap().contains("other actions"));
+    place.registry.promote(&name, TimeMs(2)).unwrap();
+    assert!(matches!(registry.rollback(RANKER, TimeMs(3)), Err(RegistryError::ActionSet { .. })));
+    assert_eq!(place.champion(), Some(name));
 }
