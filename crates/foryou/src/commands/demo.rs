@@ -9,7 +9,9 @@ use phoenix_train::recipe::Recipe;
 use server::FeedRequest;
 use server::ids::IdText;
 
+use super::source::Source;
 use super::train::Job;
+use super::train_recipe::Plan;
 use super::{evaluate, feed, import, train, up, world};
 use crate::cli::DemoArgs;
 use crate::config::Config;
@@ -70,15 +72,17 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
 /// Trains what no version serves yet, with the small recipes, and says how good it is.
 fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Result<()> {
     let registry = Registry::open(&config.data.join("models"))?;
+    let source = Source::of(parts);
     let mut trained = false;
     for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
-        if registry.promoted(kind)?.is_some() {
+        // One that did not pass its gate is not trained again at every start.
+        if registry.list()?.iter().any(|version| version.kind == kind) {
             continue;
         }
         output.say(format!("training the {} ...", kind.name()));
         let job = Job {
             kind,
-            recipe: Recipe::small(kind),
+            recipe: Plan::Fixed(Box::new(Recipe::small(kind))),
             from: None,
             since: None,
             until: None,
@@ -87,12 +91,16 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
             promote: true,
             again: "`foryou demo` trains it anew",
         };
-        let report = train::train(parts, config, &job, output)?;
+        let report = train::train(&source, config, &job, output)?;
         output.say(format!("trained {} in {:.1} s", report.version, report.seconds));
-        trained = true;
+        if !report.promoted {
+            let reasons = report.gate.reasons.join("; ");
+            output.say(format!("{} did not pass its gate and does not serve: {reasons}", report.version));
+        }
+        trained |= report.promoted;
     }
     if trained {
-        let evaluation = evaluate::evaluate(parts, config, &[], output)?;
+        let evaluation = evaluate::evaluate(&source, config, &[], output)?;
         output.say(evaluate::summary(&evaluation));
     }
     Ok(())

@@ -8,13 +8,15 @@ use anyhow::{Context, bail};
 use datasets::world::read_manifest;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
-use phoenix::{Checkpoint, ModelKind, Registry};
-use phoenix_train::data::{DataOptions, TrainingData};
-use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer::{self, EvaluationReport, Outcome, Progress, RunOptions, StepReport};
+use phoenix::{Checkpoint, Gate, ModelKind, Registry};
+use phoenix_train::data::{DataOptions, TrainingData, is_positive};
+use phoenix_train::recipe::{DataSize, Recipe};
+use phoenix_train::trainer::{self, EvaluationReport, Previous, Progress, RunOptions, StepReport};
 use serde::Serialize;
 
+use super::source::Source;
 use super::train_from::{self, Since};
+use super::train_recipe::{self, Plan, Settings};
 use crate::cli::{Device, TrainArgs};
 use crate::config::Config;
 use crate::engine::Parts;
@@ -23,13 +25,20 @@ use crate::folder::DataFolder;
 use crate::output::Output;
 use crate::stop::stop_flag;
 
+/// Fewer held-out posts acted on than this are said to be few: two standard errors of an AUC of .7 are then above .03.
+const FEW_HELD_OUT: usize = 200;
+
 /// What `train` prints.
 #[derive(Debug, Serialize)]
 pub(super) struct TrainReport {
     /// The version it became.
     pub(super) version: String,
-    /// Whether it serves.
+    /// Whether it serves: asked for, and its gate passed.
     pub(super) promoted: bool,
+    /// How it was judged on the held-out part.
+    pub(super) gate: Gate,
+    /// What the recipe was chosen for; `null` where it was given whole.
+    pub(super) recipe_for: Option<DataSize>,
     /// The best evaluation, by metric.
     pub(super) best: BTreeMap<String, f64>,
     /// Passes over the training data, begun ones counted.
@@ -53,24 +62,27 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
         bail!("--device gpu: this build has no GPU back end; use --device cpu");
     }
     let kind = ModelKind::from(args.model);
-    let recipe = recipe(kind, args)?;
+    let settings = Settings::read(kind, args)?;
     let until = args.until.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--until: {e}")))?;
     let since = args.since.as_deref().map(Since::parse).transpose()?;
     let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
     let from = args.from.as_deref().map(|from| train_from::checkpoint(config, from)).transpose()?;
+    // A training that goes on has the model's own recipe behind it: what suits a fresh start on little data does not suit it.
+    let recipe = if from.is_some() { Plan::Fixed(Box::new(settings.recipe(None)?)) } else { Plan::BySize(settings) };
     let parts = Parts::open(folder, config)?;
-    let since = since.map(|since| since.moment(&*parts.log)).transpose()?;
+    let source = Source::of(&parts);
+    let since = since.map(|since| since.moment(&*source.log)).transpose()?;
     let run = args.out.clone().unwrap_or_else(|| run_folder(&config.data, kind));
     let again = "the same command with --resume goes on from here";
     let job = Job { kind, recipe, from, since, until, run, resume: args.resume, promote: !args.no_promote, again };
-    let report = train(&parts, config, &job, output)?;
+    let report = train(&source, config, &job, output)?;
     output.print(&report, || describe(&report))
 }
 
 /// One training.
 pub(super) struct Job {
     pub(super) kind: ModelKind,
-    pub(super) recipe: Recipe,
+    pub(super) recipe: Plan,
     /// The checkpoint to go on from.
     pub(super) from: Option<PathBuf>,
     pub(super) since: Option<TimeMs>,
@@ -87,29 +99,6 @@ pub(super) fn run_folder(data: &Path, kind: ModelKind) -> PathBuf {
     data.join("models/runs").join(kind.name())
 }
 
-fn recipe(kind: ModelKind, args: &TrainArgs) -> anyhow::Result<Recipe> {
-    let wrong = |error: phoenix_train::recipe::RecipeError| WrongUse(error.to_string());
-    let mut recipe = match &args.recipe {
-        Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|e| WrongUse(format!("--recipe {}: {e}", path.display())))?;
-            Recipe::from_toml(kind, &text).map_err(|e| WrongUse(format!("{}: {e}", path.display())))?
-        }
-        None => Recipe::of(kind),
-    };
-    for setting in &args.set {
-        let Some((key, value)) = setting.split_once('=') else {
-            wrong_use!("--set {setting}: expected KEY=VALUE");
-        };
-        recipe.set(key, value).map_err(wrong)?;
-    }
-    if let Some(epochs) = args.epochs {
-        recipe.epochs = epochs;
-    }
-    recipe.check().map_err(wrong)?;
-    Ok(recipe)
-}
-
 /// The training part's end: what was asked for, and never into a synthetic world's held-out part.
 fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
     let world = data.join("world");
@@ -120,17 +109,23 @@ fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<Time
     Ok(Some(until.map_or(cut, |until| until.min(cut))))
 }
 
-/// Reads the training part of the log.
-fn read_log(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainingData> {
-    let bar = output.progress(Some(parts.log.head().position.next_seq), "reading");
+/// Reads the training part of the log as a recipe wants it.
+fn read_log(
+    source: &Source,
+    config: &Config,
+    job: &Job,
+    recipe: &Recipe,
+    output: Output,
+) -> anyhow::Result<TrainingData> {
+    let bar = output.progress(Some(source.log.head().position.next_seq), "reading");
     let until = learn_until(&config.data, job.until)?;
     if let (Some(since), Some(until)) = (job.since, until)
         && since >= until
     {
         wrong_use!("--since {since} is not before {until}, where the part to learn from ends");
     }
-    let options = DataOptions { since: job.since, until, seed: config.seed, ..job.recipe.data_options() };
-    let data = phoenix_train::data::load(&*parts.log, &parts.profile, &options, &|read, total| {
+    let options = DataOptions { since: job.since, until, seed: config.seed, ..recipe.data_options() };
+    let data = phoenix_train::data::load(&*source.log, &source.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);
     });
@@ -138,18 +133,45 @@ fn read_log(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow
     Ok(data?)
 }
 
-/// Trains, registers and promotes.
-pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainReport> {
+/// The recipe for the data, and the data as it wants it: how much there is, only reading tells.
+fn recipe_and_data(
+    source: &Source,
+    config: &Config,
+    job: &Job,
+    output: Output,
+) -> anyhow::Result<(Recipe, Option<DataSize>, TrainingData)> {
+    let first = job.recipe.first()?;
+    let data = read_log(source, config, job, &first, output)?;
+    let Plan::BySize(settings) = &job.recipe else { return Ok((first, None, data)) };
+    let size = DataSize::of(&data);
+    let recipe = settings.recipe(Some(size))?;
+    output.say(train_recipe::describe(&recipe, size));
+    let data = if recipe.data_options() == first.data_options() {
+        data
+    } else {
+        read_log(source, config, job, &recipe, output)?
+    };
+    Ok((recipe, Some(size), data))
+}
+
+/// Trains, judges, registers and, where it passed its gate, promotes.
+pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainReport> {
     let started = Instant::now();
-    let data = read_log(parts, config, job, output)?;
+    let (recipe, recipe_for, data) = recipe_and_data(source, config, job, output)?;
     let data_seconds = started.elapsed().as_secs_f64();
+    let action_set = &source.profile.action_set;
+    let wanted =
+        data.validation.iter().flat_map(|pass| &pass.candidates).filter(|c| is_positive(c, action_set)).count();
     output.say(format!(
-        "learning from {} posts shown to {} people before {} ({} held back for validation)",
+        "learning from {} posts shown to {} people before {} ({} held back for validation, {wanted} of them acted on)",
         data.candidates(),
         data.users,
         data.trained_until,
         data.validation_candidates()
     ));
+    if wanted < FEW_HELD_OUT {
+        output.say(format!("measures on {wanted} posts acted on are rough: an AUC of .7 is known to about ± {:.2} (two standard errors)", 0.44 / (wanted.max(1) as f64).sqrt()));
+    }
     let bar = Bar { bar: output.progress(Some(0), job.kind.name()), output };
     let options = RunOptions {
         threads: threads(config),
@@ -159,19 +181,32 @@ pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -
         stop: stop_flag(),
         progress: &bar,
     };
-    let action_set = &parts.profile.action_set;
     let outcome = match job.kind {
-        ModelKind::Ranker => trainer::train_ranker(&data, &job.recipe, action_set, &job.run, &options),
-        ModelKind::Retrieval => trainer::train_retrieval(&data, &job.recipe, action_set, &job.run, &options),
+        ModelKind::Ranker => trainer::train_ranker(&data, &recipe, action_set, &job.run, &options),
+        ModelKind::Retrieval => trainer::train_retrieval(&data, &recipe, action_set, &job.run, &options),
     };
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
     if outcome.stopped {
         bail!("stopped after {} steps; {}", outcome.steps, job.again);
     }
+    let registry = Registry::open(&config.data.join("models"))?.for_actions(action_set);
+    let checkpoint = Checkpoint::load(&outcome.checkpoint)?;
+    let previous = previous(&registry, job.kind)?;
+    let gate = trainer::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
+        .with_context(|| format!("judging the {}", job.kind.name()))?;
+    let promoted = job.promote && gate.passed;
+    let now = WallClock.now();
+    // A copy: the run keeps its own, and may be on another disk.
+    let version = registry.add(&checkpoint, Some(gate.clone()), now)?;
+    if promoted {
+        registry.promote(&version, now)?;
+    }
     Ok(TrainReport {
-        promoted: job.promote,
-        version: register(config, job, &outcome)?,
+        version,
+        promoted,
+        gate,
+        recipe_for,
         best: outcome.best,
         epochs: outcome.epochs,
         examples_per_second: outcome.examples_per_second,
@@ -183,18 +218,18 @@ pub(super) fn train(parts: &Parts, config: &Config, job: &Job, output: Output) -
     })
 }
 
-fn register(config: &Config, job: &Job, outcome: &Outcome) -> anyhow::Result<String> {
-    let models = config.data.join("models");
-    let registry = Registry::open(&models)?;
-    let now = WallClock.now();
-    // A copy beside the versions: the run keeps its own, and may be on another disk.
-    let staging = models.join(format!(".new-{}", job.kind.name()));
-    Checkpoint::load(&outcome.checkpoint)?.save(&staging, None)?;
-    let version = registry.register(job.kind, &staging, now)?;
-    if job.promote {
-        registry.promote(&version, now)?;
-    }
-    Ok(version)
+/// The version that serves, to compare a new one with; `None` where none does or it cannot be loaded.
+fn previous(registry: &Registry, kind: ModelKind) -> anyhow::Result<Option<Previous>> {
+    let Some(version) = registry.promoted(kind)? else { return Ok(None) };
+    let checkpoint = match Checkpoint::load(&version.folder) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            tracing::warn!(version = version.name, %error, "the version that serves cannot be loaded to compare with");
+            return Ok(None);
+        }
+    };
+    let held_out_from = registry.gate(&version.name)?.and_then(|gate| gate.held_out_from);
+    Ok(Some(Previous { name: version.name, checkpoint, held_out_from }))
 }
 
 /// The threads of a training.
@@ -232,9 +267,10 @@ impl Progress for Bar {
 fn describe(report: &TrainReport) -> String {
     let best: Vec<_> = report.best.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
     format!(
-        "{}{}\nbest: {}\n{} epochs in {:.1} s ({:.0} examples/s), data read in {:.1} s, {} parameters, {} steps skipped\nrun: {}\n",
+        "{}{}\n{}best: {}\n{} epochs in {:.1} s ({:.0} examples/s), data read in {:.1} s, {} parameters, {} steps skipped\nrun: {}\n",
         report.version,
-        if report.promoted { " serves" } else { "" },
+        if report.promoted { " serves" } else { " is registered and does not serve" },
+        describe_gate(report),
         best.join(" · "),
         report.epochs,
         report.seconds,
@@ -243,5 +279,47 @@ fn describe(report: &TrainReport) -> String {
         report.parameters,
         report.skipped_steps,
         report.run.display()
+    )
+}
+
+/// What the judgement found, a line each.
+fn describe_gate(report: &TrainReport) -> String {
+    let gate = &report.gate;
+    let mut text = String::new();
+    if gate.passed {
+        text.push_str(&format!("gate: passed ({})\n", measures(gate)));
+    } else {
+        text.push_str("gate: did not pass, so it is not promoted\n");
+        for reason in &gate.reasons {
+            text.push_str(&format!("  {reason}\n"));
+        }
+        text.push_str(&format!("  to let it serve all the same: foryou models promote {} --force\n", report.version));
+    }
+    for note in &gate.notes {
+        text.push_str(&format!("  {note}\n"));
+    }
+    text
+}
+
+/// The measures that decided, with how sure they are.
+fn measures(gate: &Gate) -> String {
+    let of = |name: &str| gate.measured.get(name).copied().unwrap_or(f64::NAN);
+    if gate.measured.contains_key("recall") {
+        return format!(
+            "recall@{:.0} {:.3} over {:.0} posts held out; chance {:.3}, popularity {:.3}",
+            of("recall_at"),
+            of("recall"),
+            of("wanted"),
+            of("chance_recall"),
+            of("popularity_recall")
+        );
+    }
+    format!(
+        "AUC {:.3} ± {:.3} over {:.0} posts acted on and {:.0} others, held out; popularity {:.3}",
+        of("auc"),
+        of("auc_error"),
+        of("positives"),
+        of("negatives"),
+        of("popularity_auc")
     )
 }

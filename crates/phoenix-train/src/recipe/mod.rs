@@ -4,6 +4,7 @@ mod assign;
 mod check;
 mod defaults;
 mod error;
+mod sized;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use phoenix::checkpoint::TableInit;
 use serde::{Deserialize, Serialize};
 
 pub use error::RecipeError;
+pub use sized::DataSize;
 
 use crate::data::DataOptions;
 use crate::optim::{AdamWRule, Decay};

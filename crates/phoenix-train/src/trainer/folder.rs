@@ -1,6 +1,6 @@
 //! The folder of a run.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -35,19 +35,27 @@ pub(crate) struct RunConfig {
 ///   checkpoint/     the last state, with the optimiser's
 ///   best/           the best model so far, ready to serve
 ///   curves.svg      at the end
+///   lock            held by the training that writes here
 /// ```
-#[derive(Clone, Debug)]
-pub(crate) struct RunFolder(PathBuf);
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    /// Unlocked when it is dropped, also where the process ends.
+    _lock: File,
+}
+
+const LOCK: &str = "lock";
 
 impl RunFolder {
     /// Begins a run, replacing an earlier one. A folder that holds anything else is refused.
     pub(crate) fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
-        let folder = Self(path.to_owned());
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
-        let empty = fs::read_dir(path).map_err(TrainError::io(path))?.next().is_none();
-        if !empty && folder.read_config()?.is_none() {
-            return Err(folder.refuse("is not empty and holds no run; name another folder"));
+        let mut entries = fs::read_dir(path).map_err(TrainError::io(path))?;
+        let empty = !entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOCK));
+        if !empty && read_config(path)?.is_none() {
+            return Err(refuse(path, "is not empty and holds no run; name another folder"));
         }
+        let folder = Self::lock(path)?;
         for old in [folder.checkpoint(), folder.best()] {
             match fs::remove_dir_all(&old) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(TrainError::io(&old)(e)),
@@ -60,14 +68,18 @@ impl RunFolder {
 
     /// Whether there is a run.
     pub(crate) fn holds_run(path: &Path) -> Result<bool, TrainError> {
-        Ok(Self(path.to_owned()).read_config()?.is_some())
+        Ok(read_config(path)?.is_some())
     }
 
     /// Goes on with a run. Another model, recipe, seed or data is refused.
     pub(crate) fn resume(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
-        let folder = Self(path.to_owned());
-        let Some(found) = folder.read_config()? else {
-            return Err(folder.refuse("holds no run to resume"));
+        if read_config(path)?.is_none() {
+            return Err(refuse(path, "holds no run to resume"));
+        }
+        let folder = Self::lock(path)?;
+        // Again under the lock: another training may have ended just now.
+        let Some(found) = read_config(path)? else {
+            return Err(refuse(path, "holds no run to resume"));
         };
         let differs = if found.kind != config.kind {
             Some(format!("the model ({}, not {})", found.kind.name(), config.kind.name()))
@@ -85,7 +97,7 @@ impl RunFolder {
             None
         };
         if let Some(what) = differs {
-            return Err(folder.refuse(&format!("holds another run: {what} differs; start anew without --resume")));
+            return Err(refuse(path, &format!("holds another run: {what} differs; start anew without --resume")));
         }
         if found.threads != config.threads {
             tracing::warn!(before = found.threads, now = config.threads, "resumed with another number of threads");
@@ -94,41 +106,55 @@ impl RunFolder {
         Ok(folder)
     }
 
-    fn refuse(&self, problem: &str) -> TrainError {
-        TrainError::Folder { folder: self.0.clone(), problem: problem.to_owned() }
-    }
-
-    fn read_config(&self) -> Result<Option<RunConfig>, TrainError> {
-        let path = self.0.join("config.json");
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(TrainError::io(&path)(e)),
-        };
-        serde_json::from_slice(&text).map(Some).map_err(|e| self.refuse(&format!("config.json: {e}")))
+    /// Keeps other trainings out of the folder.
+    fn lock(path: &Path) -> Result<Self, TrainError> {
+        let file = path.join(LOCK);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&file);
+        let lock = opened.map_err(TrainError::io(&file))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(refuse(path, "another training is writing to this run folder; wait for it, or name another folder"))
+            }
+            Err(TryLockError::Error(e)) => Err(TrainError::io(&file)(e)),
+        }
     }
 
     fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
-        let path = self.0.join("config.json");
+        let path = self.path.join("config.json");
         let text = serde_json::to_vec_pretty(config).map_err(|e| TrainError::io(&path)(e.into()))?;
         fs::write(&path, text).map_err(TrainError::io(&path))
     }
 
     pub(crate) fn checkpoint(&self) -> PathBuf {
-        self.0.join("checkpoint")
+        self.path.join("checkpoint")
     }
 
     pub(crate) fn best(&self) -> PathBuf {
-        self.0.join("best")
+        self.path.join("best")
     }
 
     pub(crate) fn metrics(&self) -> PathBuf {
-        self.0.join("metrics.jsonl")
+        self.path.join("metrics.jsonl")
     }
 
     pub(crate) fn curves(&self) -> PathBuf {
-        self.0.join("curves.svg")
+        self.path.join("curves.svg")
     }
+}
+
+fn refuse(path: &Path, problem: &str) -> TrainError {
+    TrainError::Folder { folder: path.to_owned(), problem: problem.to_owned() }
+}
+
+fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
+    let path = folder.join("config.json");
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(TrainError::io(&path)(e)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|e| refuse(folder, &format!("config.json: {e}")))
 }
 
 /// The first section or value in which two recipes differ.

@@ -72,7 +72,7 @@ fn probability(p: &Prediction, head: u8) -> f64 {
 }
 
 /// The weighted sum of the predicted actions.
-fn score(action_set: &ActionSet, p: &Prediction) -> f64 {
+pub(crate) fn score(action_set: &ActionSet, p: &Prediction) -> f64 {
     weighted(action_set, |i, action| match action.kind {
         ActionKind::Discrete => probability(p, i),
         ActionKind::Continuous => f64::from(p.logits[usize::from(i)]).exp().min(ActionSet::DWELL_CLIP_SECONDS),

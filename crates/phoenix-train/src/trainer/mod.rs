@@ -14,6 +14,7 @@ mod begin;
 mod error;
 mod folder;
 mod heads;
+mod judge;
 mod measure;
 mod model;
 mod objective;
@@ -42,6 +43,7 @@ use foryou_types::ActionSet;
 use phoenix::Checkpoint;
 
 pub use error::TrainError;
+pub use judge::{Previous, judge};
 
 use crate::data::TrainingData;
 use crate::recipe::{Recipe, RecipeError};

@@ -116,6 +116,22 @@ impl<'a> RankerObjective<'a> {
     }
 }
 
+impl RankerObjective<'_> {
+    /// What a model predicts of the held-out candidates, in the order of their passes.
+    pub(crate) fn predict_each(&self, model: &Model, workers: &Workers) -> Result<Vec<Prediction>, TrainError> {
+        let batches: Vec<&[u32]> = self.validation.iter().map(Vec::as_slice).collect();
+        let mut of_pass: Vec<Vec<Prediction>> = vec![Vec::new(); self.data.validation.len()];
+        for (batch, part) in self.validation.iter().zip(workers.map(batches, |numbers| self.predict(model, numbers))) {
+            let mut predictions = part?.1.into_iter();
+            for &number in batch {
+                let count = self.data.validation[number as usize].candidates.len();
+                of_pass[number as usize] = predictions.by_ref().take(count).collect();
+            }
+        }
+        Ok(of_pass.into_iter().flatten().collect())
+    }
+}
+
 impl Objective for RankerObjective<'_> {
     fn kind(&self) -> ModelKind {
         ModelKind::Ranker

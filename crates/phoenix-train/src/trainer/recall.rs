@@ -69,11 +69,7 @@ impl<'a> RecallCheck<'a> {
         if self.batches.is_empty() {
             return Ok(None);
         }
-        let index = self.index(model, workers)?;
-        let mut ranks = Vec::new();
-        for part in workers.map(self.batches.iter().collect(), |batch| self.ranks(model, &index, batch)) {
-            ranks.extend(part?);
-        }
+        let ranks = self.all_ranks(model, workers)?;
         let mean =
             |f: &dyn Fn(usize) -> f64| ranks.iter().map(|&rank| f(rank)).sum::<f64>() / ranks.len().max(1) as f64;
         let within = |k: usize| mean(&|rank| f64::from(u8::from(rank < k)));
@@ -86,6 +82,49 @@ impl<'a> RecallCheck<'a> {
         // Recall alone says nothing where there are hardly more than 100 posts.
         let criterion = -(metrics["recall@100"] + metrics["mrr"]);
         Ok(Some(Evaluation { metrics, details: BTreeMap::new(), criterion }))
+    }
+
+    /// Posts among which is looked.
+    pub(crate) fn posts(&self) -> usize {
+        self.data.alive_posts.len()
+    }
+
+    /// Wanted posts that are looked for.
+    pub(crate) fn wanted(&self) -> usize {
+        self.examples().count()
+    }
+
+    /// The ranks (from 0) of all wanted posts by a model.
+    pub(crate) fn all_ranks(&self, model: &Model, workers: &Workers) -> Result<Vec<usize>, TrainError> {
+        let index = self.index(model, workers)?;
+        let mut ranks = Vec::new();
+        for part in workers.map(self.batches.iter().collect(), |batch| self.ranks(model, &index, batch)) {
+            ranks.extend(part?);
+        }
+        Ok(ranks)
+    }
+
+    /// recall@k of the posts acted on most in the training part; posts that tie stand in every order as often.
+    pub(crate) fn popularity_recall(&self, k: usize) -> f64 {
+        let count = |post: &PostId| self.data.post_frequency.get(post).copied().unwrap_or(0);
+        let mut counts: Vec<u32> = self.data.alive_posts.iter().map(|(post, _)| count(post)).collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let found = |post: PostId| {
+            let own = count(&post);
+            let above = counts.partition_point(|other| *other > own);
+            let tied = counts.partition_point(|other| *other >= own) - above;
+            (k.saturating_sub(above) as f64 / tied.max(1) as f64).min(1.0)
+        };
+        let found: Vec<f64> = self.examples().map(found).collect();
+        found.iter().sum::<f64>() / found.len().max(1) as f64
+    }
+
+    /// The wanted posts that are looked for.
+    fn examples(&self) -> impl Iterator<Item = PostId> + '_ {
+        self.batches.iter().flatten().flat_map(move |(number, places)| {
+            let candidates = &self.data.validation[*number as usize].candidates;
+            places.iter().map(move |&at| candidates[at as usize].item.post)
+        })
     }
 
     /// The vectors of all posts, `[N, D]`.

@@ -1,6 +1,7 @@
 //! Trainings of tiny models on made-up passes.
 
 mod ids;
+mod judge;
 mod warm_start;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use phoenix_engine::service::CorpusReader;
 use phoenix_train::data::{self, DataOptions, EvalSlate};
 use rustc_hash::FxHashMap;
 
-use crate::engine::Parts;
+use super::super::source::Source;
 use crate::output::Output;
 
 /// An action that counts for popularity: something of positive weight was done with a post.
@@ -59,20 +59,20 @@ pub(super) struct HeldOut {
 impl HeldOut {
     /// Reads a world's truth and its log, for models with histories of these lengths.
     pub(super) fn read(
-        parts: &Parts,
+        source: &Source,
         world: &Path,
         manifest: &WorldManifest,
         lengths: BTreeSet<usize>,
         output: Output,
     ) -> anyhow::Result<Self> {
-        let log: Arc<dyn EventLog> = parts.log.clone();
+        let log: Arc<dyn EventLog> = source.log.clone();
         let corpus = Arc::new(Corpus::new());
         CorpusReader::new(log.clone(), corpus.clone()).catch_up().context("reading the posts")?;
         let mut by_length = Vec::new();
         for history in lengths {
             let bar = output.progress(Some(log.head().position.next_seq), "reading");
             let options = DataOptions { history, ..DataOptions::default() };
-            let slates = data::slates_after(&*log, &parts.profile, &options, manifest.cut, &|read, total| {
+            let slates = data::slates_after(&*log, &source.profile, &options, manifest.cut, &|read, total| {
                 bar.set_length(total);
                 bar.set_position(read);
             });
@@ -107,10 +107,10 @@ impl HeldOut {
         });
         originals.sort_by_key(|(post, created_at)| (*created_at, *post));
         Ok(Self {
-            action_set: parts.profile.action_set.clone(),
-            max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),
+            action_set: source.profile.action_set.clone(),
+            max_post_age_ms: source.profile.limits.max_post_age_seconds.saturating_mul(1_000),
             cases,
-            engagements: engagements(&*log, &parts.profile.action_set)?,
+            engagements: engagements(&*log, &source.profile.action_set)?,
             originals,
             corpus,
         })

@@ -11,6 +11,7 @@ use datasets::world::read_manifest;
 use foryou_types::{ActionSet, TimeMs};
 use phoenix::{Checkpoint, ModelKind, Registry};
 
+use super::source::Source;
 use crate::cli::EvaluateArgs;
 use crate::config::Config;
 use crate::engine::Parts;
@@ -23,13 +24,14 @@ pub(super) use report::{WorldEvaluation, describe, summary};
 pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
     let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
     let parts = Parts::open(folder, config)?;
-    let evaluation = evaluate(&parts, config, &args.versions, output)?;
+    let source = Source::of(&parts);
+    let evaluation = evaluate(&source, config, &args.versions, output)?;
     output.print(&evaluation, || describe(&evaluation))
 }
 
 /// Measures versions; of none named, those that serve.
 pub(super) fn evaluate(
-    parts: &Parts,
+    source: &Source,
     config: &Config,
     versions: &[String],
     output: Output,
@@ -44,11 +46,11 @@ pub(super) fn evaluate(
     let manifest = read_manifest(&world)?;
     let (rankers, retrievals) = load(config, versions)?;
     for (name, checkpoint) in rankers.iter().chain(&retrievals) {
-        check(name, checkpoint, &parts.profile.action_set, manifest.cut)?;
+        check(name, checkpoint, &source.profile.action_set, manifest.cut)?;
     }
     // Versions may have histories of different lengths, and each is asked with its own.
     let lengths = rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
-    let held_out = held_out::HeldOut::read(parts, &world, &manifest, lengths, output)?;
+    let held_out = held_out::HeldOut::read(source, &world, &manifest, lengths, output)?;
     let ranking = ranking::evaluate(&held_out, &rankers, &manifest, config.seed)?;
     let retrieval = retrieval::evaluate(&held_out, &retrievals, config.seed)?;
     Ok(report::WorldEvaluation::new(&manifest, &held_out, ranking, retrieval, config.seed))
