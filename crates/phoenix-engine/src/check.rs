@@ -85,7 +85,7 @@ struct Batch<'a> {
 struct Row<'a> {
     batch: &'a Batch<'a>,
     number: usize,
-    /// The places of the history that are tokens: all of them where padding has a position, else those that are no padding.
+    /// The places of the history that are tokens: all of them where padding has a position, else those that are not padding.
     places: Vec<usize>,
 }
 

@@ -27,7 +27,7 @@ pub struct ExactIndex {
     slots: FxHashMap<PostId, u32>,
 }
 
-/// A slot; free if the post is none.
+/// A slot; free where the post is 0.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     post: PostId,
@@ -85,7 +85,7 @@ impl ExactIndex {
         self.slots.len()
     }
 
-    /// Whether there is no post.
+    /// Whether it holds no posts.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

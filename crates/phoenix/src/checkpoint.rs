@@ -169,7 +169,7 @@ pub enum CheckpointError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A file that is no such file: truncated, of another format.
+    /// A file that cannot be parsed: it is truncated, or of another format.
     #[error("{}: {problem}", .path.display())]
     Format {
         /// The file.

@@ -127,7 +127,7 @@ impl Default for ModelConfig {
     }
 }
 
-/// A configuration that is no model.
+/// A configuration of which no model can be made.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {

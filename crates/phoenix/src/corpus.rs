@@ -51,7 +51,7 @@ impl Corpus {
         self.0.read().len()
     }
 
-    /// Whether there is no post.
+    /// Whether it holds no posts.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -100,7 +100,7 @@ pub enum GoldenError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// It is no whole safetensors file, or its configuration is none.
+    /// It is not a whole safetensors file, or its configuration cannot be parsed.
     #[error("{}: {problem}", .path.display())]
     Format {
         /// The file.
@@ -252,7 +252,7 @@ impl Golden {
 fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), String> {
     let given: serde_json::Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let Ok(Value::Object(mut model)) = serde_json::to_value(ModelConfig::default()) else {
-        return Err("the default configuration is no object".to_owned());
+        return Err("the default configuration is not an object".to_owned());
     };
     for key in ["text", "post_age", "dwell"] {
         model.insert(key.to_owned(), Value::Bool(false));

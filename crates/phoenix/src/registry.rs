@@ -177,7 +177,7 @@ impl Registry {
         self.write(&state)
     }
 
-    /// Gives a version a share of the users in `[0, 1]` beside the promoted one, in place of any other that had one; 0 takes it away.
+    /// Gives a version a share of the users in `[0, 1]`, the promoted one keeps the rest, in place of any other that had one; 0 takes it away.
     /// What [`Self::promote`] refuses is refused here too.
     ///
     /// Who falls into the share is fixed by the user's id: with a growing share nobody changes back.

@@ -36,7 +36,7 @@ pub(crate) struct TensorFile {
 pub(crate) enum ReadProblem {
     /// The system refused.
     Io(io::Error),
-    /// It is no such file.
+    /// It is not a file of this format.
     Format(String),
     /// A tensor has values of another type.
     Tensor {

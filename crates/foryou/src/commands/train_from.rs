@@ -25,7 +25,7 @@ impl Since {
         let wrong = |problem: String| WrongUse(format!("--since: {problem}"));
         Ok(match text.strip_prefix('@') {
             Some(number) => {
-                let problem = |_| wrong(format!("{text:?} is no event: give @ and its number"));
+                let problem = |_| wrong(format!("{text:?} is not an event: give @ and its number, e.g. @120"));
                 Self::Event(number.parse().map_err(problem)?)
             }
             None => Self::At(TimeMs::parse(text).map_err(|e| wrong(format!("{e}, or @N for event N of the log")))?),
@@ -61,7 +61,7 @@ pub(super) fn checkpoint(config: &Config, text: &str) -> anyhow::Result<PathBuf>
     let registry = Registry::open(&config.data.join("models"))?;
     match registry.version(&version_name(text)) {
         Ok(version) => Ok(version.folder),
-        Err(e) if e.is_usage() => wrong_use!("--from {text}: is no folder, and {e}"),
+        Err(e) if e.is_usage() => wrong_use!("--from {text}: is not a folder, and {e}"),
         Err(e) => Err(e).context("looking for the version"),
     }
 }

@@ -1,4 +1,4 @@
-//! Between the seams' types and the messages. Ids and times keep their bits; what is no request is refused with the field's name.
+//! Between the seams' types and the messages. Ids and times keep their bits; a bad request is refused with the field's name.
 
 use std::sync::Arc;
 
@@ -169,9 +169,9 @@ fn post(id: u64) -> Option<PostId> {
     PostId(id).some()
 }
 
-/// A number of a later version is a surface we do not know; a number that no version can use is a mistake.
+/// A number that a later version may use is an unknown surface; a number that does not fit a byte is a mistake.
 fn surface(number: u32) -> Result<Surface, String> {
-    u8::try_from(number).map(Surface::from_u8).map_err(|_| format!("{number} is no surface"))
+    u8::try_from(number).map(Surface::from_u8).map_err(|_| format!("must be between 0 and 255, is {number}"))
 }
 
 #[cfg(test)]

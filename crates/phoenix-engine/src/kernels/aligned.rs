@@ -22,7 +22,7 @@ impl Aligned {
         Self { buffer, start, len }
     }
 
-    /// At least so many values, of which only the first `len` are to be used; what they are is not said. Does not shrink.
+    /// A buffer of at least `len` values; their contents are unspecified. Does not shrink.
     pub(crate) fn fit(&mut self, len: usize) {
         if self.len < len {
             *self = Self::zeros(len);

@@ -42,7 +42,7 @@ impl WithSimd for Softmax<'_> {
         for (r, (row, inverse)) in rows.enumerate() {
             let seen = self.seen + r * self.step;
             let vectors = seen.div_ceil(S::F32_LANES);
-            // What lies beyond is no logit and must not win the maximum, or the bits would depend on it.
+            // The values beyond are not logits and must not win the maximum, or the bits would depend on them.
             row[seen..vectors * S::F32_LANES].fill(-1e30);
             let scores = &mut S::as_mut_simd_f32s(row).0[..vectors];
             if let Some(cap) = self.cap {

@@ -10,7 +10,7 @@ use foryou_types::seams::{
 use super::ranking::PhoenixRanking;
 use super::retrieval::PhoenixRetrieval;
 
-/// Ranking by the loaded model; by the prior, without a model version, while there is none. A model that fails is no reason to
+/// Ranking by the loaded model; while none is loaded, by the prior, without a model version. A model that fails is no reason to
 /// ask the prior: that is the caller's to decide, who says so in the answer.
 pub(super) struct RankingOrPrior {
     pub(super) phoenix: Arc<PhoenixRanking>,
@@ -27,7 +27,7 @@ impl Ranking for RankingOrPrior {
     }
 }
 
-/// Retrieval by the loaded model; what is popular, without a model version, while there is none.
+/// Retrieval by the loaded model; while none is loaded, of popular posts, without a model version.
 pub(super) struct RetrievalOrPopular {
     pub(super) phoenix: Arc<PhoenixRetrieval>,
     pub(super) popular: Arc<dyn Retrieval>,

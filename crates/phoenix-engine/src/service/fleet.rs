@@ -41,7 +41,7 @@ impl<M> Fleet<M> {
         &self.champion
     }
 
-    /// The model beside it, and its share of the users.
+    /// The second model, and its share of the users.
     pub fn challenger(&self) -> Option<(&Arc<M>, f64)> {
         let split = self.split.as_ref()?;
         Some((&split.challenger, split.routing.challenger.as_ref()?.1))

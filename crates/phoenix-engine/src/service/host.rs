@@ -41,7 +41,7 @@ pub struct HostParts {
 pub struct KindStatus {
     /// The version that serves; `None` while the fallback does.
     pub serving: Option<Arc<str>>,
-    /// A version that serves a share of the users beside it.
+    /// A second version, and the share of the users it serves.
     pub challenger: Option<(Arc<str>, f64)>,
     /// Why the version that should serve does not; what served before it serves on.
     pub error: Option<String>,
@@ -102,12 +102,12 @@ impl ModelHost {
         }
     }
 
-    /// Ranking by the loaded models, by the prior (without a model version) while there is none.
+    /// Ranking by the loaded models; while none is loaded, by the prior, without a model version.
     pub fn ranking(&self) -> Arc<dyn Ranking> {
         Arc::clone(&self.ranking_seam)
     }
 
-    /// Retrieval by the loaded models, of what is popular (without a model version) while there is none.
+    /// Retrieval by the loaded models; while none is loaded, of popular posts, without a model version.
     pub fn retrieval(&self) -> Arc<dyn Retrieval> {
         Arc::clone(&self.retrieval_seam)
     }
@@ -211,7 +211,7 @@ impl ModelHost {
 enum Next<M> {
     /// What serves goes on; why it could not be exchanged.
     Keep(LoadError),
-    /// From now on this serves, or nothing does; why a second version does not serve beside it, if it should.
+    /// From now on this serves, or nothing does; why a second version does not serve a share, if it should.
     Serve(Option<Fleet<M>>, Option<LoadError>),
 }
 

@@ -123,7 +123,7 @@ pub struct PhoenixRetrieval {
 }
 
 impl PhoenixRetrieval {
-    /// Without a model, over the posts of a corpus that are no older than `max_post_age_ms` by the clock.
+    /// Without a model, over the posts of a corpus whose age by the clock is at most `max_post_age_ms`.
     pub fn new(
         corpus: Arc<Corpus>,
         clock: Arc<dyn Clock>,

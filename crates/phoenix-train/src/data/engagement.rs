@@ -24,7 +24,7 @@ pub fn negative_actions(set: &ActionSet) -> ActionMask {
     mask(set, |weight| weight < 0.0)
 }
 
-/// Whether the viewer wanted the post: an action of positive weight and none of negative weight. Looking alone is none.
+/// Whether the viewer wanted the post: an action of positive weight and none of negative weight. Looking alone does not count.
 pub fn is_positive(candidate: &Candidate, set: &ActionSet) -> bool {
     candidate.labels.0 & positive_actions(set).0 != 0 && !is_hard_negative(candidate, set)
 }

@@ -31,7 +31,7 @@ pub struct EvalSlate {
 }
 
 /// The slates shown at or after `from`, in the order of the log. Histories see every event before their slate, held-out ones
-/// too, as in serving. The log is read to its end, whatever [`DataOptions::until`] and [`DataOptions::since`] say. No slate is no error.
+/// too, as in serving. The log is read to its end, whatever [`DataOptions::until`] and [`DataOptions::since`] say. Finding no slates is not an error.
 pub fn slates_after(
     log: &dyn EventLog,
     profile: &Profile,

@@ -1,8 +1,8 @@
 //! What became of the posts that were shown.
 //!
 //! * An action of a person on a post belongs to the latest impression of that post to that person at or before the moment from
-//!   which it counts, in whatever order the two stand in the log. An action without one is no label.
-//! * What counts is what stands at the end: an action taken again while it stands is one, and one that was taken back is none.
+//!   which it counts, in whatever order the two stand in the log. An action without one is not a label.
+//! * What counts is what stands at the end: an action taken again while it stands is one, and one that was taken back does not count.
 //! * Attention is summed over an impression; taking back does not undo having looked.
 //!
 //! Impressions (24 bytes each) are collected and brought together with what stands (40 bytes an act) at the end, by sorting. Where

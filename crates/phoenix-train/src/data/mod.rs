@@ -13,7 +13,7 @@
 //! # Sets without impressions
 //!
 //! Where the profile does not say [`foryou_types::Has::Impressions`], every token that starts is a positive at the time of its
-//! first action, with all that the token comes to hold as its labels, beside [`DataOptions::negatives`] posts drawn uniformly
+//! first action, with all that the token comes to hold as its labels, together with [`DataOptions::negatives`] posts drawn uniformly
 //! among those that existed, were young enough and not acted on by the person before. The negatives of a positive together
 //! weigh [`DataOptions::assumed_impressions`].
 //!
@@ -77,7 +77,7 @@ pub struct TrainingData {
     pub training_impressions: FxHashMap<PostId, u32>,
     /// Per post, of how many candidates of `train` it is a positive (see [`is_positive`]): the frequencies of the logQ correction.
     pub post_frequency: FxHashMap<PostId, u32>,
-    /// The posts at the end that are no reposts, with their creation, in order of time: what uniform negatives are drawn from and
+    /// The posts at the end that are not reposts, with their creation, in order of time: what uniform negatives are drawn from and
     /// what retrieval is judged on.
     pub alive_posts: Vec<(PostId, TimeMs)>,
     /// Viewers, before [`DataOptions::since`] too.

@@ -10,7 +10,7 @@ pub struct DataOptions {
     /// History length S of the model: a pass holds up to S + S/4 tokens.
     pub history: usize,
     /// Only slates at or after this moment are learnt from; `None` for all. Histories, posts, what a person has acted on and the
-    /// counts of ids still come from everything before it. An action at or after it on what was shown before it is no label.
+    /// counts of ids still come from everything before it. An action at or after it on what was shown before it does not count as a label.
     pub since: Option<TimeMs>,
     /// Only events strictly before this moment are read; `None` for all.
     pub until: Option<TimeMs>,
@@ -18,7 +18,7 @@ pub struct DataOptions {
     pub validation_share: f64,
     /// Most candidates of a pass. More are split over several passes that repeat the history.
     pub max_candidates: usize,
-    /// Where no impressions are recorded: posts sampled beside each positive.
+    /// Where no impressions are recorded: posts sampled for each positive.
     pub negatives: usize,
     /// Where no impressions are recorded: how many posts a person is taken to have been shown in vain for each one acted on. The
     /// sampled negatives of a positive weigh this much together, so that predicted rates do not depend on how many were sampled.

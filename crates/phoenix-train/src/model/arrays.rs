@@ -9,7 +9,7 @@ pub struct HistoryArrays {
     pub s: usize,
     /// User rows, `[B, Hu·D]`.
     pub user: Vec<f32>,
-    /// Whether the user is known, `[B]`; an unknown one is no key to anything.
+    /// Whether the user is known, `[B]`; nothing attends to an unknown one.
     pub user_valid: Vec<bool>,
     /// Post and author rows, `[B, S, (Hi+Ha)·D]`.
     pub ids: Vec<f32>,

@@ -17,7 +17,7 @@ use super::{embed, transformer};
 /// Parameters of the retrieval model have no heads: their logits are empty, `[B, C, 0]`.
 ///
 /// # Panics
-/// When an array is shorter or longer than its shape says, or there is no candidate.
+/// When an array is shorter or longer than its shape says, or there are no candidates.
 pub fn ranker_logits(
     config: &ModelConfig,
     params: &DenseParams,

@@ -157,7 +157,7 @@ pub struct DataRecipe {
     pub validation_share: f64,
     /// Most candidates of a pass.
     pub max_candidates: usize,
-    /// Negatives sampled beside each positive where no impressions are recorded.
+    /// Negatives sampled for each positive where no impressions are recorded.
     pub negatives: usize,
     /// Posts a person is taken to have been shown in vain for each one acted on, where no impressions are recorded.
     pub assumed_impressions: f64,

@@ -18,7 +18,7 @@ impl TokenRows {
         self.word_ends.len()
     }
 
-    /// Whether there is no token.
+    /// Whether it holds no tokens.
     pub fn is_empty(&self) -> bool {
         self.word_ends.is_empty()
     }

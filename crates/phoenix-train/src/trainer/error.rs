@@ -16,7 +16,7 @@ pub enum TrainError {
     /// The recipe.
     #[error("recipe: {0}")]
     Recipe(#[from] RecipeError),
-    /// The action set is none, or not that of the data.
+    /// The action set is not valid, or not that of the data.
     #[error("action set: {0}")]
     ActionSet(String),
     /// There is nothing to learn from.

@@ -57,7 +57,7 @@ pub struct RunOptions<'a> {
     pub threads: usize,
     /// Everything random comes from here.
     pub seed: u64,
-    /// Whether to go on with the run in the folder. With [`Self::from`], a folder without a run is no error: the run begins.
+    /// Whether to go on with the run in the folder. With [`Self::from`], a folder without a run is not an error: the run begins.
     pub resume: bool,
     /// A checkpoint to begin from instead of anew: of a run (its `checkpoint/`, with the state of the optimisers) or one to serve
     /// (`best/`, or a version of the registry, without).
@@ -211,5 +211,5 @@ fn checked(data: &TrainingData, recipe: &Recipe, action_set: &ActionSet) -> Resu
 }
 
 fn wrong_model(key: &str, model: &str) -> RecipeError {
-    RecipeError::Value { key: key.to_owned(), problem: format!("is missing: this is no recipe of {model}") }
+    RecipeError::Value { key: key.to_owned(), problem: format!("is missing: this recipe is not for {model}") }
 }

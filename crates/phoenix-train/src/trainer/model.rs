@@ -10,7 +10,7 @@ pub(crate) struct Model {
     pub(crate) config: CheckpointConfig,
     /// In the order of [`phoenix::dense_params`].
     pub(crate) dense: Vec<NamedTensor>,
-    /// What is learned beside the model and not part of it, e.g. the temperature of retrieval.
+    /// What is learned in addition to the model and is not part of it, e.g. the temperature of retrieval.
     pub(crate) extra: Vec<NamedTensor>,
     pub(crate) tables: EmbeddingTables,
 }
@@ -22,7 +22,7 @@ impl Model {
         Self { config: checkpoint.config, dense: checkpoint.dense, extra, tables }
     }
 
-    /// A copy as a checkpoint. Numbers that are learned beside the model stand among its metrics: those outlast the optimiser's
+    /// A copy as a checkpoint. Numbers that are learned in addition to the model stand among its metrics: those outlast the optimiser's
     /// state, so that training can go on from a registered version.
     pub(crate) fn snapshot(&self) -> Checkpoint {
         let mut config = self.config.clone();

@@ -22,7 +22,7 @@ pub(crate) struct StepPlan {
 pub(crate) trait Objective {
     fn kind(&self) -> ModelKind;
 
-    /// What is learned beside the model, at its start.
+    /// What is learned in addition to the model, at its start.
     fn extra(&self) -> Vec<NamedTensor>;
 
     /// Changes a new model's start.
@@ -37,7 +37,7 @@ pub(crate) trait Objective {
     /// Called when the extra tensors were changed by a step, to keep them in their range.
     fn constrain(&self, _extra: &mut [NamedTensor]) {}
 
-    /// The measures on the validation part; none where there is none.
+    /// The measures on the validation part; `None` without one.
     fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError>;
 
     /// The measures that are drawn.

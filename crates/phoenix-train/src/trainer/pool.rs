@@ -112,7 +112,7 @@ impl PoolSource<'_> {
         }
         self.add_uniform(plan, &mut columns);
 
-        // What a user has wanted is no negative of his, whichever pass it is in.
+        // A post that a user wanted is never a negative for that user, whichever pass it is in.
         let mut wanted: FxHashMap<UserId, Vec<(u32, f32)>> = FxHashMap::default();
         for &number in plan.shards.iter().flatten() {
             let pass = self.pass(number);

@@ -285,7 +285,7 @@ impl Run<'_> {
         if progress.measures() {
             metrics.extend(progress.measure(&self.state.model.snapshot()));
         }
-        // A criterion that is no number is no best.
+        // NaN compares as false: such an evaluation is never the best.
         let best = evaluation.criterion < self.state.best;
         let (step, epoch) = (self.state.counters.step, self.epoch());
         let counters = &mut self.state.counters;

@@ -66,7 +66,7 @@ impl RunState {
         self.model.snapshot().save(folder, Some(&tensors))
     }
 
-    /// Reads what [`Self::save`] wrote; `extra` names what is learned beside the model.
+    /// Reads what [`Self::save`] wrote; `extra` names what is learned in addition to the model.
     pub(crate) fn load(folder: &Path, extra: Vec<NamedTensor>) -> Result<Self, TrainError> {
         let mut state = Self::new(Model::new(Checkpoint::load(folder)?, extra));
         let mut saved = Saved::read(folder)?;
@@ -76,7 +76,7 @@ impl RunState {
         Ok(state)
     }
 
-    /// Takes up what was learned beside the model and what the optimisers know.
+    /// Takes up what was learned in addition to the model, and the state of the optimisers.
     pub(crate) fn restore(&mut self, saved: &mut Saved<'_>) -> Result<(), TrainError> {
         for (i, tensor) in self.model.dense.iter().chain(&self.model.extra).enumerate() {
             self.adam.mean[i] = saved.take(&format!("adamw.mean.{}", tensor.name), tensor.data.len())?;
@@ -94,7 +94,7 @@ impl RunState {
     }
 }
 
-/// What a checkpoint holds beside its model.
+/// What a checkpoint holds in addition to its model.
 pub(crate) struct Saved<'a> {
     folder: &'a Path,
     tensors: Vec<NamedTensor>,

@@ -29,7 +29,7 @@ pub(super) struct WarmStart {
 }
 
 impl WarmStart {
-    /// Reads the checkpoint `from` for a run in the folder `run`; `extra` is what is learned beside the model, at its usual start.
+    /// Reads the checkpoint `from` for a run in the folder `run`; `extra` is what is learned in addition to the model, at its usual start.
     pub(super) fn load(
         from: &Path,
         run: &Path,

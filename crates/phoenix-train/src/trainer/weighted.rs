@@ -1,4 +1,4 @@
-//! Metrics for sets that record no impressions: sampled negatives stand for many posts, and ties are broken by nobody's order.
+//! Metrics for sets that record no impressions: sampled negatives stand for many posts, and ties count as the mean over their orders.
 
 use evaluation::{dcg_at_k, rank_order};
 
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(normalised_entropy(&[0.5, 0.5], &[true, false], &[1.0, -1.0]), None);
         assert_eq!(normalised_entropy(&[0.5, 0.5], &[true, false], &[1.0, 0.0]), None);
         assert_eq!(calibration(&[0.5], &[false], &[2.0]), None);
-        // The two that are no number tie, behind the other.
+        // The two NaN scores tie, behind the other.
         let ndcg = ndcg_over_ties(&[f64::NAN, 0.0, f64::NAN], &[1.0, 0.0, 0.0], 10);
         assert!(close(ndcg, Some(f64::midpoint(1.0 / 3.0f64.log2(), 0.5))), "{ndcg:?}");
     }

@@ -63,7 +63,9 @@ impl Checkpoint {
             Some(version) => {
                 return Err(format(format!("format: is version {version}; version {FORMAT} is read here")));
             }
-            None => return Err(format("format: no version is given, so it is no checkpoint".to_owned())),
+            None => {
+                return Err(format("format: is missing, so this is not the config.json of a checkpoint".to_owned()));
+            }
         }
         let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|e| format(e.to_string()))?;
         config.problem().map_or(Ok(config), |problem| Err(format(problem)))

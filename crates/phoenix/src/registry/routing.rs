@@ -23,7 +23,7 @@ pub struct Routing {
     pub kind: ModelKind,
     /// The promoted version.
     pub champion: Option<Version>,
-    /// A version beside it, and the share of users it serves, in `(0, 1]`.
+    /// A second version, and the share of users it serves, in `(0, 1]`.
     pub challenger: Option<(Version, f64)>,
 }
 

@@ -51,7 +51,7 @@ pub(super) struct HeldOut {
     pub(super) cases: Vec<Case>,
     /// Positive actions of the whole log, in time order.
     pub(super) engagements: Vec<Engagement>,
-    /// Posts that are no reposts, by time: id and moment.
+    /// Posts that are not reposts, by time: id and moment.
     pub(super) originals: Vec<(PostId, TimeMs)>,
     pub(super) corpus: Arc<Corpus>,
 }

@@ -1,4 +1,4 @@
-//! `foryou evaluate`: model versions on the held-out slates of a synthetic world, beside random, popularity, recency, the informed
+//! `foryou evaluate`: model versions on the held-out slates of a synthetic world, compared with random, popularity, recency, the informed
 //! ceiling and the oracle.
 
 mod held_out;

@@ -180,7 +180,7 @@ pub(crate) fn describe(report: &WorldEvaluation) -> String {
     text
 }
 
-/// The serving versions beside what needs no model, in a few lines.
+/// The serving versions and what needs no model, in a few lines.
 pub(crate) fn summary(report: &WorldEvaluation) -> String {
     let mut text = format!("held out: {} slates with {} posts\n", report.slates, report.posts);
     let rows = report.ranking.iter().filter(|r| !matches!(r.model.as_str(), "recency" | "oracle"));

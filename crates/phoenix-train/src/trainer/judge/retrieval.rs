@@ -1,4 +1,4 @@
-//! Retrieval on the held-out part, beside chance and popularity.
+//! Retrieval on the held-out part, compared with chance and popularity.
 
 use super::{LEAST_HELD_OUT, Verdict};
 use crate::trainer::error::TrainError;
