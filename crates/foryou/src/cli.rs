@@ -58,7 +58,12 @@ pub enum Command {
     World(WorldArgs),
     /// Print one feed
     Feed(FeedArgs),
-    /// Train a model from the data folder's log and register it as a version
+    /// Train a model from the data folder's log and register it as a version; it serves if it passes its gate
+    ///
+    /// The gate judges the model on the newest part of the log, which is held back: it must be better than chance and than
+    /// popularity, and not worse than the version that serves. A version that does not pass is registered with the reasons and
+    /// not promoted; the exit code is 0 all the same, and --json says "promoted": false. A training that is stopped (Ctrl-C,
+    /// SIGTERM) exits with 1 and leaves a checkpoint to --resume from.
     Train(TrainArgs),
     /// Live through a data set: predict each event, then learn it; report as evaluation does
     Stream(StreamArgs),

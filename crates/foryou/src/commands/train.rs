@@ -124,7 +124,8 @@ fn read_log(
     {
         wrong_use!("--since {since} is not before {until}, where the part to learn from ends");
     }
-    let options = DataOptions { since: job.since, until, seed: config.seed, ..recipe.data_options() };
+    let events = if job.resume { trainer::events_of_run(&job.run)? } else { None };
+    let options = DataOptions { since: job.since, until, events, seed: config.seed, ..recipe.data_options() };
     let data = phoenix_train::data::load(&*source.log, &source.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);

@@ -247,6 +247,11 @@ fn a_run_that_was_stopped_goes_on() {
     };
     let first = stopped_after(2, "-INT", &[]);
     assert!(run.join("checkpoint/config.json").is_file() && !data.join("models/ranker").exists());
+    // Events that come in meanwhile are not learned from: the run goes on with the data it began with.
+    let more = dir.path().join("more.jsonl");
+    let post = r#"{"type":"post","at":1700129500000,"post_id":999999,"author_id":1,"text":"late"}"#;
+    fs::write(&more, format!("{post}\n")).unwrap();
+    json(&["import", "events", more.to_str().unwrap(), "--data", text]);
     let second = stopped_after(first + 2, "-TERM", &["--resume"]);
     assert!(second > first);
     let steps: Vec<u64> = fs::read_to_string(&metrics)

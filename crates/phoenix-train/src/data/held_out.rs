@@ -42,7 +42,7 @@ pub fn slates_after(
     options.check()?;
     let mut slates: Vec<Slate> = Vec::new();
     let mut replay = Replay::new(profile, options, from);
-    replay.run(log, None, progress, &mut |slate| slates.push(slate))?;
+    replay.run(log, None, None, progress, &mut |slate| slates.push(slate))?;
     let (outcomes, before) = (replay.outcomes(), replay.shown_before);
     let judge = |slate: Slate| {
         let outcome = |label: u32| outcomes.get(label as usize).copied().unwrap_or_default();

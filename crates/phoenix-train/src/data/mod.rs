@@ -126,7 +126,7 @@ pub fn load(
     options.check()?;
     let mut builder = PassBuilder::new(options.max_candidates);
     let mut replay = Replay::new(profile, options, options.since.unwrap_or(TimeMs(i64::MIN)));
-    replay.run(log, options.until, progress, &mut |slate| builder.add(slate))?;
+    replay.run(log, options.until, options.events, progress, &mut |slate| builder.add(slate))?;
     let counts = replay.counts;
     let empty = |why| Err(DataError::Empty(why));
     let Some(newest) = replay.newest else {

@@ -14,6 +14,8 @@ pub struct DataOptions {
     pub since: Option<TimeMs>,
     /// Only events strictly before this moment are read; `None` for all.
     pub until: Option<TimeMs>,
+    /// Only this many events of the log are read, the first ones; `None` for all. A log may have grown since a run began.
+    pub events: Option<u64>,
     /// Share of the slates, the last ones in time, that is held back for validation; 0 for none.
     pub validation_share: f64,
     /// Most candidates of a pass. More are split over several passes that repeat the history.
@@ -36,6 +38,7 @@ impl Default for DataOptions {
             history: 128,
             since: None,
             until: None,
+            events: None,
             validation_share: 0.1,
             max_candidates: 256,
             negatives: 8,

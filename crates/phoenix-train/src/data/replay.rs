@@ -114,14 +114,16 @@ impl<'a> Replay<'a> {
         &mut self,
         log: &dyn EventLog,
         until: Option<TimeMs>,
+        events: Option<u64>,
         progress: &dyn Fn(u64, u64),
         slate: &mut dyn FnMut(Slate),
     ) -> Result<(), DataError> {
-        let total = log.head().position.next_seq;
+        let head = log.head().position.next_seq;
+        let total = events.map_or(head, |events| events.min(head));
         self.counts.events = total;
         let mut reported = 0;
         let result = log.read_from(0, &mut |records, position| {
-            for record in &records {
+            for record in records.iter().filter(|record| record.seq < total) {
                 if until.is_none_or(|until| record.event.at < until) {
                     self.event(&record.event, slate);
                 }

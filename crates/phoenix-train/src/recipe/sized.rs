@@ -60,8 +60,8 @@ impl Recipe {
     /// | `tokens_per_step` | the power of two that gives an epoch at least 256 steps, from 512 to the default |
     /// | `epochs` | the default times `r^-1/4`, at most 6 |
     /// | `data.validation_share` | 1,500 candidates, from the default to a tenth |
-    /// | `dense.learning_rate` (ranker) | the default times `r^1/4`, at least a third of it |
-    /// | `post_dropout` (ranker) | from the default at `r = 1` up to .5, linear in `√r` |
+    /// | `dense.learning_rate` (ranker) | the default times `r^1/3`, at least a third of it |
+    /// | `post_dropout` (ranker) | from the default at `r = 1` up to .5, linear in `r` |
     /// | `start.text_axes` (ranker) | `√(posts / 16)`, from 4 to the default |
     ///
     /// The constants were chosen on generated forums of 30 to 400 people. For retrieval they gave no better learning rate, dropout
@@ -78,9 +78,9 @@ impl Recipe {
         let held_out = HELD_OUT_CANDIDATES / size.candidates.max(1) as f64;
         recipe.data.validation_share = rounded(held_out.clamp(least, MOST_VALIDATION_SHARE.max(least)));
         if kind == ModelKind::Ranker {
-            recipe.dense.learning_rate = rounded(recipe.dense.learning_rate * share.powf(0.25).max(LEAST_RATE));
+            recipe.dense.learning_rate = rounded(recipe.dense.learning_rate * share.cbrt().max(LEAST_RATE));
             let least = recipe.post_dropout;
-            recipe.post_dropout = rounded(MOST_POST_DROPOUT - (MOST_POST_DROPOUT - least) * share.sqrt());
+            recipe.post_dropout = rounded(MOST_POST_DROPOUT - (MOST_POST_DROPOUT - least) * share);
             let axes = (size.posts as f64 / POSTS_PER_SQUARED_AXIS).sqrt() as usize;
             recipe.start.text_axes = axes.clamp(LEAST_TEXT_AXES, recipe.start.text_axes);
         }
@@ -115,7 +115,7 @@ mod tests {
         }
         let forum = Recipe::sized(ModelKind::Ranker, size(27_000, 13_740, 600));
         assert_eq!((forum.tokens_per_step, forum.epochs, forum.start.text_axes), (512, 6, 6));
-        assert_eq!((forum.dense.learning_rate, forum.post_dropout, forum.data.validation_share), (0.0012, 0.44, 0.1));
+        assert_eq!((forum.dense.learning_rate, forum.post_dropout, forum.data.validation_share), (0.001, 0.49, 0.1));
         let nothing = Recipe::sized(ModelKind::Ranker, size(0, 0, 0));
         assert_eq!((nothing.tokens_per_step, nothing.epochs, nothing.start.text_axes), (512, 6, 4));
         assert_eq!((nothing.dense.learning_rate, nothing.post_dropout), (0.001, 0.5));

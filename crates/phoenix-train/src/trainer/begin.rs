@@ -48,6 +48,7 @@ pub(super) fn begin(
             data.train.iter().map(|pass| pass.history.len() as u64).sum(),
             data.train.iter().map(|pass| pass.candidates.len() as u64).sum(),
         ],
+        events: data.log_position.next_seq,
         from: warm.as_ref().map(|warm| warm.fingerprint.clone()),
     };
     // The seed of a model is where its hash functions came from.

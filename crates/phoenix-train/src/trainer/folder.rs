@@ -23,6 +23,9 @@ pub(crate) struct RunConfig {
     pub(crate) threads: usize,
     /// Passes, tokens and candidates of the training part: whether it is the same data.
     pub(crate) data: [u64; 3],
+    /// Events of the log that were read: a run that is resumed reads no more, though a service may have added some.
+    #[serde(default)]
+    pub(crate) events: u64,
     /// Fingerprint of the checkpoint it began from, see [`crate::trainer::RunOptions::from`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
@@ -69,6 +72,11 @@ impl RunFolder {
     /// Whether there is a run.
     pub(crate) fn holds_run(path: &Path) -> Result<bool, TrainError> {
         Ok(read_config(path)?.is_some())
+    }
+
+    /// How many events of the log a run read; `None` without a run.
+    pub(crate) fn events(path: &Path) -> Result<Option<u64>, TrainError> {
+        Ok(read_config(path)?.map(|config| config.events).filter(|events| *events > 0))
     }
 
     /// Goes on with a run. Another model, recipe, seed or data is refused.

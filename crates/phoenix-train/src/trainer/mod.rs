@@ -191,6 +191,12 @@ pub fn train_retrieval(
     run::run(data, &recipe, action_set, &objective, run, options)
 }
 
+/// How many events of the log the run in a folder read, for [`crate::data::DataOptions::events`]: to be resumed, it must be given
+/// the same data, and the log may have grown since. `None` without a run.
+pub fn events_of_run(run: &Path) -> Result<Option<u64>, TrainError> {
+    folder::RunFolder::events(run)
+}
+
 /// The recipe for this data, its values in range.
 fn checked(data: &TrainingData, recipe: &Recipe, action_set: &ActionSet) -> Result<Recipe, TrainError> {
     if let Some(problem) = action_set.problem() {

@@ -350,7 +350,9 @@ fn every_change_leads_where_it_should() {
     ];
     for (steps, champion, challenger) in rows {
         let place = Place::new();
-        [0; 3].map(|_| place.register(RANKER));
+        for _ in 0..3 {
+            place.register(RANKER);
+        }
         for (number, (what, refused)) in (1..).zip(*steps) {
             let now = TimeMs(number);
             let before = place.registry.stamp().unwrap();

@@ -151,3 +151,17 @@ fn nothing_is_kept_of_the_slates_before() {
         assert!(kept == [2, 2] || kept == [9, 0], "{kept:?}");
     }
 }
+
+#[test]
+fn a_log_that_has_grown_teaches_by_its_first_events_what_it_taught_before() {
+    let events = random_events(3, 400);
+    for count in [events.len() - 100, events.len() - 1] {
+        let before = load(events[..count].to_vec(), &options());
+        let first = load(events.clone(), &DataOptions { events: Some(count as u64), ..options() });
+        assert!(!before.train.is_empty());
+        assert_eq!((&first.train, &first.validation), (&before.train, &before.validation));
+        assert_eq!((first.trained_until, first.posts, first.users), (before.trained_until, before.posts, before.users));
+        let whole = load(events.clone(), &DataOptions { events: Some(u64::MAX), ..options() });
+        assert_eq!(whole.train, load(events.clone(), &options()).train);
+    }
+}
