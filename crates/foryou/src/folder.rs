@@ -83,13 +83,6 @@ pub fn look(path: &Path) -> anyhow::Result<Found> {
     }
 }
 
-/// The profile of a data folder. Needs no lock: once written, it is replaced whole or not at all.
-pub fn read_profile(folder: &Path) -> anyhow::Result<Profile> {
-    let path = folder.join(PROFILE);
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    Profile::from_toml(&text).with_context(|| path.display().to_string())
-}
-
 impl DataFolder {
     /// Opens a data folder that must be there.
     pub fn open(path: &Path) -> anyhow::Result<Opened> {

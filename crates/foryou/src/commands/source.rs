@@ -5,9 +5,10 @@ use std::sync::Arc;
 use event_log::EventLog;
 use foryou_types::Profile;
 
-use crate::engine::Parts;
+use crate::config::Config;
+use crate::engine::{Parts, Snapshot};
 
-/// The log and the profile of a data folder.
+/// The log and the profile of a data folder. Neither is changed, so a service may have the folder open.
 pub(super) struct Source {
     /// What the data is.
     pub(super) profile: Arc<Profile>,
@@ -16,6 +17,12 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Reads a folder as it is now, beside whoever writes to it.
+    pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
+        let Snapshot { profile, log, .. } = Snapshot::open(config)?;
+        Ok(Self { profile, log })
+    }
+
     /// That of a folder that is open already.
     pub(super) fn of(parts: &Parts) -> Self {
         Self { profile: parts.profile.clone(), log: parts.log.clone() }

@@ -19,9 +19,7 @@ use super::train_from::{self, Since};
 use super::train_recipe::{self, Plan, Settings};
 use crate::cli::{Device, TrainArgs};
 use crate::config::Config;
-use crate::engine::Parts;
 use crate::exit::{WrongUse, wrong_use};
-use crate::folder::DataFolder;
 use crate::output::Output;
 use crate::stop::stop_flag;
 
@@ -65,12 +63,10 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
     let settings = Settings::read(kind, args)?;
     let until = args.until.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--until: {e}")))?;
     let since = args.since.as_deref().map(Since::parse).transpose()?;
-    let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
+    let source = Source::open(config)?;
     let from = args.from.as_deref().map(|from| train_from::checkpoint(config, from)).transpose()?;
     // A training that goes on has the model's own recipe behind it: what suits a fresh start on little data does not suit it.
     let recipe = if from.is_some() { Plan::Fixed(Box::new(settings.recipe(None)?)) } else { Plan::BySize(settings) };
-    let parts = Parts::open(folder, config)?;
-    let source = Source::of(&parts);
     let since = since.map(|since| since.moment(&*source.log)).transpose()?;
     let run = args.out.clone().unwrap_or_else(|| run_folder(&config.data, kind));
     let again = "the same command with --resume goes on from here";

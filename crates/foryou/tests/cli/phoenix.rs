@@ -265,6 +265,36 @@ fn a_run_that_was_stopped_goes_on() {
 }
 
 #[test]
+fn a_training_runs_beside_a_service_and_two_do_not_share_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = folder(dir.path());
+    let text = data.to_str().unwrap();
+    let service = Service::start(&data);
+    assert_eq!(train(text, "ranker", &[])["version"], "ranker-0001");
+    let until = Instant::now() + Duration::from_secs(20);
+    while service.feed("1007", "&record=false")["model"] != "ranker-0001" {
+        assert!(Instant::now() < until, "the version trained beside the service does not serve");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
+    // A second training into the run folder of one that is under way is refused, into another it is not.
+    let run = data.join("models/runs/ranker");
+    fs::remove_dir_all(&run).unwrap();
+    let mut args = vec!["train", "ranker", "--data", text, "--epochs", "100000", "--set", "data.validation_share=0"];
+    args.extend(TINY);
+    let _first = Killed(foryou().args(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let until = Instant::now() + Duration::from_mins(1);
+    while !run.join("metrics.jsonl").is_file() {
+        assert!(Instant::now() < until, "the training does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let error = fails(1, &["train", "ranker", "--data", text, "--epochs", "1"]);
+    assert!(error.contains("models/runs/ranker") && error.contains("another training"), "{error}");
+    let other = dir.path().join("other");
+    assert_eq!(train(text, "ranker", &["--out", other.to_str().unwrap()])["version"], "ranker-0002");
+}
+
+#[test]
 fn wrong_recipes_and_empty_data_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let data = folder(dir.path());

@@ -14,17 +14,13 @@ use phoenix::{Checkpoint, ModelKind, Registry};
 use super::source::Source;
 use crate::cli::EvaluateArgs;
 use crate::config::Config;
-use crate::engine::Parts;
 use crate::exit::WrongUse;
-use crate::folder::DataFolder;
 use crate::output::Output;
 
 pub(super) use report::{WorldEvaluation, describe, summary};
 
 pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
-    let folder = DataFolder::open(&config.data)?.ours(&config.data)?;
-    let parts = Parts::open(folder, config)?;
-    let source = Source::of(&parts);
+    let source = Source::open(config)?;
     let evaluation = evaluate(&source, config, &args.versions, output)?;
     output.print(&evaluation, || describe(&evaluation))
 }
