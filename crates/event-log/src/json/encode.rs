@@ -12,7 +12,7 @@ use crate::event::{ActionEvent, Event, EventBody, ImpressionEvent, LabelTarget, 
 pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Value {
     let mut out = Object { keys: Map::new(), profile, names };
     out.put("type", kind(&event.body));
-    out.put("at", event.at.0);
+    out.put("at", time(event.at));
     out.some("id", event.id.as_deref());
     match &event.body {
         EventBody::Post(post) => out.post_event(post),
@@ -35,7 +35,7 @@ pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Val
                 LabelTarget::User(id) => out.user("user_id", id),
             }
             out.put("label", label.label.as_str());
-            out.some("until", label.until.map(|at| at.0));
+            out.some("until", label.until.map(time));
         }
         EventBody::Name { namespace, id, name } => {
             out.put("namespace", namespace.as_str());
@@ -50,6 +50,11 @@ pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Val
         }
     }
     Value::Object(out.keys)
+}
+
+/// Unix milliseconds; RFC 3339 where the number would be taken for another unit.
+fn time(at: TimeMs) -> Value {
+    if at.is_plain() { at.0.into() } else { at.to_rfc3339().into() }
 }
 
 /// The `type` of an event.
@@ -149,7 +154,7 @@ impl Object<'_> {
         self.some("suspended", profile.suspended);
         self.some("country", profile.country.as_deref());
         self.some("language", profile.language.as_deref());
-        self.some("created_at", profile.created_at.map(|TimeMs(at)| at));
+        self.some("created_at", profile.created_at.map(time));
     }
 
     fn action(&mut self, action: &ActionEvent) {

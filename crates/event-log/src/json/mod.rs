@@ -2,7 +2,7 @@
 //!
 //! Common keys: `type`, `at` (Unix milliseconds or RFC 3339), `id` (the same id twice is one event), `v` (version of this form,
 //! 1 when absent). Ids of users and posts are strings or integers in the form of the profile; they are printed as strings. Times
-//! are printed as integers. A key that is `null` is absent; a key that the event does not have is an error.
+//! are printed as integers, and as RFC 3339 where an integer would be taken for another unit. A key that is `null` is absent; a key that the event does not have is an error.
 
 mod decode;
 mod encode;

@@ -25,7 +25,7 @@ fn the_words_of_surfaces_are_those_of_their_type() {
 fn every_type_of_the_list_is_known() {
     let profile = Profile::live();
     for kind in TYPES {
-        let text = format!(r#"{{"type": "{kind}", "at": 1}}"#);
+        let text = format!(r#"{{"type": "{kind}", "at": 1700000000000}}"#);
         let error = EventDecoder::for_import(&profile, &NoNames, NOW).decode(&text).unwrap_err().to_string();
         assert!(error.contains("is missing"), "{kind}: {error}");
     }
@@ -53,9 +53,26 @@ fn broken_events_are_refused_with_the_key_and_the_reason() {
         (r#"{"type": "delete", "post_id": 1, "v": 2}"#, "v: version 2 of events is not known here (newest: 1)"),
         (r#"{"type": "delete", "post_id": 1, "v": "1"}"#, "v: version \"1\""),
         (r#"{"type": "delete", "post_id": 1, "text": "x"}"#, "text: is no key of delete"),
-        (r#"{"type": "delete", "post_id": 1, "at": "yesterday"}"#, "at: \"yesterday\" is no time"),
-        (r#"{"type": "delete", "post_id": 1, "at": 1.5}"#, "at: 1.5 is no time"),
-        (r#"{"type": "delete", "post_id": 1, "at": true}"#, "at: true is no time"),
+        (r#"{"type": "delete", "post_id": 1, "at": "yesterday"}"#, "at: \"yesterday\" is not a valid time"),
+        (
+            r#"{"type": "delete", "post_id": 1, "at": 1785000000}"#,
+            "at: 1785000000 ms would be 1970-01-21T15:50:00Z: is it in seconds?",
+        ),
+        (r#"{"type": "delete", "post_id": 1, "at": "1785000000"}"#, "at: 1785000000 ms would be 1970-01-21"),
+        (
+            r#"{"type": "delete", "post_id": 1, "at": 1785000000000000}"#,
+            "at: 1785000000000000 ms would be in the year 58534: is it in microseconds?",
+        ),
+        (
+            r#"{"type": "profile", "user_id": 1, "created_at": 1500000000}"#,
+            "created_at: 1500000000 ms would be 1970-01-18",
+        ),
+        (
+            r#"{"type": "label", "user_id": 1, "label": "spam", "until": 1500000000}"#,
+            "until: 1500000000 ms would be 1970-01-18",
+        ),
+        (r#"{"type": "delete", "post_id": 1, "at": 1.5}"#, "at: 1.5 is not a valid time"),
+        (r#"{"type": "delete", "post_id": 1, "at": true}"#, "at: true is not a valid time"),
         (r#"{"type": "delete", "post_id": 1, "id": ""}"#, "id: has 1 to 1024 bytes"),
         (r#"{"type": "delete", "post_id": 1, "id": 1.5}"#, "id: 1.5 is neither"),
         (r#"{"type": "delete"}"#, "post_id: is missing"),
@@ -146,7 +163,7 @@ fn an_imported_event_has_its_own_time_and_may_be_a_served_feed() {
     assert_eq!(decoder.decode(r#"{"type": "delete", "post_id": 1}"#).unwrap_err().to_string(), "at: is missing");
     let event = decoder.decode(r#"{"type": "delete", "post_id": 1, "at": "2012-07-04T12:00:00Z"}"#).unwrap();
     assert_eq!((event.at, event.origin), (TimeMs(1_341_403_200_000), Origin::Import));
-    let text = r#"{"type": "served", "at": 1, "request_id": "r", "user_id": 1, "posts": [{"post_id": 2, "position": 0, "score": 1, "source": "s"}], "model": null}"#;
+    let text = r#"{"type": "served", "at": 1700000000000, "request_id": "r", "user_id": 1, "posts": [{"post_id": 2, "position": 0, "score": 1, "source": "s"}], "model": null}"#;
     let event = decoder.decode(text).unwrap();
     assert_eq!(event.origin, Origin::Server, "a served feed moves no log clock");
     let bad = text.replace("\"score\": 1", "\"score\": \"1\"");

@@ -57,14 +57,14 @@ fn every_kind_has_the_documented_form() {
         r#"{"at":1341403200000,"target_id":"-1","type":"follow","user_id":"1"}"#,
         r#"{"at":1341403200000,"target_id":"2","type":"unsubscribe","user_id":"1"}"#,
         r#"{"at":1341403200000,"keyword":"spoiler alert","type":"mute_keyword","user_id":"3"}"#,
-        r#"{"at":1341403200000,"country":"DE","created_at":-1,"followers":1099511627776,"language":"de","protected":false,"screen_name":"someone","suspended":false,"type":"profile","user_id":"4","verified":true}"#,
+        r#"{"at":1341403200000,"country":"DE","created_at":"1969-12-31T23:59:59.999Z","followers":1099511627776,"language":"de","protected":false,"screen_name":"someone","suspended":false,"type":"profile","user_id":"4","verified":true}"#,
         r#"{"action":"dwell_time","at":1341403200000,"client_app":3,"dwell_ms":4294967295,"id":"action-1","post_id":"6","surface":"video","type":"action","undo":true,"user_id":"5"}"#,
         r#"{"at":1341403200000,"client_app":1,"post_ids":["9","-1","10"],"request_id":"r-1","surface":"home","type":"impression","user_id":"7"}"#,
         r#"{"at":1341403200000,"model":"prior","posts":[{"position":0,"post_id":"11","score":0.1,"source":"thunder"},{"position":1,"post_id":"12","score":-2.5e-9,"source":""}],"request_id":"r-2","type":"served","user_id":"8"}"#,
         r#"{"at":1341403200000,"label":"spam","post_id":"13","type":"label"}"#,
         r#"{"at":1341403200000,"label":"abuse","type":"label","until":1400000000000,"user_id":"14"}"#,
-        r#"{"at":9999999,"name":"N55528","namespace":"posts","number":"15","type":"name"}"#,
-        r#"{"at":9999999,"first_row":70000,"kind":"kind","role":"role","rows":3,"type":"import_progress"}"#,
+        r#"{"at":"1970-01-01T02:46:39.999Z","name":"N55528","namespace":"posts","number":"15","type":"name"}"#,
+        r#"{"at":"1970-01-01T02:46:39.999Z","first_row":70000,"kind":"kind","role":"role","rows":3,"type":"import_progress"}"#,
     ];
     assert_eq!(lines, wanted);
 }
@@ -75,12 +75,12 @@ fn new_strings_get_numbers_and_their_names_go_in_front() {
     let log = MemoryLog::default();
     let mut decoder = EventDecoder::for_import(&profile, &log, TimeMs(7));
     let lines = [
-        r#"{"type": "action", "at": 1, "user_id": "U1", "post_id": "N1", "action": "favorite"}"#,
-        r#"{"type": "action", "at": 2, "user_id": "U1", "post_id": "N2", "action": "reply"}"#,
-        r#"{"type": "action", "at": 3, "user_id": 0, "post_id": "N1", "action": "reply"}"#,
+        r#"{"type": "action", "at": 1700000000001, "user_id": "U1", "post_id": "N1", "action": "favorite"}"#,
+        r#"{"type": "action", "at": 1700000000002, "user_id": "U1", "post_id": "N2", "action": "reply"}"#,
+        r#"{"type": "action", "at": 1700000000003, "user_id": 0, "post_id": "N1", "action": "reply"}"#,
     ];
     let sent: Vec<_> = lines.iter().map(|line| decoder.decode(line).unwrap()).collect();
-    assert!(decoder.decode(r#"{"type": "delete", "at": 1, "post_id": "N3", "what": 1}"#).is_err());
+    assert!(decoder.decode(r#"{"type": "delete", "at": 1700000000001, "post_id": "N3", "what": 1}"#).is_err());
     let mut batch = decoder.take_new_names();
     assert_eq!(batch.len(), 4, "U1, N1, N2, 0; not the one of the refused line");
     batch.extend(sent.iter().cloned());
@@ -100,7 +100,7 @@ fn new_strings_get_numbers_and_their_names_go_in_front() {
 fn two_decoders_agree_on_a_new_string() {
     let profile = profile(IdForm::Dictionary);
     let log = MemoryLog::default();
-    let line = r#"{"type": "delete", "at": 1, "post_id": "same"}"#;
+    let line = r#"{"type": "delete", "at": 1700000000001, "post_id": "same"}"#;
     let (mut a, mut b) =
         (EventDecoder::for_import(&profile, &log, TimeMs(1)), EventDecoder::for_import(&profile, &log, TimeMs(2)));
     assert_eq!(a.decode(line).unwrap(), b.decode(line).unwrap());

@@ -122,6 +122,7 @@ fn times_that_are_no_milliseconds_are_refused() {
         r#"{"type":"post","at":1700000000000,"post_id":1,"author_id":9,"text":"milliseconds"}"#,
         r#"{"type":"post","at":1700000000000000,"post_id":2,"author_id":9,"text":"microseconds"}"#,
         r#"{"type":"post","at":-1,"post_id":3,"author_id":9,"text":"before the epoch"}"#,
+        r#"{"type":"post","at":1785000000,"post_id":4,"author_id":9,"text":"seconds"}"#,
     ];
     fs::write(&file, lines.join("\n")).unwrap();
     let data = dir.path().join("data");
@@ -129,10 +130,15 @@ fn times_that_are_no_milliseconds_are_refused() {
     let report = json(&["import", "events", file.to_str().unwrap(), "--data", data]);
     assert_eq!(
         (&report["imported"]["posts"], report["rejected"].as_array().unwrap().len()),
-        (&1.into(), 2),
+        (&1.into(), 3),
         "{report}"
     );
+    let reasons = report["rejected"].to_string();
+    for question in ["1970-01-21T15:50:00Z: is it in seconds?", "is it in microseconds?"] {
+        assert!(reasons.contains(question), "{reasons}");
+    }
     assert_eq!(json(&["feed", "--data", data, "--user", "5"])["clock"]["now"], 1_700_000_000_000_i64);
+    assert!(fails(2, &["feed", "--data", data, "--user", "5", "--now", "1785000000"]).contains("is it in seconds?"));
 }
 
 #[test]

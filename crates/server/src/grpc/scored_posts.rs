@@ -29,9 +29,12 @@ impl ScoredPostsService for ScoredPostsGrpc {
         request: Request<ScoredPostsQuery>,
     ) -> Result<Response<ScoredPostsResponse>, Status> {
         let deadline = caller_timeout(request.metadata()).and_then(|time| Instant::now().checked_add(time));
-        let request = self.read(request.into_inner()).map_err(|p| p.to_status())?;
+        let query = request.into_inner();
+        let request = self.0.looking_up(move |app| Self(Arc::clone(app)).read(query)).await;
+        let request = request.and_then(|read| read).map_err(|p| p.to_status())?;
         let answer = self.0.feed(request, deadline).await.map_err(|p| p.to_status())?;
-        Ok(Response::new(self.write(answer)))
+        let answer = self.0.looking_up(move |app| Self(Arc::clone(app)).write(answer)).await;
+        answer.map(Response::new).map_err(|p| p.to_status())
     }
 }
 
@@ -55,6 +58,8 @@ impl ScoredPostsGrpc {
             (false, _) => IdText(query.user_id_string),
             (true, number) => self.number(Namespace::Users, number),
         };
+        let now = (query.now_ms != 0).then(|| TimeMs::from_given(query.now_ms).map(TimeText)).transpose();
+        let now = now.map_err(|e| Problem::bad_request(format!("now_ms: {e}")))?;
         Ok(FeedRequest {
             user_id,
             client_app_id: query.client_app_id,
@@ -70,7 +75,7 @@ impl ScoredPostsGrpc {
             video_only: query.video_only,
             topic_ids: query.topic_ids,
             limit: (query.limit > 0).then_some(query.limit as usize),
-            now: (query.now_ms != 0).then_some(TimeText(TimeMs(query.now_ms))),
+            now,
             surface,
             cursor: (!query.cursor.is_empty()).then_some(query.cursor),
             record: query.do_not_record.then_some(false),

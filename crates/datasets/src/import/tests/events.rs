@@ -5,16 +5,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ALL: &str = r#"{"type": "post", "at": 1000, "post_id": "18446744073709551615", "author_id": 5, "text": "a"}
+const ALL: &str = r#"{"type": "post", "at": 1700000001000, "post_id": "18446744073709551615", "author_id": 5, "text": "a"}
 {"type": "follow", "at": "1970-01-01T00:00:02Z", "user_id": 7, "target_id": 5}
-{"type": "mute_keyword", "at": 3000, "user_id": 7, "keyword": "spoiler"}
-{"type": "profile", "at": 4000, "user_id": 5, "screen_name": "five"}
+{"type": "mute_keyword", "at": 1700000003000, "user_id": 7, "keyword": "spoiler"}
+{"type": "profile", "at": 1700000004000, "user_id": 5, "screen_name": "five"}
 
-{"type": "action", "at": 5000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "favorite"}
-{"type": "impression", "at": 6000, "user_id": 7, "post_ids": ["18446744073709551615"]}
-{"type": "label", "at": 7000, "user_id": 5, "label": "spam"}
-{"type": "action", "at": 8000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "reply"}
-{"type": "delete", "at": 9000, "post_id": "18446744073709551615"}
+{"type": "action", "at": 1700000005000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "favorite"}
+{"type": "impression", "at": 1700000006000, "user_id": 7, "post_ids": ["18446744073709551615"]}
+{"type": "label", "at": 1700000007000, "user_id": 5, "label": "spam"}
+{"type": "action", "at": 1700000008000, "id": "e-1", "user_id": 7, "post_id": "18446744073709551615", "action": "reply"}
+{"type": "delete", "at": 1700000009000, "post_id": "18446744073709551615"}
 "#;
 
 fn jsonl(text: &str) -> Set {
@@ -44,19 +44,19 @@ fn every_event_is_counted_as_what_it_is() {
         events.iter().map(|e| e.at.0).collect::<Vec<_>>(),
         [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 9_000]
     );
-    assert_eq!(log.head().imported.newest(), Some(TimeMs(9_000)));
+    assert_eq!(log.head().imported.newest(), Some(TimeMs(1_700_000_009_000)));
 }
 
 #[test]
 fn bad_rows_name_their_line_and_do_not_stop_the_others() {
     let text = concat!(
-        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1, \"target_id\": 2}\n",
-        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1\n",
-        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 1, \"target_id\": 1}\n",
-        "{\"type\": \"action\", \"at\": 1, \"user_id\": 1, \"post_id\": 2, \"action\": \"yawn\"}\n",
+        "{\"type\": \"follow\", \"at\": 1700000000001, \"user_id\": 1, \"target_id\": 2}\n",
+        "{\"type\": \"follow\", \"at\": 1700000000001, \"user_id\": 1\n",
+        "{\"type\": \"follow\", \"at\": 1700000000001, \"user_id\": 1, \"target_id\": 1}\n",
+        "{\"type\": \"action\", \"at\": 1700000000001, \"user_id\": 1, \"post_id\": 2, \"action\": \"yawn\"}\n",
         "{\"type\": \"follow\", \"user_id\": 1, \"target_id\": 2}\n",
-        "{\"type\": \"follow\", \"at\": 1, \"user_id\": -1, \"target_id\": 2}\n",
-        "{\"type\": \"follow\", \"at\": 1, \"user_id\": 3, \"target_id\": 2}",
+        "{\"type\": \"follow\", \"at\": 1700000000001, \"user_id\": -1, \"target_id\": 2}\n",
+        "{\"type\": \"follow\", \"at\": 1700000000001, \"user_id\": 3, \"target_id\": 2}",
     );
     let set = jsonl(text);
     let mut bytes = fs::read(set.file("events.jsonl")).unwrap();
@@ -163,7 +163,7 @@ fn an_appended_tail_is_added_and_a_changed_row_is_refused() {
     import_set("events", set.path(), &log).unwrap();
     set.write(
         "events.jsonl",
-        &format!("{ALL}{{\"type\": \"unfollow\", \"at\": 9500, \"user_id\": 7, \"target_id\": 5}}\n"),
+        &format!("{ALL}{{\"type\": \"unfollow\", \"at\": 1700000009500, \"user_id\": 7, \"target_id\": 5}}\n"),
     );
     let report = import_set("events", set.path(), &log).unwrap();
     assert_eq!((report.rows, report.rows_already_there, report.imported.edges), (1, 10, 1));
