@@ -111,7 +111,7 @@ impl Budgets {
         self
     }
 
-    /// Sets the cap of each component that has none of its own.
+    /// Sets the cap of each component without a cap of its own.
     #[must_use]
     pub fn default_cap(mut self, time: Duration) -> Self {
         self.default_cap = Some(time);
@@ -125,7 +125,7 @@ impl Budgets {
         self
     }
 
-    /// Sets the cap of each side effect that has none of its own.
+    /// Sets the cap of each side effect without a cap of its own.
     #[must_use]
     pub fn side_effect(mut self, time: Duration) -> Self {
         self.side_effect = time;

@@ -1,4 +1,4 @@
-//! What the executor keeps beside each component.
+//! What the executor keeps for each component.
 
 use std::fmt;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Meta {
     }
 }
 
-/// A component with what the executor keeps beside it.
+/// A component, and what the executor keeps for it.
 pub(crate) struct Slot<T: ?Sized> {
     pub(crate) meta: Meta,
     pub(crate) component: Box<T>,

@@ -37,19 +37,19 @@ impl StageError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BuildError {
     /// There is nothing to get candidates from.
-    #[error("pipeline {pipeline}: no source")]
+    #[error("pipeline {pipeline}: it has no source")]
     NoSource {
         /// The pipeline.
         pipeline: &'static str,
     },
     /// There is nothing to sort and truncate by.
-    #[error("pipeline {pipeline}: no selector")]
+    #[error("pipeline {pipeline}: it has no selector")]
     NoSelector {
         /// The pipeline.
         pipeline: &'static str,
     },
     /// A pipeline has one selector.
-    #[error("pipeline {pipeline}: a second selector, {second}, beside {first}")]
+    #[error("pipeline {pipeline}: has two selectors, {first} and {second}; it must have one")]
     SecondSelector {
         /// The pipeline.
         pipeline: &'static str,
@@ -59,7 +59,7 @@ pub enum BuildError {
         second: &'static str,
     },
     /// Metrics, budgets, the trace and `needs` speak of components by name.
-    #[error("pipeline {pipeline}: a {stage} without a name")]
+    #[error("pipeline {pipeline}: a {stage} has no name")]
     EmptyName {
         /// The pipeline.
         pipeline: &'static str,
@@ -78,8 +78,10 @@ pub enum BuildError {
         /// Stage of the second.
         second: Stage,
     },
-    /// A hydrator reads the fields of one that is not there, or that runs only after it.
-    #[error("pipeline {pipeline}: {hydrator} needs {need}, which is no hydrator of its stage or of an earlier one")]
+    /// A hydrator reads the fields of another that does not exist, or that runs only later.
+    #[error(
+        "pipeline {pipeline}: {hydrator} needs {need}, but no hydrator of its stage or of an earlier one has that name"
+    )]
     UnsatisfiedNeed {
         /// The pipeline.
         pipeline: &'static str,
@@ -96,8 +98,8 @@ pub enum BuildError {
         /// The cycle: each needs the next, and the last is the first again.
         cycle: Vec<&'static str>,
     },
-    /// A budget is given for a component that is not there.
-    #[error("pipeline {pipeline}: a budget for {name}, which is none of its components")]
+    /// A budget is set for a component that does not exist.
+    #[error("pipeline {pipeline}: a budget is set for {name}, but no component has that name")]
     UnknownBudget {
         /// The pipeline.
         pipeline: &'static str,

@@ -35,8 +35,9 @@ pub struct Execution<Q, C> {
     pub query: Arc<Q>,
     /// The response: at most [`Selector::result_size`](crate::Selector::result_size) candidates in their final order.
     pub selected: Vec<C>,
-    /// The other ranked candidates in score order. What stage 8 removed is in neither list, but counted in `removed`.
-    pub non_selected: Vec<C>,
+    /// The other ranked candidates in score order. What stage 8 removed is in neither list, but counted in `removed`. Side
+    /// effects share them.
+    pub non_selected: Arc<Vec<C>>,
     /// What each filter that ran removed, in the order they ran.
     pub removed: Vec<Removed<C>>,
     /// What did not go as it should, in pipeline order and once per component; empty when all is well.

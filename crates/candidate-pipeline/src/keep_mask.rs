@@ -37,7 +37,7 @@ impl KeepMask {
         self.keep.len()
     }
 
-    /// Whether there is no candidate.
+    /// Whether the mask covers no candidates.
     pub fn is_empty(&self) -> bool {
         self.keep.is_empty()
     }

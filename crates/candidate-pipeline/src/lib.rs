@@ -104,7 +104,7 @@
 //! # Cost
 //!
 //! Candidates are moved, not cloned; without a trace nothing is written per candidate. `benches/overhead.rs` runs 2 sources,
-//! 5 hydrators, 12 filters and 4 scorers that do nothing over 1,500 candidates of 256 bytes, beside a plain loop.
+//! 5 hydrators, 12 filters and 4 scorers that do nothing over 1,500 candidates of 256 bytes, compared with a plain loop.
 //!
 //! Start reading at [`stages`], then [`PipelineBuilder`], [`Pipeline::execute`] and [`Execution`].
 

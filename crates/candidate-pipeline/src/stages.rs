@@ -158,8 +158,8 @@ pub struct SideEffectInput<Q, C> {
     pub query: Arc<Q>,
     /// What the viewer gets, in order.
     pub selected: Vec<C>,
-    /// Scored candidates that the viewer does not get, in score order.
-    pub non_selected: Vec<C>,
+    /// Scored candidates that the viewer does not get, in score order; shared with the answer, not copied.
+    pub non_selected: Arc<Vec<C>>,
 }
 
 /// Stage 9: runs detached, after the response is built. An error is recorded, never silent.

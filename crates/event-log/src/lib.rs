@@ -43,6 +43,7 @@ pub mod log;
 mod meaning;
 mod memory;
 pub mod names;
+mod now;
 mod segment;
 
 pub use batch::partition_of;
@@ -58,4 +59,5 @@ pub use log::{
 pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;
 pub use names::NameAllocator;
+pub use now::{ahead_of_now, made_now};
 pub use segment::storage::{Disk, SegmentFile, Storage};

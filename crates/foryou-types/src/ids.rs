@@ -155,7 +155,7 @@ impl Names for NoNames {
 }
 
 impl IdForm {
-    /// Reads an id printed in this form. The empty string is no id; `0` is [`UserId::NONE`] in the numeric forms.
+    /// Reads an id printed in this form. The empty string is not an id; `0` is [`UserId::NONE`] in the numeric forms.
     pub fn parse(self, namespace: Namespace, text: &str, names: &dyn Names) -> Result<u64, IdError> {
         let not_a_number = |signed| IdError::NotANumber { text: text.to_owned(), signed };
         match self {

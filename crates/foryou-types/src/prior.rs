@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ActionIndex, ActionKind, ActionSet, TimeMs};
 
-/// Impressions that the global rate counts for on every post: with none of its own, a post is average.
+/// The global rate counts as this many impressions of every post: a post without impressions of its own is average.
 pub const PRIOR_IMPRESSIONS: f64 = 20.0;
 
 /// What happened to one post (or to all of them), fading exponentially. All values are as of [`Self::at`].

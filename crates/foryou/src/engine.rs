@@ -8,7 +8,7 @@ use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog};
 use foryou_types::seams::InNetworkPosts;
-use foryou_types::{Clock, Profile, SplitMix64, UserId, WallClock};
+use foryou_types::{Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
 };
@@ -25,6 +25,9 @@ use crate::config::{Config, Fsync};
 use crate::folder::{DataFolder, hold_off_writers, read_profile};
 use crate::models::Phoenix;
 use crate::service::Startup;
+
+/// On a wall clock, what is popular is computed once per so many milliseconds of the requests' now.
+const POPULARITY_STEP_MS: i64 = 1_000;
 
 /// Log and projections of a data folder: what imports and checks need.
 pub struct Parts {
@@ -130,7 +133,9 @@ impl Parts {
     }
 
     fn assemble(place: Place, log: Arc<dyn EventLog>, state: StateStore, profile: Profile, config: &Config) -> Self {
-        let (profile, state) = (Arc::new(profile), Arc::new(state));
+        // Every request on a wall clock has another now; on a log clock nothing passes between two events.
+        let step_ms = if profile.clock == ClockKind::Wall { POPULARITY_STEP_MS } else { 0 };
+        let (profile, state) = (Arc::new(profile), Arc::new(state.with_answer_step_ms(step_ms)));
         let clock = folder_clock(&profile, log.clone());
         let ingestor = Ingestor::new(log.clone(), state.clone(), profile.clone(), clock.clone());
         let ingestor = Arc::new(ingestor.with_max_gap_days(config.log.max_gap_days));

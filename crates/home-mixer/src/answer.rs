@@ -1,5 +1,7 @@
 //! What a request for scored posts is asked with and what it gives.
 
+use std::sync::Arc;
+
 use std::time::Instant;
 
 use candidate_pipeline::{ComponentTiming, Removed, StageSizes, StageTimings, Trace};
@@ -110,5 +112,5 @@ pub struct Explanation {
     /// What each filter removed, with the candidates as they were then.
     pub removed: Vec<Removed<PostCandidate>>,
     /// Ranked candidates that are not in the feed, in score order.
-    pub non_selected: Vec<PostCandidate>,
+    pub non_selected: Arc<Vec<PostCandidate>>,
 }

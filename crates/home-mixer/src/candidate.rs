@@ -157,6 +157,8 @@ pub struct PostCandidate {
     pub author_verified: Option<bool>,
     /// Name of the author of the post it reposts (`GizmoduckCandidateHydrator`).
     pub retweeted_screen_name: Option<Arc<str>>,
+    /// The first of the post, the post it reposts and the post it answers that the viewer acted on (`ActedOnHydrator`).
+    pub acted_on: Option<PostId>,
     /// Why it must not be shown (`VFCandidateHydrator`; for twins before it `TwinVisibilityHydrator`).
     pub visibility_reason: Option<FilteredReason>,
     /// Whether the visibility verdict is known (as `visibility_reason`).

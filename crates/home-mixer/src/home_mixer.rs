@@ -15,6 +15,7 @@
 //! | Strato, engagement history | `UserActionSeqQueryHydrator` | that of a viewer without history: in-network and popular posts, ranked by the prior |
 //! | Strato, preferences | `UserFeaturesQueryHydrator` | empty: without muted keywords no post can be let through |
 //! | Strato, seen and served | `ImpressionHistoryQueryHydrator` | posts may come back that only the server, not the client, remembers |
+//! | Strato, what the viewer acted on | `ActedOnHydrator` | posts may come back that the viewer acted on, but has no impression of |
 //! | SocialGraph, viewer's graph | `UserFeaturesQueryHydrator` | empty: without blocks and mutes no post can be let through |
 //! | SocialGraph, who follows back | `MutualFollowHydrator` | the same posts; replies between mutual follows are not boosted |
 //! | TweetEntities, core data | `CoreDataCandidateHydrator` | empty: without its content and its paywall no post can be let through |
@@ -159,6 +160,11 @@ impl HomeMixer {
     /// What was asked and answered under a request id within the last 3 hours.
     pub fn request_info(&self, request_id: &str) -> Option<Arc<RequestInfo>> {
         self.requests.get(request_id)
+    }
+
+    /// Bytes of the requests that are remembered, about.
+    pub fn request_log_bytes(&self) -> usize {
+        self.requests.bytes()
     }
 
     /// Waits until no side effect is under way: before a shutdown, and in tests.

@@ -7,9 +7,9 @@ use candidate_pipeline::{Budgets, BuildError, Pipeline};
 
 use crate::candidate::PostCandidate;
 use crate::candidate_hydrators::{
-    CoreDataCandidateHydrator, EngagementCountsHydrator, GizmoduckCandidateHydrator, InNetworkCandidateHydrator,
-    LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator, SubscriptionHydrator,
-    TwinVisibilityHydrator, VFCandidateHydrator, VideoDurationCandidateHydrator,
+    ActedOnHydrator, CoreDataCandidateHydrator, EngagementCountsHydrator, GizmoduckCandidateHydrator,
+    InNetworkCandidateHydrator, LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator,
+    SubscriptionHydrator, TwinVisibilityHydrator, VFCandidateHydrator, VideoDurationCandidateHydrator,
 };
 use crate::filters::{
     AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
@@ -54,7 +54,7 @@ pub(crate) fn build(
     let builder = Pipeline::builder(NAME)
         .query_hydrator(UserActionSeqQueryHydrator::new(Arc::clone(&strato)))
         .query_hydrator(UserFeaturesQueryHydrator::new(Arc::clone(&social_graph), Arc::clone(&strato)))
-        .query_hydrator(ImpressionHistoryQueryHydrator::new(strato))
+        .query_hydrator(ImpressionHistoryQueryHydrator::new(Arc::clone(&strato)))
         .source(ThunderSource::new(thunder, params.thunder_max_results))
         .source(PhoenixSource::new(retrieval, params))
         .source(PopularSource::new(popular, params))
@@ -68,6 +68,7 @@ pub(crate) fn build(
         .hydrator(EngagementCountsHydrator::cached(tweet_entities, cache_clock))
         .hydrator(MutualFollowHydrator::new(social_graph))
         .hydrator(TwinVisibilityHydrator::new(Arc::clone(&visibility)))
+        .hydrator(ActedOnHydrator::new(strato))
         .filter(DropDuplicatesFilter)
         .filter(CoreDataHydrationFilter)
         .filter(AgeFilter)
@@ -102,7 +103,7 @@ pub(crate) fn build(
 
 /// Shares of the request's time that a component which waits for a client may take, in percent. Two stages that hang leave
 /// time for the others: one of each stage at its cap, the two waves of hydrators counted twice, is 95 %.
-const SHARES: [(&str, u32); 14] = [
+const SHARES: [(&str, u32); 15] = [
     (UserActionSeqQueryHydrator::NAME, 20),
     (UserFeaturesQueryHydrator::NAME, 20),
     (ImpressionHistoryQueryHydrator::NAME, 20),
@@ -115,6 +116,7 @@ const SHARES: [(&str, u32); 14] = [
     (EngagementCountsHydrator::NAME, 10),
     (MutualFollowHydrator::NAME, 10),
     (TwinVisibilityHydrator::NAME, 10),
+    (ActedOnHydrator::NAME, 10),
     (PhoenixScorer::NAME, 25),
     (VFCandidateHydrator::NAME, 10),
 ];

@@ -62,7 +62,7 @@ pub struct ScoredPostsQuery {
     /// The viewer's graph and preferences (`UserFeaturesQueryHydrator`). `None`: not fetched, which the fail-closed filters
     /// take as their failure.
     pub user_features: Option<Arc<UserFeatures>>,
-    /// What the server itself showed and served, and what the viewer acted on (`ImpressionHistoryQueryHydrator`).
+    /// What the server itself showed and served (`ImpressionHistoryQueryHydrator`).
     pub history: Option<Arc<ViewerRecord>>,
 }
 
@@ -99,8 +99,6 @@ impl UserFeatures {
 pub struct ViewerRecord {
     /// Posts with a recorded impression.
     pub seen: FxHashSet<PostId>,
-    /// Posts the viewer acted on.
-    pub acted: FxHashSet<PostId>,
     /// Posts served within the profile's window.
     pub served: FxHashSet<PostId>,
 }

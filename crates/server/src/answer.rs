@@ -52,6 +52,9 @@ pub struct ClockUsed {
     pub kind: String,
     /// Its now, Unix milliseconds.
     pub now: i64,
+    /// Of an empty feed on a log's clock, the event that made now what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
 }
 
 /// Candidates after each stage.
@@ -121,7 +124,7 @@ impl FeedAnswer {
             feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
             model: result.model.as_deref().map(str::to_owned),
             ranked_by: if result.model.is_some() { "model" } else { "popularity_prior" }.to_owned(),
-            clock: ClockUsed { kind: kind.to_owned(), now: result.now.0 },
+            clock: ClockUsed { kind: kind.to_owned(), now: result.now.0, made_by: None },
             degraded: result.degraded.clone(),
             empty_because: result.empty_because.clone(),
             timings_ms: result.timings_ms,

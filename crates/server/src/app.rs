@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use event_log::json::EventDecoder;
 use event_log::{Event, EventBody, EventLog};
-use foryou_types::{Clock, Profile, TimeMs, UserId};
+use foryou_types::{Clock, ClockKind, IdForm, LogTime, Profile, TimeMs, UserId};
 use home_mixer::HomeMixer;
 use home_mixer::answer::FeedOptions;
 use home_mixer::notes::Degraded;
+use parking_lot::Mutex;
 use serde::Serialize;
 use state_store::{Ingestor, StateStore};
 use utoipa::ToSchema;
@@ -53,6 +54,8 @@ pub struct App {
     /// Posts of an answer where the caller does not say.
     pub default_limit: usize,
     own_writes: OwnWrites,
+    /// The last answer of [`Self::made_now`].
+    made_now: Mutex<Option<(LogTime, Option<String>)>>,
 }
 
 /// An event that was not taken.
@@ -97,6 +100,7 @@ impl App {
             followers: Vec::new(),
             default_limit: home_mixer::params::RESULT_SIZE,
             own_writes: OwnWrites::default(),
+            made_now: Mutex::default(),
         }
     }
 
@@ -116,6 +120,7 @@ impl App {
     pub fn report_metrics(&self) {
         let head = self.log.head().position.next_seq;
         metrics::gauge!("log_events").set(head as f64);
+        crate::memory::measure(self);
         let lag = |name, position: u64| {
             metrics::gauge!("follower_lag_events", "follower" => name).set(head.saturating_sub(position) as f64);
         };
@@ -132,22 +137,80 @@ impl App {
         deadline: Option<Instant>,
     ) -> Result<FeedAnswer, Problem> {
         let said_now = request.now.is_some();
-        let viewer = request.user_id.0.clone();
-        // What is served to someone the dictionary does not hold cannot be recorded under a name.
-        let record = request.record.unwrap_or(true) && !self.ids().is_stranger(&viewer);
-        let explain = request.explain;
+        if said_now && request.record == Some(true) {
+            return Err(Problem::bad_request(
+                "record: a feed with a now of its own is only a look and is never recorded: leave out now or record",
+            ));
+        }
+        let wanted = !said_now && request.record.unwrap_or(true);
+        let (viewer, explain) = (request.user_id.0.clone(), request.explain);
         let earlier = request.cursor.as_deref().map(crate::cursor::decode).transpose()?.unwrap_or_default();
-        let query = request.into_query(self)?;
+        let (query, is_stranger) = self
+            .looking_up(move |app| {
+                let is_stranger = app.ids().is_stranger(&request.user_id.0);
+                request.into_query(app).map(|query| (query, is_stranger))
+            })
+            .await??;
         let late = self.wait_for_own_writes(query.user_id).await;
-        let options = FeedOptions { explain, record, deadline };
+        // What is served to someone the dictionary does not hold cannot be recorded under a name.
+        let options = FeedOptions { explain, record: wanted && !is_stranger, deadline };
         let mut result = self.mixer.scored_posts(query, options).await?;
         result.degraded.extend(late);
         if let Some(why) = &mut result.empty_because {
             why.push_str(&self.newest_post_against(result.now).await?);
         }
-        let viewer =
-            self.ids().print_user(result.viewer).filter(|_| !self.ids().is_stranger(&viewer)).unwrap_or(viewer);
-        Ok(FeedAnswer::new(self, viewer, &result, &earlier, said_now))
+        let mut answer = self
+            .looking_up(move |app| {
+                let printed = app.ids().print_user(result.viewer).filter(|_| !is_stranger);
+                FeedAnswer::new(app, printed.unwrap_or(viewer), &result, &earlier, said_now)
+            })
+            .await?;
+        if answer.feed.is_empty() && !said_now && self.profile.clock == ClockKind::Log {
+            answer.clock.made_by = self.made_now().await;
+        }
+        Ok(answer)
+    }
+
+    /// The event that made a log clock's now, looked for once per moment.
+    async fn made_now(self: &Arc<Self>) -> Option<String> {
+        let imported = self.log.head().imported;
+        if let Some((known, event)) = &*self.made_now.lock()
+            && *known == imported
+        {
+            return event.clone();
+        }
+        let app = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || event_log::made_now(&*app.log, &app.profile)).await;
+        let event = match found {
+            Ok(Ok(event)) => event,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the event that made now cannot be looked for");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        *self.made_now.lock() = Some((imported, event.clone()));
+        event
+    }
+
+    /// Does something that reads and prints ids. Where these are strings their dictionary is on the disk: on a thread that may
+    /// wait for it then, and not on those that all requests share.
+    pub(crate) async fn looking_up<T: Send + 'static>(
+        self: &Arc<Self>,
+        look_up: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let ids = &self.profile.ids;
+        if ![ids.users, ids.posts].contains(&IdForm::Dictionary) {
+            return Ok(look_up(self));
+        }
+        let app = Arc::clone(self);
+        let looked_up = tokio::task::spawn_blocking(move || look_up(&app)).await;
+        looked_up.map_err(|e| Problem::internal(format!("looking up ids: {e}")))
+    }
+
+    /// People whose last write some part may not have read yet.
+    pub(crate) fn waiting_writers(&self) -> usize {
+        self.own_writes.len()
     }
 
     /// How `now` stands to the newest post of the folder: a clock that runs far ahead leaves every feed empty.
@@ -165,7 +228,9 @@ impl App {
     }
 
     async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {
-        let needed = self.own_writes.needed(user)?;
+        // Nearly always everything is applied by now, and nobody waits.
+        let applied = |position| self.followers.iter().all(|f| f.wait_applied(position, Duration::ZERO));
+        let needed = self.own_writes.needed(user, applied)?;
         let app = Arc::clone(self);
         let late = tokio::task::spawn_blocking(move || {
             let until = Instant::now() + OWN_WRITE_WAIT;
@@ -237,6 +302,7 @@ impl App {
 /// Names what is measured here, for `/metrics`.
 pub(crate) fn describe_metrics() {
     use metrics::{Unit, describe_counter, describe_gauge};
+    crate::memory::describe();
     describe_counter!("ingest_events_total", Unit::Count, "Events sent to the service, by what became of them");
     describe_counter!("ingest_errors_total", Unit::Count, "Batches of events that could not be written");
     describe_gauge!("log_events", Unit::Count, "Events in the log");

@@ -63,7 +63,7 @@ impl Explained {
     /// The decisions with ids as the folder prints them.
     pub fn new(posts: &[PostCandidate], explanation: &Explanation, ids: Ids<'_>) -> Self {
         let removed_later = explanation.removed.iter().flat_map(|r| &r.candidates);
-        let ranked = posts.iter().chain(&explanation.non_selected).chain(removed_later);
+        let ranked = posts.iter().chain(explanation.non_selected.iter()).chain(removed_later);
         let scored_by: HashMap<_, _> = ranked.filter_map(|c| Some((c.tweet_id, c.scored_by?))).collect();
         let mut removed = BTreeMap::new();
         for removal in explanation.removed.iter().filter(|r| r.count > 0) {

@@ -10,6 +10,7 @@ pub mod door;
 pub mod explain;
 pub mod grpc;
 pub mod ids;
+mod memory;
 mod own_writes;
 pub mod problem;
 pub mod readiness;

@@ -57,7 +57,7 @@ pub struct FeedRequest {
     pub topic_ids: Vec<u32>,
     /// Posts wanted.
     pub limit: Option<usize>,
-    /// The moment of the request, instead of the folder's clock.
+    /// The moment of the request, instead of the folder's clock. Such a feed is only a look: it is never recorded.
     pub now: Option<TimeText>,
     /// The product surface.
     #[schema(value_type = Option<String>)]

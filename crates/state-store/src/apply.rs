@@ -32,7 +32,7 @@ pub(crate) struct Target {
 
 impl Applier<'_, '_> {
     /// Applies an event; answers whether it changed anything that a reader can see.
-    pub(crate) fn event(&mut self, seq: u64, event: &Event) -> Result<bool, StateError> {
+    pub(crate) fn event(&mut self, event: &Event) -> Result<bool, StateError> {
         let at = event.at;
         let changed = match &event.body {
             EventBody::Post(post) => self.create_post(at, post)?,
@@ -47,7 +47,7 @@ impl Applier<'_, '_> {
             // The log itself keeps the dictionary and the importers' progress.
             EventBody::Name { .. } | EventBody::ImportProgress(_) => true,
         };
-        self.note_event(seq, event);
+        self.note_event(event);
         Ok(changed)
     }
 

@@ -38,4 +38,4 @@ pub use ingest::{IngestError, Ingestor, Outcome, Rejection};
 pub use popularity::PopularPost;
 pub use posts::StoredPost;
 pub use profiles::StoredProfile;
-pub use store::StateStore;
+pub use store::{StateMemory, StateStore};

@@ -277,6 +277,11 @@ impl PostCache {
         Self { cache: Cache::with_weighter(65_536, Self::CAPACITY, Bytes), epoch: Mutex::new(0) }
     }
 
+    /// Bytes of the posts that are kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
     fn keep(&self, id: PostId, post: &Arc<StoredPost>, epoch: u64) {
         let now = self.epoch.lock();
         if *now == epoch {

@@ -3,6 +3,8 @@
 //! Each is a ring per person that holds the newest [`KEPT`] entries in the order of the log. Every entry carries the newest time
 //! of all entries up to it, so that a reader who wants those since a moment can stop early although times may be out of order.
 
+use std::ops::RangeInclusive;
+
 use event_log::{ImpressionEvent, ServedEvent};
 use foryou_types::{PostId, TimeMs, UserId};
 
@@ -42,21 +44,26 @@ impl StateStore {
     /// Posts shown to a person at or after `since` (impressions), newest first; of a repost, the reposted post too. The newest
     /// 5,000 entries are kept. A post shown twice stands twice.
     pub fn seen_posts(&self, user: UserId, since: TimeMs) -> Result<Vec<PostId>, StateError> {
-        let entries = self.ring(Table::Seen, user, since, usize::MAX)?;
+        let entries = self.ring(Table::Seen, user, since..=TimeMs(i64::MAX), usize::MAX)?;
         Ok(entries.into_iter().map(|(post, _)| post).collect())
     }
 
-    /// Posts the server served to a person at or after `since`, newest first, the top of a feed before the rest of it, at most
+    /// Posts the server served to a person within `times`, newest first, the top of a feed before the rest of it, at most
     /// `limit`. The newest 5,000 entries are kept.
-    pub fn served_posts(&self, user: UserId, since: TimeMs, limit: usize) -> Result<Vec<(PostId, TimeMs)>, StateError> {
-        self.ring(Table::Served, user, since, limit)
+    pub fn served_posts(
+        &self,
+        user: UserId,
+        times: RangeInclusive<TimeMs>,
+        limit: usize,
+    ) -> Result<Vec<(PostId, TimeMs)>, StateError> {
+        self.ring(Table::Served, user, times, limit)
     }
 
     fn ring(
         &self,
         table: Table,
         user: UserId,
-        since: TimeMs,
+        times: RangeInclusive<TimeMs>,
         limit: usize,
     ) -> Result<Vec<(PostId, TimeMs)>, StateError> {
         let head = Key::of(table).user(user);
@@ -71,10 +78,10 @@ impl StateStore {
             let Some(entry) = decode_entry(Decoder(&value)) else {
                 return Err(self.storage.corrupt(table, "an entry cannot be read"));
             };
-            if entry.newest < since {
+            if entry.newest < *times.start() {
                 break;
             }
-            if entry.at >= since {
+            if times.contains(&entry.at) {
                 found.push((entry.post, entry.at));
             }
         }

@@ -89,6 +89,11 @@ impl Storage {
         dir.join(ENGINE_FOLDER).exists()
     }
 
+    /// Bytes of blocks that are cached, and of what is not written out yet.
+    pub(crate) fn memory_bytes(&self) -> (u64, u64) {
+        (self.db.cache_size(), self.db.write_buffer_size())
+    }
+
     /// The folder, as messages name it.
     pub(crate) fn path(&self) -> String {
         self.dir.display().to_string()

@@ -42,6 +42,21 @@ pub struct StateStore {
     moved: Condvar,
 }
 
+/// What a store holds in memory: all of it is bounded, but for people, of whom each has a few bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateMemory {
+    /// Blocks read from the disk; 64 MiB at most.
+    pub cached_block_bytes: u64,
+    /// What is not written out yet; some memtables of 16 MiB at most.
+    pub write_buffer_bytes: u64,
+    /// Posts that were asked for.
+    pub cached_post_bytes: u64,
+    /// Posts young enough to be shown, with their counts.
+    pub recent_posts: usize,
+    /// People of whom the last activity is known, where a set does not record impressions.
+    pub active_people: usize,
+}
+
 struct Writer {
     cache: WriterCache,
     batches: Batches,
@@ -126,7 +141,7 @@ impl StateStore {
             out.text(&settings.fingerprint(SCHEMA));
         });
         tx.commit()?;
-        let popularity = Popularity::load(&storage, &settings, 0)?;
+        let popularity = Popularity::load(&storage, &settings)?;
         Ok(Self::assemble(storage, settings, log, popularity, Position::default(), Batches::default()))
     }
 
@@ -162,7 +177,7 @@ impl StateStore {
             return Ok(Found::Stale("a batch is missing in it".to_owned()));
         };
         // The engine asserts some of what it reads; see `Storage::open`.
-        let loaded = catch_unwind(AssertUnwindSafe(|| Popularity::load(&storage, &settings, position.next_seq)));
+        let loaded = catch_unwind(AssertUnwindSafe(|| Popularity::load(&storage, &settings)));
         let popularity =
             loaded.unwrap_or_else(|_| Err(storage.corrupt(Table::Meta, "the storage engine cannot read it")))?;
         let store = Self::assemble(storage, settings, log.clone(), popularity, position, batches);
@@ -188,6 +203,15 @@ impl StateStore {
             position: Mutex::new(position),
             moved: Condvar::new(),
         }
+    }
+
+    /// Keeps answers about popularity for so many milliseconds of the moment asked about, whatever is counted meanwhile (posts
+    /// that come or go are heeded at once): for a folder whose clock goes on, where every request has another moment. A store
+    /// is opened with a step of 0: only questions about one moment between which nothing was counted share an answer.
+    #[must_use]
+    pub fn with_answer_step_ms(mut self, step_ms: i64) -> Self {
+        self.answers = Answers::with_step_ms(step_ms);
+        self
     }
 
     /// Applies what the log holds and the state does not; answers where the state is then.
@@ -224,6 +248,19 @@ impl StateStore {
     /// How far the state has come.
     pub fn position(&self) -> Position {
         *self.position.lock()
+    }
+
+    /// What the store holds in memory, by name.
+    pub fn memory(&self) -> StateMemory {
+        let (cached_block_bytes, write_buffer_bytes) = self.storage.memory_bytes();
+        let (recent_posts, active_people) = self.popularity.read().sizes();
+        StateMemory {
+            cached_block_bytes,
+            write_buffer_bytes,
+            cached_post_bytes: self.post_cache.bytes(),
+            recent_posts,
+            active_people,
+        }
     }
 
     /// Waits until the state covers every event before `next_seq`, at most `timeout`; says whether it does.
@@ -303,7 +340,7 @@ impl StateStore {
             let mut applier = Applier { tx: &mut tx, popularity: &mut popularity, settings: &self.settings };
             let mut done = 0;
             for (seq, event) in events.by_ref().take(EVENTS_PER_LOCK) {
-                if !applier.event(seq, event)? {
+                if !applier.event(event)? {
                     idle(seq);
                 }
                 done += 1;

@@ -16,7 +16,7 @@ use crate::trace::Removal;
 
 /// Runs filters one after the other, each on what the ones before it left.
 ///
-/// The first `settled` candidates have passed all of these filters before (a refill shows them again beside the new ones):
+/// The first `settled` candidates have passed all of these filters before (a refill shows them again together with the new ones):
 /// a filter may remove them now, but its failure does not.
 #[expect(clippy::too_many_arguments, reason = "the state of one request, which two stages share in different parts")]
 pub(super) fn filter<Q, C>(
@@ -75,7 +75,7 @@ fn run<Q, C>(
     }
 }
 
-/// Removes the unsettled candidates for whom the filter fails closed. One whose policy cannot be told is removed, too.
+/// Removes the unsettled candidates for which the filter fails closed. A candidate whose policy is unknown is removed, too.
 fn apply_policy<Q, C>(
     filter: &dyn Filter<Q, C>,
     query: &Q,

@@ -94,7 +94,7 @@ where
         let execution = Execution {
             query: Arc::new(query),
             selected,
-            non_selected,
+            non_selected: Arc::new(non_selected),
             removed,
             degraded,
             timings,
@@ -136,7 +136,7 @@ where
         );
     }
 
-    /// Copies the answer for the side effects, if any takes part, and starts them.
+    /// Copies the selected candidates for the side effects, if any takes part, and starts them.
     fn start_side_effects(&self, execution: &Execution<Q, C>) {
         let mut input = None;
         for slot in &self.side_effects {
@@ -146,7 +146,7 @@ where
                     input = Some(Arc::new(caught(|| SideEffectInput {
                         query: Arc::clone(&execution.query),
                         selected: execution.selected.clone(),
-                        non_selected: execution.non_selected.clone(),
+                        non_selected: Arc::clone(&execution.non_selected),
                     })?));
                 }
                 Ok(enabled)

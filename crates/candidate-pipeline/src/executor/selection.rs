@@ -13,7 +13,7 @@ pub(super) struct Ranked<C> {
     pub(super) selected: Pool<C>,
     /// All others, in order.
     pub(super) rest: Pool<C>,
-    /// How many have a score that is no finite number.
+    /// How many scores are NaN or infinite.
     pub(super) non_finite: usize,
     /// How many must survive post-selection.
     pub(super) result_size: usize,

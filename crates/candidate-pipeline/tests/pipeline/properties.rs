@@ -137,7 +137,7 @@ proptest! {
     fn each_candidate_ends_in_exactly_one_place(plan in plan()) {
         let answer = execute(&plan, ExecuteOptions::EXPLAIN);
         let removed = answer.removed.iter().flat_map(|r| &r.candidates);
-        let ended = counted(answer.selected.iter().chain(&answer.non_selected).chain(removed));
+        let ended = counted(answer.selected.iter().chain(answer.non_selected.iter()).chain(removed));
         prop_assert_eq!(ended, counted(plan.first.iter().chain(&plan.second)));
         prop_assert!(answer.removed.iter().all(|r| r.count == r.candidates.len()));
 

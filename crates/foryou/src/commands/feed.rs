@@ -115,6 +115,9 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
     if answer.feed.is_empty() {
         let why = answer.empty_because.as_deref().unwrap_or("no post is eligible for this viewer");
         text.push_str(&format!("the feed is empty: {}\n", one_line(why)));
+        if let Some(event) = &answer.clock.made_by {
+            text.push_str(&format!("now was made by {}\n", one_line(event)));
+        }
     }
     if let Some(first) = answer.feed.first() {
         text.push_str("\nwhat the first post's score is made of:\n");

@@ -22,4 +22,5 @@ mod rest;
 mod seeds;
 mod startup;
 mod stream;
+mod times;
 mod window;

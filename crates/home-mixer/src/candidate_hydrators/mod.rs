@@ -1,5 +1,6 @@
 //! Stages 3 and 7: what the sources do not say about their posts.
 
+pub mod acted_on_hydrator;
 pub mod core_data_candidate_hydrator;
 pub mod engagement_counts_hydrator;
 pub mod gizmoduck_hydrator;
@@ -12,6 +13,7 @@ pub mod twin_visibility_hydrator;
 pub mod vf_candidate_hydrator;
 pub mod video_duration_candidate_hydrator;
 
+pub use acted_on_hydrator::ActedOnHydrator;
 pub use core_data_candidate_hydrator::CoreDataCandidateHydrator;
 pub use engagement_counts_hydrator::EngagementCountsHydrator;
 pub use gizmoduck_hydrator::GizmoduckCandidateHydrator;

@@ -72,7 +72,7 @@ pub(super) async fn verdicts(
         .iter()
         .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
         .collect();
-    let verdicts = visibility.verdicts(query.user_id, &posts, &|user| query.follows(user), query.now).await;
+    let verdicts = visibility.verdicts(query.user_id, &posts, query.user_features.clone(), query.now).await;
     clients::one_each(verdicts, posts.len())
 }
 

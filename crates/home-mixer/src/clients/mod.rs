@@ -20,7 +20,7 @@ pub use gizmoduck::{Gizmoduck, UserProfile};
 pub use hot_swap::HotSwap;
 pub use served_recorder::ServedRecorder;
 pub use social_graph::{SocialGraph, ViewerGraph};
-pub use strato::{SeenAndServed, Strato, ViewerPreferences};
+pub use strato::{RecordWindow, SeenAndServed, Strato, ViewerPreferences};
 pub use tweet_entities::{CoreData, TweetEntities};
 pub use visibility::{VisibilityFiltering, VisibilityRequest};
 

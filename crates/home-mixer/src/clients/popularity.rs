@@ -10,7 +10,7 @@ use foryou_types::seams::{
 use rustc_hash::FxHashSet;
 use state_store::StateStore;
 
-use super::state::internal;
+use super::state::off_worker;
 
 /// [`Ranking`] by the popularity prior ([`foryou_types::prior`]): the same for every viewer. Answers without a model version.
 pub struct PopularityRanking(pub Arc<StateStore>);
@@ -18,10 +18,13 @@ pub struct PopularityRanking(pub Arc<StateStore>);
 #[async_trait]
 impl Ranking for PopularityRanking {
     async fn rank(&self, request: RankingRequest) -> Result<RankingResponse, SeamError> {
-        let prior = self.0.popularity_prior(request.now);
-        let posts: Vec<PostId> = request.candidates.iter().map(|c| c.post_id).collect();
-        let counts = self.0.engagements(&posts).map_err(internal)?;
-        Ok(RankingResponse { scores: counts.iter().map(|c| prior.heads(c.as_ref())).collect(), model: None })
+        off_worker(&self.0, move |store| {
+            let prior = store.popularity_prior(request.now);
+            let posts: Vec<PostId> = request.candidates.iter().map(|c| c.post_id).collect();
+            let counts = store.engagements(&posts)?;
+            Ok(RankingResponse { scores: counts.iter().map(|c| prior.heads(c.as_ref())).collect(), model: None })
+        })
+        .await
     }
 }
 
@@ -32,10 +35,12 @@ pub struct PopularityRetrieval(pub Arc<StateStore>);
 #[async_trait]
 impl Retrieval for PopularityRetrieval {
     async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
-        let excluded: FxHashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
-        let unwanted = |post: PostId, author| author == request.user_id || excluded.contains(&post);
-        let popular =
-            self.0.most_popular(request.now, request.not_before, request.max_results, &unwanted).map_err(internal)?;
+        let popular = off_worker(&self.0, move |store| {
+            let excluded: FxHashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
+            let unwanted = |post: PostId, author| author == request.user_id || excluded.contains(&post);
+            store.most_popular(request.now, request.not_before, request.max_results, &unwanted)
+        })
+        .await?;
         let posts = popular
             .into_iter()
             .map(|p| Retrieved { post_id: p.post_id, author_id: p.author_id, score: p.score as f32 })

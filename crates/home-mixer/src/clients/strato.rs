@@ -20,10 +20,21 @@ pub struct ViewerPreferences {
 pub struct SeenAndServed {
     /// Posts with a recorded impression.
     pub seen: Vec<PostId>,
-    /// Posts the viewer acted on.
-    pub acted: Vec<PostId>,
-    /// Posts served since the asked moment, newest first, cut to the asked number.
+    /// Posts served within the asked window, newest first, cut to the asked number.
     pub served: Vec<PostId>,
+}
+
+/// How much of the server's own record of a viewer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordWindow {
+    /// Impressions from this moment on.
+    pub seen_since: TimeMs,
+    /// Posts served from this moment on ...
+    pub served_since: TimeMs,
+    /// ... up to this one: the moment of the request.
+    pub now: TimeMs,
+    /// ... at most so many, the newest.
+    pub served_limit: usize,
 }
 
 /// The service that keeps the viewer's own data.
@@ -35,13 +46,9 @@ pub trait Strato: Send + Sync {
     /// What the viewer set for themselves.
     async fn preferences(&self, viewer: UserId) -> Result<ViewerPreferences, SeamError>;
 
-    /// What the server showed and served the viewer: impressions since `seen_since`, at most `served_limit` posts served since
-    /// `served_since`.
-    async fn seen_and_served(
-        &self,
-        viewer: UserId,
-        seen_since: TimeMs,
-        served_since: TimeMs,
-        served_limit: usize,
-    ) -> Result<SeenAndServed, SeamError>;
+    /// What the server showed and served the viewer.
+    async fn seen_and_served(&self, viewer: UserId, window: RecordWindow) -> Result<SeenAndServed, SeamError>;
+
+    /// Per post, whether the viewer ever acted on it and did not take that back; same order and length.
+    async fn acted_on(&self, viewer: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError>;
 }

@@ -1,10 +1,13 @@
 //! VisibilityFiltering: what may be shown to whom.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use foryou_types::seams::SeamError;
 use foryou_types::{PostId, TimeMs, UserId};
 
 use crate::candidate::Visibility;
+use crate::query::UserFeatures;
 
 /// A post whose visibility is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +23,13 @@ pub struct VisibilityRequest {
 /// The service that decides what may be shown.
 #[async_trait]
 pub trait VisibilityFiltering: Send + Sync {
-    /// Per post the verdict for the viewer at a moment; same order and length. `followed` says whom the viewer follows.
+    /// Per post the verdict for the viewer at a moment; same order and length. `features` say whom the viewer follows (nobody
+    /// where they were not fetched).
     async fn verdicts(
         &self,
         viewer: UserId,
         posts: &[VisibilityRequest],
-        followed: &(dyn Fn(UserId) -> bool + Send + Sync),
+        features: Option<Arc<UserFeatures>>,
         now: TimeMs,
     ) -> Result<Vec<Visibility>, SeamError>;
 }

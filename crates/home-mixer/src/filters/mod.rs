@@ -62,7 +62,7 @@ fn user_features(query: &ScoredPostsQuery) -> Result<&UserFeatures, StageError> 
 }
 
 /// The posts by which a viewer may know a candidate already: itself, the post it reposts, the post it answers.
-fn related_ids(candidate: &PostCandidate) -> impl Iterator<Item = PostId> {
+pub(crate) fn related_ids(candidate: &PostCandidate) -> impl Iterator<Item = PostId> {
     [Some(candidate.tweet_id), candidate.retweeted_tweet_id, candidate.in_reply_to_tweet_id]
         .into_iter()
         .flatten()

@@ -33,12 +33,12 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
         let listed: FxHashSet<PostId> = query.seen_ids.iter().copied().collect();
         let blooms = ImpressionBloomFilters::new(&query.bloom_filter_entries);
         let record = query.history.as_deref();
-        let why_seen = |id: PostId| {
+        let why_seen = |candidate: &PostCandidate, id: PostId| {
             if listed.contains(&id) {
                 Some("seen, as the request says")
             } else if record.is_some_and(|record| record.seen.contains(&id)) {
                 Some("has an impression")
-            } else if query.profile.acted_is_seen && record.is_some_and(|record| record.acted.contains(&id)) {
+            } else if query.profile.acted_is_seen && candidate.acted_on == Some(id) {
                 Some("acted on")
             } else if blooms.contains(id) {
                 Some("in a bloom filter of the request")
@@ -47,7 +47,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
             }
         };
         for (i, candidate) in candidates.iter().enumerate() {
-            if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(id)?))) {
+            if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(candidate, id)?))) {
                 keep.remove_because(i, || format!("{}: {why}", query.print_post(id)));
             }
         }
@@ -101,11 +101,12 @@ mod tests {
 
     #[test]
     fn acted_on_is_seen_where_the_profile_says_so() {
-        let record = Arc::new(ViewerRecord { acted: ids(&[4, 20]), ..ViewerRecord::default() });
-        let yes = ScoredPostsQuery { history: Some(record.clone()), ..query() };
-        assert_eq!(kept(&PreviouslySeenPostsFilter, &yes, &candidates()), [1, 3]);
-        let no = ScoredPostsQuery { history: Some(record), ..query_over(|p| p.acted_is_seen = false) };
-        assert_eq!(kept(&PreviouslySeenPostsFilter, &no, &candidates()), [1, 2, 3, 4]);
+        let mut candidates = candidates();
+        candidates[1].acted_on = Some(PostId(20));
+        candidates[3].acted_on = Some(PostId(4));
+        assert_eq!(kept(&PreviouslySeenPostsFilter, &query(), &candidates), [1, 3]);
+        let no = query_over(|p| p.acted_is_seen = false);
+        assert_eq!(kept(&PreviouslySeenPostsFilter, &no, &candidates), [1, 2, 3, 4]);
     }
 
     #[test]

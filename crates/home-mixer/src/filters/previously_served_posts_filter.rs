@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn seen_and_acted_on_are_not_served() {
         let all: FxHashSet<_> = [PostId(1)].into_iter().collect();
-        let record = ViewerRecord { seen: all.clone(), acted: all, ..ViewerRecord::default() };
+        let record = ViewerRecord { seen: all, ..ViewerRecord::default() };
         let query = ScoredPostsQuery { history: Some(Arc::new(record)), ..query() };
         assert_eq!(kept(&filter(), &query, &[post(1)]), [1]);
     }

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
 use rustc_hash::FxHashSet;
 
-use crate::clients::{self, Strato};
+use crate::clients::{self, RecordWindow, Strato};
 use crate::query::{ScoredPostsQuery, ViewerRecord};
 
 /// Fetches the server's own record of the viewer, within the profile's windows.
 ///
 /// Impressions are asked for as far back as posts may be old: a post seen before that was posted before that, and the age
-/// filter has it. When it fails, only what the client says it saw is known, and the feed is flagged.
+/// filter has it. What was served counts up to the moment of the request: a record with a later time (the clock was set back)
+/// hides nothing. When it fails, only what the client says it saw is known, and the feed is flagged.
 pub struct ImpressionHistoryQueryHydrator {
     strato: Arc<dyn Strato>,
 }
@@ -37,16 +38,15 @@ impl QueryHydrator<ScoredPostsQuery> for ImpressionHistoryQueryHydrator {
 
     async fn hydrate(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Self::Fields, StageError> {
         let limits = &query.profile.limits;
-        let seen_since = query.now - limits.max_post_age_seconds.saturating_mul(1_000);
-        let served_since = query.now - limits.served_window_seconds.saturating_mul(1_000);
-        let record = self
-            .strato
-            .seen_and_served(query.user_id, seen_since, served_since, limits.served_window_posts)
-            .await
-            .map_err(clients::failed)?;
+        let window = RecordWindow {
+            seen_since: query.now - limits.max_post_age_seconds.saturating_mul(1_000),
+            served_since: query.now - limits.served_window_seconds.saturating_mul(1_000),
+            now: query.now,
+            served_limit: limits.served_window_posts,
+        };
+        let record = self.strato.seen_and_served(query.user_id, window).await.map_err(clients::failed)?;
         Ok(Arc::new(ViewerRecord {
             seen: record.seen.into_iter().collect(),
-            acted: record.acted.into_iter().collect(),
             served: record.served.into_iter().collect::<FxHashSet<_>>(),
         }))
     }

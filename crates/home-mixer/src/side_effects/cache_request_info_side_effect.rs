@@ -15,8 +15,10 @@ use crate::query::ScoredPostsQuery;
 
 /// A request is remembered for this long (the documents' TTL): 3 h.
 const TTL_MS: i64 = 3 * 3_600 * 1_000;
-/// Requests remembered; with 35 posts each about 3 KiB, so 30 MiB when full.
-const CAPACITY: usize = 10_000;
+/// Bytes of the requests remembered; with 35 posts each about 2.5 KiB, so some 3,000 requests.
+const CAPACITY_BYTES: usize = 8 << 20;
+/// What a request costs beside its own fields: its entries in the two lists and its notes.
+const OVERHEAD_BYTES: usize = 512;
 
 /// What the caller asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,16 +92,29 @@ impl RequestInfo {
         self.notes.ranked_by()
     }
 
+    /// Bytes that it takes, about.
+    fn bytes(&self) -> usize {
+        let QuerySummary { country_code, language_code, topic_ids, .. } = &self.query;
+        // The id stands in the entry, the map and the list.
+        OVERHEAD_BYTES
+            + size_of::<Self>()
+            + 3 * self.request_id.len()
+            + country_code.len()
+            + language_code.len()
+            + size_of_val(topic_ids.as_slice())
+            + size_of_val(self.selected.as_slice())
+    }
+
     /// Timings and what was degraded; `None` in the moment between the side effect and the end of the request.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.notes.outcome()
     }
 }
 
-/// The latest requests, bounded in number and age.
+/// The latest requests, bounded in bytes and age.
 pub struct RequestInfoCache {
     clock: Arc<dyn Clock>,
-    capacity: usize,
+    capacity_bytes: usize,
     inner: Mutex<Inner>,
 }
 
@@ -109,18 +124,26 @@ struct Inner {
     /// Oldest first; an entry whose number is not the one in the map was replaced.
     order: VecDeque<(u64, String)>,
     next: u64,
+    /// Of all entries of the map.
+    bytes: usize,
 }
 
 struct Entry {
     number: u64,
     at: TimeMs,
+    bytes: usize,
     info: Arc<RequestInfo>,
 }
 
 impl RequestInfoCache {
-    /// A cache of 10,000 requests and 3 hours by `clock`.
+    /// A cache of 8 MiB and 3 hours by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, capacity: CAPACITY, inner: Mutex::default() }
+        Self { clock, capacity_bytes: CAPACITY_BYTES, inner: Mutex::default() }
+    }
+
+    /// Bytes held, about.
+    pub fn bytes(&self) -> usize {
+        self.inner.lock().bytes
     }
 
     /// The request of an id, unless it is unknown, too old or pushed out by newer ones.
@@ -135,21 +158,23 @@ impl RequestInfoCache {
         let mut inner = self.inner.lock();
         let number = inner.next;
         inner.next += 1;
-        let id = info.request_id.clone();
-        inner.by_id.insert(id.clone(), Entry { number, at, info: Arc::new(info) });
+        let (id, bytes) = (info.request_id.clone(), info.bytes());
+        let replaced = inner.by_id.insert(id.clone(), Entry { number, at, bytes, info: Arc::new(info) });
+        inner.bytes = inner.bytes + bytes - replaced.map_or(0, |entry| entry.bytes);
         inner.order.push_back((number, id));
         while let Some((number, id)) = inner.order.front() {
             let current = inner.by_id.get(id).filter(|entry| entry.number == *number);
             let old = current.is_some_and(|entry| at.since(entry.at) >= TTL_MS);
             // `order` is bounded too: a replaced entry goes as soon as it is the oldest.
-            if current.is_some() && !old && inner.order.len() <= self.capacity {
+            if current.is_some() && !old && inner.bytes <= self.capacity_bytes {
                 break;
             }
             let stays = current.is_none();
             if let Some((_, id)) = inner.order.pop_front()
                 && !stays
+                && let Some(gone) = inner.by_id.remove(&id)
             {
-                inner.by_id.remove(&id);
+                inner.bytes -= gone.bytes;
             }
         }
     }
@@ -229,15 +254,17 @@ mod tests {
     async fn remember(cache: &Arc<RequestInfoCache>, request_id: &str, viewer: u64) {
         let profile = Arc::new(Profile::live());
         let query = ScoredPostsQuery::new(UserId(viewer), TimeMs(0), profile, request_id.to_owned());
-        let input = SideEffectInput { query: Arc::new(query), selected: Vec::new(), non_selected: Vec::new() };
+        let input = SideEffectInput { query: Arc::new(query), selected: Vec::new(), non_selected: Arc::default() };
         CacheRequestInfoSideEffect::new(Arc::clone(cache)).run(Arc::new(input)).await.unwrap();
     }
 
     #[tokio::test]
     async fn requests_are_forgotten_by_age_and_by_number() {
         let clock = Arc::new(ManualClock::new(TimeMs(1_000)));
-        let cache =
-            Arc::new(RequestInfoCache { capacity: 2, ..RequestInfoCache::new(Arc::clone(&clock) as Arc<dyn Clock>) });
+        let mut cache = RequestInfoCache::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        // Room for two and a half.
+        cache.capacity_bytes = (OVERHEAD_BYTES + size_of::<RequestInfo>() + 3) * 5 / 2;
+        let cache = Arc::new(cache);
         remember(&cache, "a", 1).await;
         clock.advance(TTL_MS - 1);
         assert_eq!(cache.get("a").map(|info| info.viewer), Some(UserId(1)));
@@ -257,5 +284,6 @@ mod tests {
         assert!(cache.get("c").is_none() && cache.get("d").is_some());
         let inner = cache.inner.lock();
         assert_eq!((inner.by_id.len(), inner.order.len()), (2, 2));
+        assert_eq!(inner.bytes, inner.by_id.values().map(|entry| entry.bytes).sum::<usize>());
     }
 }

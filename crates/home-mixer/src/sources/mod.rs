@@ -61,13 +61,16 @@ fn known(query: &ScoredPostsQuery, served_before: bool) -> Vec<PostId> {
     known
 }
 
-/// What the client and the server's own record say the viewer has seen, each post once.
+/// What the client and the server's own record say the viewer has seen, each post once. Of what the viewer acted on, the posts
+/// of the history: a post that is older than all of it is hardly among those that sources find.
 fn seen(query: &ScoredPostsQuery) -> Vec<PostId> {
     let mut seen = query.seen_ids.clone();
     if let Some(record) = &query.history {
         let mut recorded: Vec<PostId> = record.seen.iter().copied().collect();
-        if query.profile.acted_is_seen {
-            recorded.extend(&record.acted);
+        if query.profile.acted_is_seen
+            && let Some(history) = &query.user_action_sequence
+        {
+            recorded.extend(history.tokens.iter().filter(|token| !token.actions.is_empty()).map(|token| token.post_id));
         }
         // A set has no order of its own, and where the list is cut the same posts must go every time.
         recorded.sort_unstable_by_key(|id| std::cmp::Reverse(id.0));

@@ -145,7 +145,8 @@ async fn video_only_asks_thunder_for_videos() {
 async fn what_was_seen_is_excluded_at_the_source() {
     let mut world = world();
     world.record.seen = vec![PostId(101), PostId(7)];
-    world.record.acted = vec![PostId(110)];
+    world.acted_on = vec![PostId(101), PostId(120)];
+    world.history.tokens[0].post_id = PostId(110);
     let mocks = Mocks::new(world);
     let query = ScoredPostsQuery { seen_ids: vec![PostId(5), PostId(100), PostId(5)], ..query() };
     feed(&mocks, query).await;

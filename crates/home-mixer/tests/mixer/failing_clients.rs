@@ -107,6 +107,17 @@ async fn without_popular_posts_a_new_viewer_has_the_network() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_what_the_viewer_acted_on_such_posts_come_back() {
+    let acted_on = || World { acted_on: vec![PostId(100), PostId(200)], ..world() };
+    let well = Mocks::new(acted_on()).mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
+    assert_eq!(ids(&well), sorted([&IN_NETWORK[1..], &OUT_OF_NETWORK[1..]]));
+    for fault in ALL {
+        let feed = feed_with(acted_on(), Call::ActedOn, fault, "ActedOnHydrator").await;
+        assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_ranker_the_prior_ranks() {
     for fault in ALL {
         let feed = feed_with(world(), Call::Ranking, fault, "PhoenixScorer").await;

@@ -18,11 +18,11 @@ use foryou_types::{
 };
 use home_mixer::candidate::{FilteredReason, Visibility};
 use home_mixer::clients::{
-    CoreData, Gizmoduck, SeenAndServed, ServedRecorder, SocialGraph, Strato, TweetEntities, UserProfile, ViewerGraph,
-    ViewerPreferences, VisibilityFiltering, VisibilityRequest,
+    CoreData, Gizmoduck, RecordWindow, SeenAndServed, ServedRecorder, SocialGraph, Strato, TweetEntities, UserProfile,
+    ViewerGraph, ViewerPreferences, VisibilityFiltering, VisibilityRequest,
 };
 use home_mixer::params::MixerParams;
-use home_mixer::query::ScoredPostsQuery;
+use home_mixer::query::{ScoredPostsQuery, UserFeatures};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 
@@ -41,6 +41,7 @@ pub(crate) enum Call {
     History,
     Preferences,
     SeenAndServed,
+    ActedOn,
     ViewerGraph,
     FollowBack,
     CoreData,
@@ -73,6 +74,8 @@ pub(crate) struct World {
     pub history: UserActionSequence,
     pub preferences: ViewerPreferences,
     pub record: SeenAndServed,
+    /// Posts the viewer acted on.
+    pub acted_on: Vec<PostId>,
     /// What retrieval finds, best first.
     pub retrieved: Vec<PostId>,
     /// What is popular, best first.
@@ -287,17 +290,15 @@ impl Strato for Mocks {
         Ok(self.world.lock().preferences.clone())
     }
 
-    async fn seen_and_served(
-        &self,
-        _: UserId,
-        _: TimeMs,
-        _: TimeMs,
-        served_limit: usize,
-    ) -> Result<SeenAndServed, SeamError> {
+    async fn seen_and_served(&self, _: UserId, window: RecordWindow) -> Result<SeenAndServed, SeamError> {
         self.answer(Call::SeenAndServed).await?;
         let mut record = self.world.lock().record.clone();
-        record.served.truncate(served_limit);
+        record.served.truncate(window.served_limit);
         Ok(record)
+    }
+
+    async fn acted_on(&self, _: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError> {
+        self.list(Call::ActedOn, |world| posts.iter().map(|post| world.acted_on.contains(post)).collect()).await
     }
 }
 
@@ -340,7 +341,7 @@ impl VisibilityFiltering for Mocks {
         &self,
         _: UserId,
         posts: &[VisibilityRequest],
-        _: &(dyn Fn(UserId) -> bool + Send + Sync),
+        _: Option<Arc<UserFeatures>>,
         _: TimeMs,
     ) -> Result<Vec<Visibility>, SeamError> {
         self.visibility_asked.lock().extend_from_slice(posts);

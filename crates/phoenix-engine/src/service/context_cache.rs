@@ -50,6 +50,7 @@ impl ContextCache {
         metrics::counter!("phoenix_context_cache_total", "outcome" => outcome).increment(1);
         if outcome != "hit" {
             cache.insert(user, Arc::clone(&context));
+            metrics::gauge!("foryou_memory_bytes", "cache" => "contexts").set(cache.weight() as f64);
         }
         context
     }

@@ -7,10 +7,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use home_mixer::answer::Timings;
 use home_mixer::candidate::ServedType;
+use home_mixer::side_effects::RequestInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::ids::Ids;
 use crate::problem::Problem;
 
 /// What is remembered of a request, for three hours.
@@ -57,8 +59,11 @@ pub(super) async fn get(
             "no request {id:?}: requests are remembered for three hours, in-network ones not at all"
         ))
     })?;
-    let ids = app.ids();
-    Ok(Json(RequestAnswer {
+    app.looking_up(move |app| Json(answer(id, &info, app.ids()))).await
+}
+
+fn answer(id: String, info: &RequestInfo, ids: Ids<'_>) -> RequestAnswer {
+    RequestAnswer {
         request_id: id,
         viewer: ids.print_user(info.viewer).unwrap_or_default(),
         now: info.now.0,
@@ -74,5 +79,5 @@ pub(super) async fn get(
             .collect(),
         non_selected: info.non_selected,
         timings_ms: info.outcome().map(|outcome| outcome.timings),
-    }))
+    }
 }

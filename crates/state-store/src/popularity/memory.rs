@@ -55,11 +55,20 @@ impl Recent {
     }
 }
 
+/// How often something changed since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    /// Posts came or went.
+    pub(super) posts: u64,
+    /// Something was counted. What the server records itself (served feeds) is not.
+    pub(super) counts: u64,
+}
+
 /// The counts in memory.
 #[derive(Debug)]
 pub(crate) struct Popularity {
-    /// The first event not in these counts: their version.
-    pub(crate) next_seq: u64,
+    /// What answers kept from these counts are held against.
+    pub(super) version: Version,
     /// Every post created at or after `floor` that is not deleted.
     recent: FxHashMap<PostId, Recent>,
     floor: TimeMs,
@@ -113,7 +122,7 @@ fn viewer_key(user: UserId) -> Key {
 
 impl Popularity {
     /// Reads the counts back from the store.
-    pub(crate) fn load(storage: &Storage, settings: &Settings, next_seq: u64) -> Result<Self, StateError> {
+    pub(crate) fn load(storage: &Storage, settings: &Settings) -> Result<Self, StateError> {
         let key = totals_key();
         let totals = match storage.get(&key)? {
             Some(value) => decode_totals(Decoder(&value))
@@ -122,7 +131,7 @@ impl Popularity {
         };
         let floor = totals.newest.map_or(TimeMs(i64::MIN), |newest| newest - settings.retention_ms);
         let mut popularity = Self {
-            next_seq,
+            version: Version::default(),
             recent: FxHashMap::default(),
             floor,
             totals,
@@ -223,6 +232,11 @@ impl Popularity {
         self.viewers.values().filter(|last| last.acted.max(last.shown) >= Some(since)).count()
     }
 
+    /// Recent posts, and people who were ever active, that are in memory.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.recent.len(), self.viewers.len())
+    }
+
     /// Lets posts go that are too old by now. Called between batches; does not change what any question is answered.
     pub(crate) fn prune(&mut self) {
         let Some(newest) = self.totals.newest else { return };
@@ -231,6 +245,7 @@ impl Popularity {
         if floor.since(self.floor) > self.retention_ms / 16 {
             self.recent.retain(|_, recent| recent.created_at >= floor);
             self.floor = floor;
+            self.version.counts += 1;
         }
     }
 }
@@ -256,8 +271,13 @@ pub(crate) fn posts_by_time(
 
 impl Applier<'_, '_> {
     /// Notes that an event was applied.
-    pub(crate) fn note_event(&mut self, seq: u64, event: &Event) {
-        self.popularity.next_seq = seq + 1;
+    pub(crate) fn note_event(&mut self, event: &Event) {
+        let version = &mut self.popularity.version;
+        match event.body {
+            EventBody::Post(_) | EventBody::Delete { .. } => version.posts += 1,
+            EventBody::Action(_) | EventBody::Impression(_) => version.counts += 1,
+            _ => {}
+        }
         let is_ours = event.origin == Origin::Server
             || matches!(event.body, EventBody::Name { .. } | EventBody::ImportProgress(_) | EventBody::Served(_));
         if !is_ours {

@@ -21,6 +21,7 @@ use crate::keys::Table;
 use crate::store::StateStore;
 
 use counts::PostCounts;
+use memory::Version;
 pub(crate) use memory::{Popularity, Recent};
 pub use ranked::PopularPost;
 use ranked::Ranked;
@@ -29,12 +30,38 @@ use score::{Scorer, Weight};
 /// The last answers that took long to find.
 #[derive(Default)]
 pub(crate) struct Answers {
-    prior: Mutex<Option<(u64, Arc<PopularityPrior>)>>,
+    /// See [`StateStore::with_answer_step_ms`].
+    step_ms: i64,
+    prior: Mutex<Option<(PriorKey, Arc<PopularityPrior>)>>,
     ranked: Mutex<Option<(RankedKey, Arc<Mutex<Ranked>>)>>,
 }
 
-/// What a ranked list depends on: the events applied, now, and the oldest post wanted.
-type RankedKey = (u64, TimeMs, TimeMs);
+impl Answers {
+    pub(crate) fn with_step_ms(step_ms: i64) -> Self {
+        Self { step_ms, ..Self::default() }
+    }
+
+    /// The moment that stands for `at`: the start of its step.
+    fn step(&self, at: TimeMs) -> TimeMs {
+        if self.step_ms > 1 { TimeMs(at.0.div_euclid(self.step_ms) * self.step_ms) } else { at }
+    }
+
+    fn prior_key(&self, now: TimeMs, version: Version) -> PriorKey {
+        // How many recent posts were acted on matters, too; both numbers only grow, so their sum tells either change.
+        PriorKey { now: self.step(now), version: if self.step_ms > 1 { 0 } else { version.counts + version.posts } }
+    }
+}
+
+/// What a prior depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PriorKey {
+    now: TimeMs,
+    /// What the counts were; 0 where an answer outlives them.
+    version: u64,
+}
+
+/// What a ranked list depends on: the prior, the oldest post wanted, and the posts there are.
+type RankedKey = (PriorKey, TimeMs, u64);
 
 impl StateStore {
     /// The global side of the popularity prior as of `now`.
@@ -47,12 +74,13 @@ impl StateStore {
 
     fn prior_of(&self, popularity: &Popularity, now: TimeMs) -> Arc<PopularityPrior> {
         let mut last = self.answers.prior.lock();
-        if let Some((version, prior)) = &*last
-            && *version == popularity.next_seq
-            && prior.now == now
+        let key = self.answers.prior_key(now, popularity.version);
+        if let Some((known, prior)) = &*last
+            && *known == key
         {
             return prior.clone();
         }
+        let now = key.now;
         let settings = &self.settings;
         // Fewer impressions than actions: they are not recorded, whatever the profile says.
         let total = &popularity.total().counts(settings.half_life_ms, settings.dwell_head);
@@ -66,7 +94,7 @@ impl StateStore {
             now,
             settings.half_life,
         ));
-        *last = Some((popularity.next_seq, prior.clone()));
+        *last = Some((key, prior.clone()));
         prior
     }
 
@@ -127,7 +155,8 @@ impl StateStore {
         let mut found = Vec::new();
         for rank in 0.. {
             let Some(&post) = ranked.at(rank).filter(|_| found.len() < limit) else { break };
-            if !exclude(post.post_id, post.author_id) {
+            // The list is that of the whole step.
+            if (not_before..=now).contains(&post.created_at) && !exclude(post.post_id, post.author_id) {
                 found.push(post);
             }
         }
@@ -136,13 +165,15 @@ impl StateStore {
 
     fn ranked(&self, now: TimeMs, not_before: TimeMs) -> Result<Arc<Mutex<Ranked>>, StateError> {
         let popularity = self.popularity.read();
-        let key = (popularity.next_seq, now, not_before);
+        let prior_key = self.answers.prior_key(now, popularity.version);
+        let (now, not_before) = (now.max(prior_key.now + (self.answers.step_ms - 1)), self.answers.step(not_before));
+        let key = (prior_key, not_before, popularity.version.posts);
         if let Some((known, ranked)) = &*self.answers.ranked.lock()
             && *known == key
         {
             return Ok(ranked.clone());
         }
-        let prior = self.prior_of(&popularity, now);
+        let prior = self.prior_of(&popularity, prior_key.now);
         let scorer = Scorer::new(&prior, &self.settings);
         let wanted = not_before..=now;
         let mut posts: Vec<_> = popularity

@@ -155,8 +155,11 @@ fn acted_posts_outlive_the_history_and_a_repost_stands_for_its_original() {
         ],
     );
     let acted = |folder: &Folder, user| {
-        let mut ids: Vec<_> = folder.state.acted_posts(UserId(user)).unwrap().into_iter().map(|id| id.0).collect();
+        let asked: Vec<_> = [9, 1, 5, 4, 3, 2, 3].map(PostId).to_vec();
+        let found = folder.state.acted_among(UserId(user), &asked).unwrap();
+        let mut ids: Vec<_> = asked.iter().zip(found).filter(|(_, acted)| *acted).map(|(id, _)| id.0).collect();
         ids.sort_unstable();
+        ids.dedup();
         ids
     };
     assert_eq!(acted(&folder, 1), [1, 2, 3, 4]);
@@ -172,7 +175,7 @@ fn acted_posts_outlive_the_history_and_a_repost_stands_for_its_original() {
 fn an_action_the_set_does_not_have_changes_nothing() {
     let folder = Folder::with(crate::support::reading(), vec![act(1, 1, 1, 2), act(1, 1, 1, 200)]);
     assert!(sequence(&folder, 1).is_empty());
-    assert!(folder.state.acted_posts(UserId(1)).unwrap().is_empty());
+    assert_eq!(folder.state.acted_among(UserId(1), &[PostId(1)]).unwrap(), [false]);
     assert_eq!(folder.state.engagement(PostId(1)).unwrap(), None);
 }
 
@@ -191,9 +194,8 @@ fn taking_back_on_a_repost_leaves_what_was_done_with_the_original() {
         ],
     );
     let acted = |user| {
-        let mut ids: Vec<_> = folder.state.acted_posts(UserId(user)).unwrap().into_iter().map(|id| id.0).collect();
-        ids.sort_unstable();
-        ids
+        let found = folder.state.acted_among(UserId(user), &[1, 2, 3].map(PostId)).unwrap();
+        (1..).zip(found).filter(|(_, acted)| *acted).map(|(id, _)| id).collect::<Vec<u64>>()
     };
     let count = || folder.state.raw_counts(PostId(1)).unwrap()[0];
     assert_eq!((acted(1), acted(2), count()), (vec![1, 2, 3], vec![1, 3], 2));
@@ -201,4 +203,21 @@ fn taking_back_on_a_repost_leaves_what_was_done_with_the_original() {
     assert_eq!((acted(1), count()), (vec![1], 2));
     folder.put(vec![undo(52, 1, 1, FAVORITE), undo(53, 2, 1, FAVORITE)]);
     assert_eq!((acted(1), acted(2), count()), (vec![], vec![1, 3], 1));
+}
+
+#[test]
+fn posts_acted_on_are_found_among_any_posts_asked_about() {
+    // Dense and sparse stretches, so that some of what lies between two posts is read and some jumped over.
+    let acted_on = |post: u64| post % 3 == 0 && !(200..900).contains(&post) || post % 97 == 0;
+    let events = (1..=1_500).filter(|post| acted_on(*post)).map(|post| act(1, 1, post, FAVORITE)).collect();
+    let folder = Folder::with(Profile::live(), events);
+    for step in [1, 2, 50, 301] {
+        let mut asked: Vec<_> = (1..=1_600).step_by(step).map(PostId).collect();
+        asked.reverse();
+        let found = folder.state.acted_among(UserId(1), &asked).unwrap();
+        let wanted: Vec<_> = asked.iter().map(|post| post.0 <= 1_500 && acted_on(post.0)).collect();
+        assert_eq!(found, wanted, "every {step}th");
+    }
+    assert_eq!(folder.state.acted_among(UserId(2), &[PostId(3)]).unwrap(), [false]);
+    assert!(folder.state.acted_among(UserId(1), &[]).unwrap().is_empty());
 }

@@ -1,6 +1,9 @@
-use foryou_types::{PostId, Profile, TimeMs, UserId};
+use std::sync::Arc;
 
-use crate::support::{Folder, HOUR, SECOND, act, delete, dwell, ids, post, reading, repost, shown, undo};
+use foryou_types::{PostId, Profile, TimeMs, UserId};
+use state_store::StateStore;
+
+use crate::support::{Folder, HOUR, SECOND, act, delete, dwell, ids, post, reading, repost, served, shown, undo};
 
 const VIEW: u8 = 0;
 const LIKE: u8 = 1;
@@ -203,4 +206,42 @@ fn old_posts_leave_memory_but_not_the_answers() {
     folder.put(vec![delete(10 * day, 1), act(10 * day, 3, 1, VIEW)]);
     assert_eq!(top(0), [2]);
     assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 2]);
+}
+
+#[test]
+fn a_log_clock_s_answers_are_those_of_the_counts_at_once() {
+    let folder = folder();
+    let now = TimeMs(100 * SECOND);
+    let top = || folder.state.most_popular(now, TimeMs(0), 10, &|_, _| false).unwrap();
+    let (before, prior) = (top(), folder.state.popularity_prior(now));
+    folder.put(vec![served(200 * SECOND, 1, &[1, 2])]);
+    assert!(Arc::ptr_eq(&prior, &folder.state.popularity_prior(now)), "a served feed changes nothing");
+    folder.put(vec![act(100 * SECOND, 5, 4, LIKE)]);
+    assert_ne!(folder.state.popularity_prior(now), prior);
+    let after = top();
+    assert!(after.iter().map(|post| post.score).ne(before.iter().map(|post| post.score)));
+}
+
+#[test]
+fn a_wall_clock_s_answers_stand_for_a_step_and_posts_come_and_go_at_once() {
+    let Folder { state, log, profile, dir } = folder();
+    drop(state);
+    let state = StateStore::open(dir.path(), log.clone(), &profile).unwrap().with_answer_step_ms(1_000);
+    let folder = Folder { state: Arc::new(state), log, profile, dir };
+    let at = |ms: i64| TimeMs(100 * SECOND + ms);
+    let ids_at = |now| {
+        let top = folder.state.most_popular(now, TimeMs(0), 10, &|_, _| false).unwrap();
+        ids(&top.iter().map(|post| post.post_id).collect::<Vec<_>>())
+    };
+    let prior = folder.state.popularity_prior(at(1));
+    assert_eq!(prior.now, at(0));
+    folder.put(vec![act(at(2).0, 5, 4, LIKE)]);
+    assert!(Arc::ptr_eq(&prior, &folder.state.popularity_prior(at(999))));
+    assert_ne!(folder.state.popularity_prior(at(1_000)), prior, "the next step counts anew");
+    let before = ids_at(at(10));
+    folder.put(vec![post(at(500).0, 9, 95)]);
+    assert_eq!(ids_at(at(499)), before, "what is not there yet is not shown");
+    assert_eq!(ids_at(at(500)).len(), before.len() + 1);
+    folder.put(vec![delete(at(600).0, 9)]);
+    assert_eq!(ids_at(at(700)), before);
 }

@@ -28,10 +28,12 @@ fn seen_posts_since_a_moment_newest_first_and_originals_of_reposts() {
 #[test]
 fn served_posts_top_of_the_newest_feed_first_at_most_the_limit() {
     let folder = Folder::with(Profile::live(), vec![served(10, 1, &[1, 2, 3]), served(20, 1, &[4, 1])]);
-    let found = folder.state.served_posts(UserId(1), TimeMs(0), 4).unwrap();
+    let found = folder.state.served_posts(UserId(1), TimeMs(0)..=TimeMs(20), 4).unwrap();
     let want = [(4, 20), (1, 20), (1, 10), (2, 10)].map(|(id, at)| (PostId(id), TimeMs(at)));
     assert_eq!(found, want);
-    assert_eq!(folder.state.served_posts(UserId(1), TimeMs(11), 100).unwrap(), want[..2]);
+    let within = |from, to| folder.state.served_posts(UserId(1), TimeMs(from)..=TimeMs(to), 100).unwrap();
+    assert_eq!(within(11, 20), want[..2]);
+    assert_eq!(within(0, 19), [want[2], want[3], (PostId(3), TimeMs(10))], "what was served later is not looked at");
     // What was served is not what was seen.
     assert!(folder.state.seen_posts(UserId(1), TimeMs(0)).unwrap().is_empty());
     assert_eq!(folder.state.raw_impressions(PostId(1)).unwrap(), 0);

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
-use event_log::{EventLog, Examination, ReadOnlyLog, check_index};
-use foryou_types::Profile;
+use event_log::{EventLog, Examination, LogError, ReadOnlyLog, check_index};
+use foryou_types::{ClockKind, Profile};
 use state_store::{StateError, StateStore};
 
 use super::{Check, StateFacts};
@@ -33,6 +33,7 @@ pub(super) fn checks(
     let log_folder = config.data.join("log");
     let log = std::sync::Arc::new(ReadOnlyLog::open(&log_folder)?);
     checks.push(Check::of("index", index(&log_folder, &log)));
+    checks.push(Check::of("clock", clock(&*log, &config.clock.apply(profile)).map_err(|e| e.to_string())));
 
     let state = match StateStore::open(&config.data.join("state"), log.clone(), profile) {
         Ok(state) => state,
@@ -62,6 +63,20 @@ pub(super) fn checks(
     };
     checks.push(Check::of("projections", result));
     Ok(facts)
+}
+
+/// What "now" is on a log's clock, and which event made it so.
+fn clock(log: &ReadOnlyLog, profile: &Profile) -> Result<String, LogError> {
+    let mut detail = match (profile.clock, log.head().imported.now()) {
+        (ClockKind::Log, Some(now)) => {
+            format!("now is {now}, made by {}", event_log::made_now(log, profile)?.unwrap_or_default())
+        }
+        _ => "now is the machine's".to_owned(),
+    };
+    if let Some(event) = event_log::ahead_of_now(log, profile)? {
+        detail.push_str(&format!("; more than an hour ahead of all others, and not followed by any: {event}"));
+    }
+    Ok(detail)
 }
 
 fn index(folder: &Path, log: &ReadOnlyLog) -> Result<String, String> {

@@ -7,7 +7,7 @@ use foryou_types::UserId;
 use foryou_types::seams::SeamError;
 use state_store::StateStore;
 
-use super::internal;
+use super::off_worker;
 use crate::clients::{Gizmoduck, UserProfile};
 
 /// [`Gizmoduck`] over the state store.
@@ -16,7 +16,8 @@ pub struct StateGizmoduck(pub Arc<StateStore>);
 #[async_trait]
 impl Gizmoduck for StateGizmoduck {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<UserProfile>>, SeamError> {
-        let profiles = self.0.profiles(users).map_err(internal)?;
+        let users = users.to_vec();
+        let profiles = off_worker(&self.0, move |store| store.profiles(&users)).await?;
         Ok(profiles
             .into_iter()
             .map(|found| {

@@ -1,7 +1,7 @@
 //! The clients over the embedded state store.
 //!
-//! Its reads are short (a post is a point lookup, mostly from memory), so they are made where they are asked for, in one call
-//! per stage, and not handed to a thread pool: the hand-over would cost more than the read.
+//! Its reads may wait for the disk, so each call reads in one go on a thread that may wait ([`off_worker`]): never on the
+//! threads that all requests share, and never one hand-over per candidate.
 
 mod gizmoduck;
 mod served;
@@ -17,10 +17,22 @@ pub use strato::StateStrato;
 pub use tweet_entities::StateTweetEntities;
 pub use visibility::StateVisibility;
 
+use std::sync::Arc;
+
 use foryou_types::seams::SeamError;
-use state_store::StateError;
+use state_store::{StateError, StateStore};
+
+/// Reads the store on a thread that may wait for the disk.
+pub(super) async fn off_worker<T: Send + 'static>(
+    store: &Arc<StateStore>,
+    read: impl FnOnce(&Arc<StateStore>) -> Result<T, StateError> + Send + 'static,
+) -> Result<T, SeamError> {
+    let store = Arc::clone(store);
+    let read = tokio::task::spawn_blocking(move || read(&store)).await;
+    read.map_err(|e| SeamError::Internal(e.to_string()))?.map_err(internal)
+}
 
 /// The store's failure as a client's.
-pub(super) fn internal(error: StateError) -> SeamError {
+fn internal(error: StateError) -> SeamError {
     SeamError::Internal(error.to_string())
 }

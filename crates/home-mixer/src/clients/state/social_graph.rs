@@ -8,7 +8,7 @@ use foryou_types::UserId;
 use foryou_types::seams::SeamError;
 use state_store::StateStore;
 
-use super::internal;
+use super::off_worker;
 use crate::clients::{SocialGraph, ViewerGraph};
 
 /// [`SocialGraph`] over the state store.
@@ -17,17 +17,23 @@ pub struct StateSocialGraph(pub Arc<StateStore>);
 #[async_trait]
 impl SocialGraph for StateSocialGraph {
     async fn viewer_graph(&self, viewer: UserId) -> Result<ViewerGraph, SeamError> {
-        let targets = |kind| self.0.targets(kind, viewer).map_err(internal);
-        Ok(ViewerGraph {
-            followed: targets(EdgeKind::Follow)?,
-            blocked: targets(EdgeKind::Block)?,
-            muted: targets(EdgeKind::Mute)?,
-            blocked_by: self.0.sources(EdgeKind::Block, viewer).map_err(internal)?,
-            subscribed: targets(EdgeKind::Subscribe)?,
+        off_worker(&self.0, move |store| {
+            Ok(ViewerGraph {
+                followed: store.targets(EdgeKind::Follow, viewer)?,
+                blocked: store.targets(EdgeKind::Block, viewer)?,
+                muted: store.targets(EdgeKind::Mute, viewer)?,
+                blocked_by: store.sources(EdgeKind::Block, viewer)?,
+                subscribed: store.targets(EdgeKind::Subscribe, viewer)?,
+            })
         })
+        .await
     }
 
     async fn follow_back(&self, viewer: UserId, users: &[UserId]) -> Result<Vec<bool>, SeamError> {
-        users.iter().map(|&user| self.0.has_edge(EdgeKind::Follow, user, viewer).map_err(internal)).collect()
+        let users = users.to_vec();
+        off_worker(&self.0, move |store| {
+            users.iter().map(|&user| store.has_edge(EdgeKind::Follow, user, viewer)).collect()
+        })
+        .await
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use foryou_types::seams::SeamError;
-use foryou_types::{TimeMs, UserActionSequence, UserId};
+use foryou_types::{PostId, UserActionSequence, UserId};
 use state_store::StateStore;
 
-use super::internal;
-use crate::clients::{SeenAndServed, Strato, ViewerPreferences};
+use super::off_worker;
+use crate::clients::{RecordWindow, SeenAndServed, Strato, ViewerPreferences};
 
 /// [`Strato`] over the state store.
 pub struct StateStrato(pub Arc<StateStore>);
@@ -16,25 +16,26 @@ pub struct StateStrato(pub Arc<StateStore>);
 #[async_trait]
 impl Strato for StateStrato {
     async fn user_action_sequence(&self, viewer: UserId) -> Result<Arc<UserActionSequence>, SeamError> {
-        self.0.action_sequence(viewer).map(Arc::new).map_err(internal)
+        off_worker(&self.0, move |store| store.action_sequence(viewer).map(Arc::new)).await
     }
 
     async fn preferences(&self, viewer: UserId) -> Result<ViewerPreferences, SeamError> {
-        let muted_keywords = self.0.muted_keywords(viewer).map_err(internal)?;
+        let muted_keywords = off_worker(&self.0, move |store| store.muted_keywords(viewer)).await?;
         // No event sets a viewer's own out-of-network factor yet: the profile's counts.
         Ok(ViewerPreferences { muted_keywords, oon_factor: None })
     }
 
-    async fn seen_and_served(
-        &self,
-        viewer: UserId,
-        seen_since: TimeMs,
-        served_since: TimeMs,
-        served_limit: usize,
-    ) -> Result<SeenAndServed, SeamError> {
-        let seen = self.0.seen_posts(viewer, seen_since).map_err(internal)?;
-        let acted = self.0.acted_posts(viewer).map_err(internal)?.into_iter().collect();
-        let served = self.0.served_posts(viewer, served_since, served_limit).map_err(internal)?;
-        Ok(SeenAndServed { seen, acted, served: served.into_iter().map(|(post, _)| post).collect() })
+    async fn seen_and_served(&self, viewer: UserId, window: RecordWindow) -> Result<SeenAndServed, SeamError> {
+        off_worker(&self.0, move |store| {
+            let seen = store.seen_posts(viewer, window.seen_since)?;
+            let served = store.served_posts(viewer, window.served_since..=window.now, window.served_limit)?;
+            Ok(SeenAndServed { seen, served: served.into_iter().map(|(post, _)| post).collect() })
+        })
+        .await
+    }
+
+    async fn acted_on(&self, viewer: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError> {
+        let posts = posts.to_vec();
+        off_worker(&self.0, move |store| store.acted_among(viewer, &posts)).await
     }
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use event_log::{MediaKind, PostEvent};
 use foryou_types::seams::SeamError;
 use foryou_types::{PostId, UserId};
-use state_store::{StateStore, StoredPost};
+use state_store::{StateError, StateStore, StoredPost};
 
-use super::internal;
+use super::off_worker;
 use crate::clients::{CoreData, TweetEntities};
 
 /// Posts above a reply that are looked up; beyond, only the first post of the thread is known.
@@ -23,42 +23,47 @@ pub struct StateTweetEntities(pub Arc<StateStore>);
 #[async_trait]
 impl TweetEntities for StateTweetEntities {
     async fn core_data(&self, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, SeamError> {
-        let stored = self.0.posts(posts).map_err(internal)?;
-        let conversations = self.0.conversations(posts).map_err(internal)?;
-        let core_data = |(found, conversation): (Option<Arc<StoredPost>>, PostId)| {
-            found.map(|found| self.core_data(&found, conversation).map(Arc::new)).transpose()
-        };
-        stored.into_iter().zip(conversations).map(core_data).collect()
+        let posts = posts.to_vec();
+        off_worker(&self.0, move |store| core_data_of(store, &posts)).await
     }
 
     async fn engagement_counts(&self, posts: &[PostId]) -> Result<Vec<Arc<[u64]>>, SeamError> {
-        posts.iter().map(|&post| self.0.raw_counts(post).map(Arc::from).map_err(internal)).collect()
+        let posts = posts.to_vec();
+        off_worker(&self.0, move |store| posts.iter().map(|&post| store.raw_counts(post).map(Arc::from)).collect())
+            .await
     }
 }
 
-impl StateTweetEntities {
-    fn core_data(&self, found: &StoredPost, conversation: PostId) -> Result<CoreData, SeamError> {
-        let chain = self.0.reposted(found.post.post_id).map_err(internal)?;
-        let reposted = self.0.posts(&chain).map_err(internal)?;
-        let mut core = core_data(found, &chain, &reposted);
-        // A repost stands in its original's thread.
-        let shown = reposted.last().map_or(Some(found), Option::as_deref);
-        core.ancestors = shown.map_or(Ok(Vec::new()), |shown| self.ancestors(&shown.post, conversation))?;
-        core.conversation = Some(conversation);
-        Ok(core)
-    }
+fn core_data_of(store: &StateStore, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, StateError> {
+    let stored = store.posts(posts)?;
+    let conversations = store.conversations(posts)?;
+    let one = |(found, conversation): (Option<Arc<StoredPost>>, PostId)| {
+        found.map(|found| core_data_in(store, &found, conversation).map(Arc::new)).transpose()
+    };
+    stored.into_iter().zip(conversations).map(one).collect()
+}
 
-    /// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
-    fn ancestors(&self, post: &PostEvent, first: PostId) -> Result<Vec<PostId>, SeamError> {
-        if !post.is_reply() {
-            return Ok(Vec::new());
-        }
-        let mut ancestors = self.0.ancestors(post.post_id, MAX_ANCESTORS).map_err(internal)?;
-        if first != post.post_id && !ancestors.contains(&first) {
-            ancestors.push(first);
-        }
-        Ok(ancestors)
+fn core_data_in(store: &StateStore, found: &StoredPost, conversation: PostId) -> Result<CoreData, StateError> {
+    let chain = store.reposted(found.post.post_id)?;
+    let reposted = store.posts(&chain)?;
+    let mut core = core_data(found, &chain, &reposted);
+    // A repost stands in its original's thread.
+    let shown = reposted.last().map_or(Some(found), Option::as_deref);
+    core.ancestors = shown.map_or(Ok(Vec::new()), |shown| ancestors(store, &shown.post, conversation))?;
+    core.conversation = Some(conversation);
+    Ok(core)
+}
+
+/// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
+fn ancestors(store: &StateStore, post: &PostEvent, first: PostId) -> Result<Vec<PostId>, StateError> {
+    if !post.is_reply() {
+        return Ok(Vec::new());
     }
+    let mut ancestors = store.ancestors(post.post_id, MAX_ANCESTORS)?;
+    if first != post.post_id && !ancestors.contains(&first) {
+        ancestors.push(first);
+    }
+    Ok(ancestors)
 }
 
 /// `chain` and `reposted`: the posts that a repost stands on, the original last, and what is known of them.

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use foryou_types::seams::SeamError;
 use foryou_types::{PostId, TimeMs, UserId};
 use rustc_hash::FxHashMap;
-use state_store::StateStore;
+use state_store::{StateError, StateStore};
 
-use super::internal;
+use super::off_worker;
 use crate::candidate::{FilteredReason, Visibility};
 use crate::clients::{VisibilityFiltering, VisibilityRequest};
+use crate::query::UserFeatures;
 
 /// Labels, on posts or people, that drop a post.
 const DROPPING: [&str; 2] = ["spam", "abuse"];
@@ -27,12 +28,17 @@ impl VisibilityFiltering for StateVisibility {
         &self,
         viewer: UserId,
         posts: &[VisibilityRequest],
-        followed: &(dyn Fn(UserId) -> bool + Send + Sync),
+        features: Option<Arc<UserFeatures>>,
         now: TimeMs,
     ) -> Result<Vec<Visibility>, SeamError> {
-        let mut judge =
-            Judge { store: &self.0, viewer, followed, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
-        posts.iter().map(|post| judge.verdict(post)).collect()
+        let posts = posts.to_vec();
+        off_worker(&self.0, move |store| {
+            let features = features.as_deref();
+            let mut judge =
+                Judge { store, viewer, features, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
+            posts.iter().map(|post| judge.verdict(post)).collect()
+        })
+        .await
     }
 }
 
@@ -40,14 +46,14 @@ impl VisibilityFiltering for StateVisibility {
 struct Judge<'a> {
     store: &'a StateStore,
     viewer: UserId,
-    followed: &'a (dyn Fn(UserId) -> bool + Send + Sync),
+    features: Option<&'a UserFeatures>,
     now: TimeMs,
     posts: FxHashMap<PostId, Option<FilteredReason>>,
     authors: FxHashMap<UserId, Option<FilteredReason>>,
 }
 
 impl Judge<'_> {
-    fn verdict(&mut self, request: &VisibilityRequest) -> Result<Visibility, SeamError> {
+    fn verdict(&mut self, request: &VisibilityRequest) -> Result<Visibility, StateError> {
         if let Some(reason) = self.post(request.post_id, request.author_id)? {
             return Ok(Visibility::Drop(reason));
         }
@@ -60,14 +66,14 @@ impl Judge<'_> {
     }
 
     /// Why a post by itself must not be shown. `author` is used where the store does not know the post's.
-    fn post(&mut self, id: PostId, author: UserId) -> Result<Option<FilteredReason>, SeamError> {
+    fn post(&mut self, id: PostId, author: UserId) -> Result<Option<FilteredReason>, StateError> {
         if let Some(known) = self.posts.get(&id) {
             return Ok(known.clone());
         }
-        let stored = self.store.post(id).map_err(internal)?;
+        let stored = self.store.post(id)?;
         let reason = if stored.as_ref().is_some_and(|post| post.deleted) {
             Some(FilteredReason::Deleted)
-        } else if let Some(label) = dropping(self.store.labels_of_post(id, self.now).map_err(internal)?) {
+        } else if let Some(label) = dropping(self.store.labels_of_post(id, self.now)?) {
             Some(FilteredReason::PostLabel { label })
         } else {
             let author = stored.and_then(|post| post.post.author_id.some()).unwrap_or(author);
@@ -77,16 +83,16 @@ impl Judge<'_> {
         Ok(reason)
     }
 
-    fn author(&mut self, author: UserId) -> Result<Option<FilteredReason>, SeamError> {
+    fn author(&mut self, author: UserId) -> Result<Option<FilteredReason>, StateError> {
         if let Some(known) = self.authors.get(&author) {
             return Ok(known.clone());
         }
-        let reason = if let Some(label) = dropping(self.store.labels_of_user(author, self.now).map_err(internal)?) {
+        let reason = if let Some(label) = dropping(self.store.labels_of_user(author, self.now)?) {
             Some(FilteredReason::AuthorLabel { label })
-        } else if author == self.viewer || (self.followed)(author) {
+        } else if author == self.viewer || self.features.is_some_and(|features| features.follows(author)) {
             None
         } else {
-            let profile = self.store.profile(author).map_err(internal)?.unwrap_or_default();
+            let profile = self.store.profile(author)?.unwrap_or_default();
             if profile.suspended {
                 Some(FilteredReason::SuspendedAuthor)
             } else if profile.protected {

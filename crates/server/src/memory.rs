@@ -1,0 +1,34 @@
+//! How much is held in memory, as metrics.
+
+use metrics::{Unit, describe_gauge, gauge};
+
+use crate::app::App;
+
+const BYTES: &str = "foryou_memory_bytes";
+const ENTRIES: &str = "foryou_memory_entries";
+
+/// Names the gauges, for `/metrics`.
+pub(crate) fn describe() {
+    describe_gauge!(BYTES, Unit::Bytes, "What a cache or buffer holds");
+    describe_gauge!(ENTRIES, "Entries of a table in memory");
+}
+
+/// Sets the gauges of every cache and of every table that grows with the people.
+pub(crate) fn measure(app: &App) {
+    let state = app.state.memory();
+    for (name, bytes) in [
+        ("state_blocks", state.cached_block_bytes),
+        ("state_write_buffer", state.write_buffer_bytes),
+        ("state_posts", state.cached_post_bytes),
+        ("request_log", app.mixer.request_log_bytes() as u64),
+    ] {
+        gauge!(BYTES, "cache" => name).set(bytes as f64);
+    }
+    for (name, entries) in [
+        ("recent_posts", state.recent_posts),
+        ("active_people", state.active_people),
+        ("own_writes", app.waiting_writers()),
+    ] {
+        gauge!(ENTRIES, "table" => name).set(entries as f64);
+    }
+}
