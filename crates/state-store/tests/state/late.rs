@@ -99,8 +99,7 @@ fn answers(state: &StateStore) -> String {
     let now = TimeMs(1_500 * HOUR);
     let mut answers = String::new();
     for user in (1..4).map(UserId) {
-        let mut acted: Vec<_> = state.acted_posts(user).unwrap().into_iter().collect();
-        acted.sort_unstable();
+        let acted = state.acted_among(user, &(1..10).map(PostId).collect::<Vec<_>>()).unwrap();
         let edges = [EdgeKind::Follow, EdgeKind::Block, EdgeKind::Mute, EdgeKind::Subscribe]
             .map(|kind| (state.targets(kind, user).unwrap(), state.sources(kind, user).unwrap()));
         answers += &format!("{user:?} {acted:?} {edges:?} {:?}\n", state.action_sequence(user).unwrap());
