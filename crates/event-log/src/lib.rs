@@ -39,6 +39,7 @@ mod embedded;
 pub mod event;
 mod index;
 pub mod json;
+pub mod limits;
 pub mod log;
 mod meaning;
 mod memory;
@@ -52,7 +53,7 @@ pub use embedded::{
     check_index, examine, repair,
 };
 pub use event::*;
-pub use json::{DecodeError, EventDecoder, event_to_json};
+pub use json::{DecodeError, EventDecoder, EventDraft, event_to_json};
 pub use log::{
     AppendError, Appended, Damage, EventLog, LogError, LogHead, Position, Record, Refusal, Stored, append_storable,
 };

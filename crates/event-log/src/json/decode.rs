@@ -1,16 +1,20 @@
 //! From JSON to events.
 
+use std::ops::RangeInclusive;
+
 use foryou_types::{ActionKind, IdForm, Names, Namespace, PostId, Profile, TimeMs, UserId};
 use serde_json::Value;
 
+use super::draft::EventDraft;
 use super::error::DecodeError;
 use super::fields::{Fields, describe};
-use super::{EDGES, MEDIA_KINDS, SURFACES, TYPES, VERSION};
-use crate::batch::MAX_KEY_BYTES;
+use super::keys::{self, EVENT_TYPES, EventType};
+use super::{EDGES, MEDIA_KINDS, SURFACES, VERSION};
 use crate::event::{
     ActionEvent, EdgeEvent, Event, EventBody, ImpressionEvent, LabelEvent, LabelTarget, Media, Origin, PostEvent,
     ProfileEvent, ServedEvent, ServedPost,
 };
+use crate::limits;
 use crate::names::NameAllocator;
 
 /// Reads events as they are sent to a folder with a profile.
@@ -31,7 +35,7 @@ use crate::names::NameAllocator;
 /// assert!(matches!(event.body, EventBody::Edge(edge) if edge.user_id == UserId(7) && edge.added));
 ///
 /// let error = decoder.decode(r#"{"type": "follow", "user_id": 0, "target_id": 8}"#).unwrap_err();
-/// assert_eq!(error.to_string(), "user_id: 0 is no user");
+/// assert_eq!(error.to_string(), "user_id: must not be 0");
 /// # Ok::<(), event_log::DecodeError>(())
 /// ```
 #[derive(Debug)]
@@ -56,26 +60,27 @@ impl<'a> EventDecoder<'a> {
 
     /// Reads one event.
     pub fn decode(&mut self, text: &str) -> Result<Event, DecodeError> {
-        self.decode_fields(Fields::parse(text)?)
+        self.decode_draft(EventDraft::parse(text)?)
     }
 
     /// Reads one event that was parsed already.
     pub fn decode_value(&mut self, value: Value) -> Result<Event, DecodeError> {
-        self.decode_fields(Fields::of(value)?)
+        self.decode_draft(EventDraft(Fields::of(value)?))
+    }
+
+    /// Reads one event that its sender's transport took apart already.
+    pub fn decode_draft(&mut self, draft: EventDraft) -> Result<Event, DecodeError> {
+        let mark = self.names.mark();
+        let decoded = self.event(draft.0);
+        if decoded.is_err() {
+            self.names.roll_back(mark);
+        }
+        decoded
     }
 
     /// The strings that got a number since the last call, as events to put in front of the batch that uses them.
     pub fn take_new_names(&mut self) -> Vec<Event> {
         self.names.take_new(self.now, self.origin)
-    }
-
-    fn decode_fields(&mut self, fields: Fields) -> Result<Event, DecodeError> {
-        let mark = self.names.mark();
-        let decoded = self.event(fields);
-        if decoded.is_err() {
-            self.names.roll_back(mark);
-        }
-        decoded
     }
 
     fn event(&mut self, mut fields: Fields) -> Result<Event, DecodeError> {
@@ -87,10 +92,12 @@ impl<'a> EventDecoder<'a> {
         }
         let kind = fields.require("type")?;
         let unknown = || {
-            let problem = format!("{} is none of {}", describe(&kind), TYPES.join(", "));
-            DecodeError::key("type", problem)
+            let names = EVENT_TYPES.map(|event| event.name).join(", ");
+            DecodeError::key("type", format!("{} is not one of {names}", describe(&kind)))
         };
-        let kind = kind.as_str().ok_or_else(unknown)?;
+        let event_type = kind.as_str().and_then(EventType::named).ok_or_else(unknown)?;
+        event_type.check(&fields)?;
+        let kind = event_type.name;
         let at = time(&mut fields, "at")?;
         let id = event_id(&mut fields)?;
         let f = &mut fields;
@@ -128,7 +135,6 @@ impl<'a> EventDecoder<'a> {
             None if self.origin == Origin::Import => return Err(fields.error("at", "is missing")),
             None => self.now,
         };
-        fields.finish(kind)?;
         Ok(Event { at, id, origin, body })
     }
 
@@ -174,7 +180,8 @@ impl<'a> EventDecoder<'a> {
         let name = f.required_text("action")?;
         let Some(action) = set.index_of(&name) else {
             let known: Vec<_> = set.actions.iter().map(|action| action.name.as_str()).collect();
-            let problem = format!("{name:?} is not in this folder's action set ({})", known.join(", "));
+            let name = describe(&name.into());
+            let problem = format!("{name} is not in this folder's action set ({})", known.join(", "));
             return Err(f.error("action", problem));
         };
         let dwell_ms = f.small_count("dwell_ms")?;
@@ -219,16 +226,16 @@ impl<'a> EventDecoder<'a> {
         let mut posts = Vec::with_capacity(listed.len());
         for (i, value) in listed.into_iter().enumerate() {
             let mut post = Fields::nested(value, &format!("posts[{i}]"))?;
+            keys::check_served_post(&post)?;
             let score = post.require("score")?;
             posts.push(ServedPost {
                 post_id: self.post_id(&mut post, "post_id")?,
                 position: post.small_count("position")?.ok_or_else(|| post.error("position", "is missing"))?,
                 score: score
                     .as_f64()
-                    .ok_or_else(|| post.error("score", format!("{} is no number", describe(&score))))?,
+                    .ok_or_else(|| post.error("score", format!("{} is not a number", describe(&score))))?,
                 source: post.text("source")?.ok_or_else(|| post.error("source", "is missing"))?,
             });
-            post.finish("a served post")?;
         }
         Ok(ServedEvent { request_id, user_id, posts, model: f.text("model")? })
     }
@@ -266,13 +273,7 @@ impl<'a> EventDecoder<'a> {
     /// An id that is not 0.
     fn some_id(&mut self, namespace: Namespace, value: &Value, key: &str) -> Result<u64, DecodeError> {
         match self.id(namespace, value, key)? {
-            0 => {
-                let what = match namespace {
-                    Namespace::Users => "user",
-                    Namespace::Posts => "post",
-                };
-                Err(DecodeError::key(key, format!("0 is no {what}")))
-            }
+            0 => Err(DecodeError::key(key, "must not be 0")),
             id => Ok(id),
         }
     }
@@ -286,16 +287,18 @@ impl<'a> EventDecoder<'a> {
                 (IdForm::Unsigned, Some(id), _) => return Ok(id),
                 (IdForm::Signed, _, Some(id)) => return Ok(id.cast_unsigned()),
                 (IdForm::Dictionary, None, None) => {
-                    return Err(DecodeError::key(key, format!("{number} is no id: give a string or an integer")));
+                    return Err(DecodeError::key(key, format!("{number} is not an id: give a string or an integer")));
                 }
                 _ => &number.to_string(),
             },
-            other => return Err(DecodeError::key(key, format!("{} is no id", describe(other)))),
+            other => return Err(DecodeError::key(key, format!("{} is not an id", describe(other)))),
         };
+        if let Some(problem) = limits::too_long(text, limits::ID) {
+            return Err(DecodeError::key(key, problem));
+        }
         if form == IdForm::Dictionary {
-            if text.is_empty() || text.len() > MAX_KEY_BYTES {
-                let problem = format!("an id has 1 to {MAX_KEY_BYTES} bytes, this one {}", text.len());
-                return Err(DecodeError::key(key, problem));
+            if text.is_empty() {
+                return Err(DecodeError::key(key, "is empty"));
             }
             return Ok(self.names.number(namespace, text));
         }
@@ -303,18 +306,37 @@ impl<'a> EventDecoder<'a> {
     }
 }
 
+/// The times that are taken as numbers, in Unix milliseconds (0, too): see [`TimeMs::from_given`].
+pub(super) const TIMES_MS: RangeInclusive<i64> = 100_000_000_000..=99_999_999_999_999;
+/// Bytes of a time at most: a longer text is not one.
+const TIME_BYTES: usize = 64;
+
 /// A moment: an integer of Unix milliseconds, or a string of them or of RFC 3339.
 fn time(f: &mut Fields, key: &str) -> Result<Option<TimeMs>, DecodeError> {
     let Some(value) = f.take(key) else { return Ok(None) };
-    let time = match (&value, value.as_i64()) {
-        (Value::String(text), _) => TimeMs::parse(text),
-        (_, Some(ms)) => TimeMs::from_given(ms),
-        _ => {
-            let problem = format!("{} is not a valid time: give Unix milliseconds or RFC 3339", describe(&value));
-            return Err(f.error(key, problem));
-        }
+    let read = match (&value, value.as_i64()) {
+        (Value::String(text), _) => read_time(text),
+        (_, Some(ms)) => check_time(TimeMs(ms)),
+        _ => Err(no_time(&describe(&value))),
     };
-    time.map(Some).map_err(|e| f.error(key, e.to_string()))
+    read.map(Some).map_err(|problem| f.error(key, problem))
+}
+
+/// Reads a time as events and requests give it: Unix milliseconds or RFC 3339. The error says what is wrong with it.
+pub fn read_time(text: &str) -> Result<TimeMs, String> {
+    if text.len() > TIME_BYTES {
+        return Err(no_time(&describe(&text.into())));
+    }
+    TimeMs::parse(text).map_err(|e| e.to_string())
+}
+
+/// Refuses a time that is in another unit than milliseconds.
+pub fn check_time(time: TimeMs) -> Result<TimeMs, String> {
+    TimeMs::from_given(time.0).map_err(|e| e.to_string())
+}
+
+fn no_time(found: &str) -> String {
+    format!("{found} is not a valid time: give Unix milliseconds or RFC 3339")
 }
 
 fn event_id(f: &mut Fields) -> Result<Option<String>, DecodeError> {
@@ -324,8 +346,8 @@ fn event_id(f: &mut Fields) -> Result<Option<String>, DecodeError> {
         Some(Value::Number(id)) if !id.is_f64() => id.to_string(),
         Some(other) => return Err(f.error("id", format!("{} is neither a text nor an integer", describe(&other)))),
     };
-    if id.is_empty() || id.len() > MAX_KEY_BYTES {
-        return Err(f.error("id", format!("has 1 to {MAX_KEY_BYTES} bytes, this one {}", id.len())));
+    if id.is_empty() {
+        return Err(f.error("id", "is empty"));
     }
     Ok(Some(id))
 }
@@ -335,11 +357,11 @@ fn media(f: &mut Fields) -> Result<Vec<Media>, DecodeError> {
     let mut media = Vec::with_capacity(listed.len());
     for (i, value) in listed.into_iter().enumerate() {
         let mut entity = Fields::nested(value, &format!("media[{i}]"))?;
+        keys::check_media(&entity)?;
         media.push(Media {
             kind: entity.choice("kind", &MEDIA_KINDS)?.ok_or_else(|| entity.error("kind", "is missing"))?,
             duration_ms: entity.small_count("duration_ms")?,
         });
-        entity.finish("a media entity")?;
     }
     Ok(media)
 }
@@ -350,7 +372,7 @@ fn topics(f: &mut Fields) -> Result<Vec<u32>, DecodeError> {
         value
             .as_u64()
             .and_then(|n| u32::try_from(n).ok())
-            .ok_or_else(|| f.error(&format!("topics[{i}]"), format!("{} is no topic number", describe(value))))
+            .ok_or_else(|| f.error(&format!("topics[{i}]"), format!("{} is not a topic number", describe(value))))
     };
     listed.iter().enumerate().map(topic).collect()
 }

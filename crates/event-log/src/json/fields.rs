@@ -1,5 +1,6 @@
-//! The keys of an object, taken one by one; what is left at the end was not expected.
+//! The keys of an object, taken one by one.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -31,13 +32,23 @@ impl Fields {
     pub(super) fn nested(value: Value, place: &str) -> Result<Self, DecodeError> {
         match value {
             Value::Object(map) => Ok(Self { entries: map.into_iter().collect(), path: format!("{place}.") }),
-            other => Err(DecodeError::key(place, format!("{} is no object", describe(&other)))),
+            other => Err(DecodeError::key(place, format!("{} is not an object", describe(&other)))),
         }
+    }
+
+    /// Adds a key.
+    pub(super) fn put(&mut self, key: &str, value: Value) {
+        self.entries.push((key.to_owned(), value));
+    }
+
+    /// The keys that were not taken yet, with their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The full name of a key.
     pub(super) fn name(&self, key: &str) -> String {
-        format!("{}{key}", self.path)
+        format!("{}{}", self.path, shorten(key))
     }
 
     pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> DecodeError {
@@ -60,7 +71,7 @@ impl Fields {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.error(key, format!("{} is no text", describe(&other)))),
+            Some(other) => Err(self.error(key, format!("{} is not a text", describe(&other)))),
         }
     }
 
@@ -85,7 +96,7 @@ impl Fields {
             None => Ok(None),
             Some(value) => match value.as_u64() {
                 Some(count) => Ok(Some(count)),
-                None => Err(self.error(key, format!("{} is no whole number from 0 on", describe(&value)))),
+                None => Err(self.error(key, format!("{} is not a whole number from 0 on", describe(&value)))),
             },
         }
     }
@@ -103,7 +114,7 @@ impl Fields {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Array(values)) => Ok(Some(values)),
-            Some(other) => Err(self.error(key, format!("{} is no array", describe(&other)))),
+            Some(other) => Err(self.error(key, format!("{} is not an array", describe(&other)))),
         }
     }
 
@@ -115,25 +126,21 @@ impl Fields {
             return Ok(Some(*choice));
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        Err(self.error(key, format!("{} is none of {}", describe(&value), names.join(", "))))
-    }
-
-    /// Refuses what was not taken.
-    pub(super) fn finish(self, what: &str) -> Result<(), DecodeError> {
-        match self.entries.iter().map(|(key, _)| key).min() {
-            None => Ok(()),
-            Some(key) => Err(self.error(key, format!("is no key of {what}"))),
-        }
+        Err(self.error(key, format!("{} is not one of {}", describe(&value), names.join(", "))))
     }
 }
 
 /// A value as a message shows it, cut short.
 pub(super) fn describe(value: &Value) -> String {
+    shorten(&value.to_string()).into_owned()
+}
+
+/// What a sender wrote as a message shows it, cut short.
+fn shorten(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 60;
-    let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }
 
@@ -150,7 +157,7 @@ impl<'de> Deserialize<'de> for Fields {
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
                     // Which of two values was meant is not for us to guess.
                     if entries.iter().any(|(name, _)| *name == key) {
-                        return Err(serde::de::Error::custom(format_args!("the key {key:?} stands twice")));
+                        return Err(serde::de::Error::custom(format_args!("the key {:?} stands twice", shorten(&key))));
                     }
                     entries.push((key, value));
                 }

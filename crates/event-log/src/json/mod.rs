@@ -5,15 +5,21 @@
 //! are printed as integers, and as RFC 3339 where an integer would be taken for another unit. A key that is `null` is absent; a key that the event does not have is an error.
 
 mod decode;
+mod draft;
 mod encode;
 mod error;
 mod fields;
+mod keys;
+mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use decode::EventDecoder;
+pub use decode::{EventDecoder, check_time, read_time};
+pub use draft::EventDraft;
 pub use encode::event_to_json;
 pub use error::DecodeError;
+pub use keys::{COMMON_KEYS, EVENT_TYPES, EventType, Form, Key};
+pub use schema::{event_schemas, id_schema, time_schema};
 
 use foryou_types::Surface;
 
@@ -21,27 +27,6 @@ use crate::event::{EdgeKind, MediaKind};
 
 /// The newest version of the form that is read, and the one that is written.
 pub const VERSION: u64 = 1;
-
-/// Every type that can be sent.
-pub(crate) const TYPES: [&str; 17] = [
-    "post",
-    "delete",
-    "follow",
-    "unfollow",
-    "block",
-    "unblock",
-    "mute",
-    "unmute",
-    "subscribe",
-    "unsubscribe",
-    "mute_keyword",
-    "unmute_keyword",
-    "profile",
-    "action",
-    "impression",
-    "served",
-    "label",
-];
 
 /// The types of edges: name, kind, and whether the edge comes.
 const EDGES: [(&str, EdgeKind, bool); 8] = [

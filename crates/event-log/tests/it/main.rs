@@ -11,4 +11,5 @@ mod folder;
 mod json;
 mod kill;
 mod samples;
+mod schema;
 mod strategies;

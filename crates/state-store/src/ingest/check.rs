@@ -1,15 +1,12 @@
 //! What makes an event one that is not taken.
 
-use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic};
+use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic, limits};
 use foryou_types::{ActionKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::StateError;
 use crate::store::StateStore;
-
-/// Longest muted keyword and label, in bytes.
-const MAX_NAME_BYTES: usize = 500;
 
 /// What is to be done with an event.
 #[derive(Debug)]
@@ -83,7 +80,7 @@ impl<'a> Checker<'a> {
     }
 
     fn judge(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
-        if let Some(reason) = self.check_time(event).or_else(|| self.check_body(&event.body)) {
+        if let Some(reason) = self.check_time(event).or_else(|| too_long(&event.body)).or_else(|| self.check_body(&event.body)) {
             return Ok(Verdict::Bad(reason));
         }
         match &event.body {
@@ -180,7 +177,7 @@ impl<'a> Checker<'a> {
                         .then(|| format!("target_id: user {} is the user_id itself", self.print_user(edge.user_id)))
                 }),
             EventBody::MuteKeyword { user_id, keyword, .. } => {
-                missing_user("user_id", *user_id).or_else(|| bad_name("keyword", keyword))
+                missing_user("user_id", *user_id).or_else(|| blank("keyword", keyword))
             }
             EventBody::Profile(profile) => missing_user("user_id", profile.user_id),
             EventBody::Impression(shown) => missing_user("user_id", shown.user_id)
@@ -193,7 +190,7 @@ impl<'a> Checker<'a> {
                 LabelTarget::Post(post) => missing_post("post_id", post),
                 LabelTarget::User(user) => missing_user("user_id", user),
             }
-            .or_else(|| bad_name("label", &label.label)),
+            .or_else(|| blank("label", &label.label)),
             EventBody::Name { id, name, .. } => {
                 (*id == 0).then(|| "id: must not be 0".to_owned()).or_else(|| empty("name", name.is_empty()))
             }
@@ -262,6 +259,10 @@ fn difference(known: &PostEvent, again: &PostEvent) -> Option<&'static str> {
     .find_map(|(key, differs)| differs.then_some(key))
 }
 
+fn too_long(body: &EventBody) -> Option<String> {
+    limits::exceeded(body).map(|(key, problem)| format!("{key}: {problem}"))
+}
+
 fn missing_user(key: &str, id: UserId) -> Option<String> {
     id.is_none().then(|| format!("{key}: must not be 0"))
 }
@@ -274,9 +275,6 @@ fn empty(key: &str, is_empty: bool) -> Option<String> {
     is_empty.then(|| format!("{key}: must not be empty"))
 }
 
-fn bad_name(key: &str, name: &str) -> Option<String> {
-    empty(key, name.trim().is_empty()).or_else(|| {
-        (name.len() > MAX_NAME_BYTES)
-            .then(|| format!("{key}: {} bytes, at most {MAX_NAME_BYTES} are taken", name.len()))
-    })
+fn blank(key: &str, name: &str) -> Option<String> {
+    empty(key, name.trim().is_empty())
 }
