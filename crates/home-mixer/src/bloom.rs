@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A set of post ids that may say yes wrongly and never no.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImpressionBloomFilterEntry {
     /// The bits, least significant bit of the first byte first.
     pub bits: Vec<u8>,

@@ -8,19 +8,24 @@ use crate::bloom::ImpressionBloomFilters;
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
 
+const NAME: &str = "PreviouslySeenPostsFilter";
+/// Candidates between two looks at the clock.
+const TILE: usize = 64;
+
 /// Removes posts that the viewer has seen, by the ids of the request, its bloom filters and the server's own record of
 /// impressions; with the profile's `acted_is_seen` also posts the viewer acted on. A post counts as seen when itself, the post
 /// it reposts or the post it answers was.
 ///
 /// A record that could not be fetched does not fail the filter, which would let through what the request itself says is seen:
 /// the query hydrator's failure is reported, and the rest still counts. Malformed bloom filters are ignored; see
-/// [`ImpressionBloomFilterEntry::check`](crate::bloom::ImpressionBloomFilterEntry::check).
+/// [`ImpressionBloomFilterEntry::check`](crate::bloom::ImpressionBloomFilterEntry::check). When the time is over, the remaining
+/// posts are checked without the bloom filters, which is reported, too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PreviouslySeenPostsFilter;
 
 impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
     fn name(&self) -> &'static str {
-        "PreviouslySeenPostsFilter"
+        NAME
     }
 
     fn filter(
@@ -28,26 +33,33 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
         query: &ScoredPostsQuery,
         candidates: &[PostCandidate],
         keep: &mut KeepMask,
-        _: &Budget,
+        budget: &Budget,
     ) -> Result<(), StageError> {
         let listed: FxHashSet<PostId> = query.seen_ids.iter().copied().collect();
         let blooms = ImpressionBloomFilters::new(&query.bloom_filter_entries);
         let record = query.history.as_deref();
-        let why_seen = |candidate: &PostCandidate, id: PostId| {
+        let why_seen = |candidate: &PostCandidate, id: PostId, in_time: bool| {
             if listed.contains(&id) {
                 Some("seen, as the request says")
             } else if record.is_some_and(|record| record.seen.contains(&id)) {
                 Some("has an impression")
             } else if query.profile.acted_is_seen && candidate.acted_on == Some(id) {
                 Some("acted on")
-            } else if blooms.contains(id) {
+            } else if in_time && blooms.contains(id) {
                 Some("in a bloom filter of the request")
             } else {
                 None
             }
         };
+        let mut in_time = true;
         for (i, candidate) in candidates.iter().enumerate() {
-            if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(candidate, id)?))) {
+            if in_time && i % TILE == 0 && !query.bloom_filter_entries.is_empty() && budget.is_spent() {
+                in_time = false;
+                query
+                    .notes
+                    .degrade(NAME, format!("no time to ask the bloom filters about {} posts", candidates.len() - i));
+            }
+            if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(candidate, id, in_time)?))) {
                 keep.remove_because(i, || format!("{}: {why}", query.print_post(id)));
             }
         }
@@ -97,6 +109,19 @@ mod tests {
         let entries = vec![entry(1, 1), broken, ImpressionBloomFilterEntry::default(), entry(4, 2)];
         let query = ScoredPostsQuery { bloom_filter_entries: entries, ..query() };
         assert_eq!(kept(&PreviouslySeenPostsFilter, &query, &candidates()), [2, 3]);
+    }
+
+    #[test]
+    fn without_time_the_bloom_filters_are_not_asked() {
+        let bloom = ImpressionBloomFilterEntry::from_ids(&[PostId(1)], 5, query().now);
+        let query = ScoredPostsQuery { bloom_filter_entries: vec![bloom], seen_ids: vec![PostId(4)], ..query() };
+        let candidates = candidates();
+        let mut keep = KeepMask::all(candidates.len());
+        let spent = Budget::lasting(std::time::Duration::ZERO);
+        PreviouslySeenPostsFilter.filter(&query, &candidates, &mut keep, &spent).unwrap();
+        let left: Vec<_> = keep.kept().map(|i| candidates[i].tweet_id.0).collect();
+        assert_eq!(left, [1, 2, 3]);
+        assert_eq!(query.notes.degraded()[0].component, NAME);
     }
 
     #[test]

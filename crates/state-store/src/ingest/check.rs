@@ -80,7 +80,9 @@ impl<'a> Checker<'a> {
     }
 
     fn judge(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
-        if let Some(reason) = self.check_time(event).or_else(|| too_long(&event.body)).or_else(|| self.check_body(&event.body)) {
+        if let Some(reason) =
+            self.check_time(event).or_else(|| too_long(&event.body)).or_else(|| self.check_body(&event.body))
+        {
             return Ok(Verdict::Bad(reason));
         }
         match &event.body {
