@@ -59,7 +59,9 @@ impl Filter<ScoredPostsQuery, PostCandidate> for PreviouslySeenPostsFilter {
                     .notes
                     .degrade(NAME, format!("no time to ask the bloom filters about {} posts", candidates.len() - i));
             }
-            if let Some((id, why)) = super::related_ids(candidate).find_map(|id| Some((id, why_seen(candidate, id, in_time)?))) {
+            if let Some((id, why)) =
+                super::related_ids(candidate).find_map(|id| Some((id, why_seen(candidate, id, in_time)?)))
+            {
                 keep.remove_because(i, || format!("{}: {why}", query.print_post(id)));
             }
         }
