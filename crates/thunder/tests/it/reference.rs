@@ -137,6 +137,9 @@ impl Naive {
         if exclude.contains(&post.post_id) || (post.is_retweet && post.source_user_id == viewer) {
             return false;
         }
+        if post.is_retweet && self.deleted.contains_key(&post.source_post_id.0) {
+            return false;
+        }
         if !post.is_reply {
             return true;
         }
