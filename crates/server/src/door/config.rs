@@ -100,8 +100,7 @@ impl DoorConfig {
     /// Requests of a kind that run at the same time.
     pub(super) fn concurrent(&self) -> usize {
         match self.max_concurrent {
-            // One computes while another waits for the disk or a lock. Measured on two cores: four run as many feeds a second
-            // as eight do, with half the time of each.
+            // One computes while another waits for the disk or a lock.
             0 => available_parallelism().map_or(1, usize::from).saturating_mul(2),
             n => n,
         }
