@@ -247,15 +247,12 @@ impl Applier<'_, '_> {
         if is_end {
             newest = if came { Some(key) } else { before.copied() };
         }
-        let last = match newest {
-            Some(newest) => {
-                self.tx.put(head_key(user), |out| encode_head(&Head { total, newest }, out));
-                place(newest.as_bytes()).map(|(at, ..)| at)
-            }
-            None => {
-                self.tx.delete(head_key(user));
-                None
-            }
+        let last = if let Some(newest) = newest {
+            self.tx.put(head_key(user), |out| encode_head(&Head { total, newest }, out));
+            place(newest.as_bytes()).map(|(at, ..)| at)
+        } else {
+            self.tx.delete(head_key(user));
+            None
         };
         self.viewer_acted(user, last);
         Ok(())
