@@ -2,7 +2,7 @@
 //!
 //! A metric here is a pure function of numbers: it knows neither models nor data sets. Each says its formula, its order of ties and
 //! what it answers where the formula has no value (`None`, never 0 or 1 in its place: such a query is left out of a mean).
-//! A score that is not a number ranks below every number; something that is no probability makes a metric of probabilities `None`.
+//! A score that is not a number ranks below every number; a prediction that is not a probability makes a metric of probabilities `None`.
 //!
 //! Of one ranked list (a query, slate or user), by [`rank_order`]:
 //!

@@ -6,7 +6,7 @@ use crate::ranking::{relevant_count, top_k};
 ///
 /// It is over `k` also where there are fewer candidates: a place left empty is a miss (RecBole's definition). `scores` and `relevant`
 /// are parallel. Ties: [`rank_order`](crate::rank_order). `None` for `k = 0`, and where nothing is relevant, so that it is a mean
-/// over the same queries as the recall beside it.
+/// over the same queries as the recall.
 pub fn precision_at_k(scores: &[f64], relevant: &[bool], k: usize) -> Option<f64> {
     relevant_count(relevant)?;
     (k > 0).then(|| top_k(scores, relevant, k).filter(|hit| *hit).count() as f64 / k as f64)

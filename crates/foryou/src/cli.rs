@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use foryou_types::IdForm;
 
 use crate::config::ClockSetting;
 use crate::listen::Listen;
@@ -52,6 +53,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Serve what is in the data folder, gRPC and REST on one port; a missing or empty folder becomes a live one
     Up(UpArgs),
+    /// Begin a data folder with a profile of your own: ids, actions and weights, limits, clock
+    Init(InitArgs),
     /// Import a data set into the data folder's log
     Import(ImportArgs),
     /// Make a synthetic world and write it to files
@@ -129,7 +132,7 @@ pub enum UpKind {
 /// Kinds of data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ImportKind {
-    /// Events as JSON lines: a file, or a folder with events.jsonl
+    /// Events as JSON lines or a table (--map), packed or not: files, - for standard input, or a folder with events.jsonl
     Events,
     /// A folder written by `foryou world`
     World,
@@ -154,13 +157,81 @@ impl ImportKind {
     }
 }
 
+/// Forms of ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IdsArg {
+    /// Any strings
+    #[default]
+    String,
+    /// Numbers from 1 to 2^64 - 1
+    Unsigned,
+    /// Numbers from -2^63 to 2^63 - 1, without 0
+    Signed,
+}
+
+impl IdsArg {
+    /// The form as the profile has it.
+    pub const fn form(self) -> IdForm {
+        match self {
+            Self::String => IdForm::Dictionary,
+            Self::Unsigned => IdForm::Unsigned,
+            Self::Signed => IdForm::Signed,
+        }
+    }
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Name of the kind of data
+    #[arg(long, default_value = "own")]
+    pub name: String,
+    /// What the ids of people and posts are
+    #[arg(long, value_enum, default_value_t)]
+    pub ids: IdsArg,
+    /// An action and its weight, e.g. --action like=1 --action hide=-5; may be repeated [default: those of the For You feed]
+    #[arg(long, value_name = "NAME=WEIGHT", allow_hyphen_values = true)]
+    pub action: Vec<String>,
+    /// The folder holds history: now is the time of its newest imported event, not the machine's
+    #[arg(long)]
+    pub history: bool,
+    /// Posts older than this are not shown
+    #[arg(long, value_name = "HOURS", default_value_t = 48, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
+    pub max_age_hours: i64,
+}
+
+/// The help of `import --map`.
+const MAP_HELP: &str = r#"Events from tables (CSV and the like): which column is which key, as TOML.
+
+A table whose columns have the names of keys (type,at,user_id,...) needs no map. Example, for a file that begins with
+`uid,item,what,when`:
+
+  [columns]            # key of the event = column of the table
+  user_id = "uid"
+  post_id = "item"
+  action = "what"
+  at = "when"
+
+  [constants]          # the same for every row
+  type = "action"
+
+  [values.action]      # what the table says = what the event says
+  like = "favorite"
+
+Times are RFC 3339, or numbers whose unit (seconds to nanoseconds) is decided for the whole file; the separator is
+found in the first line. docs/events.md lists the keys of every type of event."#;
+
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Kind of data set
     pub kind: ImportKind,
-    /// The file or folder
-    pub path: PathBuf,
+    /// The file or folder; of events also several files, and - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Events from tables (CSV and the like): which column is which key, as TOML
+    #[arg(long, value_name = "FILE", long_help = MAP_HELP)]
+    pub map: Option<PathBuf>,
     /// Take events that are more than log.max_gap_days (30) after all events before them
     #[arg(long)]
     pub allow_gaps: bool,

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::wrong_use;
 
-const PROFILE: &str = "profile.toml";
+/// The file that says what a folder's data is.
+pub(crate) const PROFILE: &str = "profile.toml";
 /// A profile that was being written when the process ended.
 const PROFILE_PART: &str = "profile.part";
 const LOCK: &str = "lock";
@@ -230,7 +231,7 @@ fn holder(lock: &mut File) -> std::io::Result<Holder> {
 }
 
 /// Writes a file so that it is there whole or not at all.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     let at = || format!("writing {}", path.display());
     let mut file = File::create(&part).with_context(at)?;

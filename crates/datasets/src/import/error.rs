@@ -11,7 +11,7 @@ use super::ImportReport;
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// No importer of this name.
-    #[error("{kind:?} is no kind of data set: give one of {known}")]
+    #[error("{kind:?} is not a kind of data set: give one of {known}")]
     UnknownKind {
         /// The kind as given.
         kind: String,
@@ -19,7 +19,7 @@ pub enum ImportError {
         known: String,
     },
     /// The path does not hold a set of the kind.
-    #[error("{path} is no {kind} set: {problem}")]
+    #[error("{path} cannot be read as a set of kind {kind}: {problem}")]
     NoSuchSet {
         /// The path as given.
         path: String,
@@ -47,6 +47,14 @@ pub enum ImportError {
         path: String,
         /// What is wrong with it.
         source: ProfileError,
+    },
+    /// The map of a table cannot be used.
+    #[error("{file}: {problem}")]
+    Map {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The folder's profile lacks an action that the set's rows are.
     #[error(
@@ -83,14 +91,10 @@ pub enum ImportError {
         looks_like: String,
     },
     /// The files have rows, and none of them could be taken.
-    #[error(
-        "none of the {rows} rows of {file} could be imported ({reason}); by its first bytes the file is {looks_like}"
-    )]
+    #[error("nothing of {file} could be imported ({reason}); by its first bytes the file is {looks_like}")]
     NothingTaken {
         /// The first file.
         file: String,
-        /// Rows of all files.
-        rows: u64,
         /// What is wrong with the first of them.
         reason: String,
         /// What the file's first bytes look like.
@@ -153,7 +157,7 @@ impl ImportError {
 
     /// Whether the request was wrong (exit code 2) rather than the data or the machine (exit code 1).
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::UnknownKind { .. } | Self::NoSuchSet { .. } | Self::OtherKind { .. })
+        matches!(self, Self::UnknownKind { .. } | Self::NoSuchSet { .. } | Self::OtherKind { .. } | Self::Map { .. })
     }
 }
 

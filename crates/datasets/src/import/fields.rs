@@ -2,7 +2,7 @@
 
 use foryou_types::TimeMs;
 
-/// The last second of the year 9999: a larger number is no time in seconds (milliseconds by mistake are beyond it).
+/// The last second of the year 9999. A larger number is not in seconds: milliseconds by mistake are beyond it.
 const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// The last millisecond of the year 9999.
@@ -24,10 +24,10 @@ pub(super) fn split<'a, const N: usize>(
     }
 }
 
-/// An id that is printed as an unsigned number; 0 is none.
+/// An id that is printed as an unsigned number; 0 means that there is none.
 pub(super) fn unsigned_id(name: &str, text: &str) -> Result<u64, String> {
     match unsigned_number(name, text)? {
-        0 => Err(format!("{name} is 0, which means none")),
+        0 => Err(format!("{name} must not be 0")),
         id => Ok(id),
     }
 }
@@ -37,10 +37,10 @@ pub(super) fn unsigned_number(name: &str, text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{name} {} is not an unsigned 64-bit number", shown(text)))
 }
 
-/// An id that is printed as a signed number; 0 is none.
+/// An id that is printed as a signed number; 0 means that there is none.
 pub(super) fn signed_id(name: &str, text: &str) -> Result<u64, String> {
     match text.parse::<i64>() {
-        Ok(0) => Err(format!("{name} is 0, which means none")),
+        Ok(0) => Err(format!("{name} must not be 0")),
         Ok(id) => Ok(id.cast_unsigned()),
         Err(_) => Err(format!("{name} {} is not a signed 64-bit number", shown(text))),
     }
@@ -50,15 +50,23 @@ pub(super) fn signed_id(name: &str, text: &str) -> Result<u64, String> {
 pub(super) fn unix_seconds(text: &str) -> Result<TimeMs, String> {
     match text.parse::<i64>() {
         Ok(seconds) if (0..=MAX_SECONDS).contains(&seconds) => Ok(TimeMs::from_secs(seconds)),
-        _ => Err(format!("timestamp {} is no time in Unix seconds", shown(text))),
+        _ => Err(format!("timestamp {} is not a time in Unix seconds", shown(text))),
     }
 }
 
-/// A time in Unix milliseconds, from 1970 to 9999.
+/// The first time that is taken as milliseconds, in March 1973: what is smaller is a count of seconds in practice.
+const FIRST_MILLIS: i64 = 100_000_000_000;
+
+/// A time in Unix milliseconds, from 1973 to 9999.
 pub(super) fn unix_millis(text: &str) -> Result<TimeMs, String> {
     match text.parse::<i64>() {
-        Ok(millis) if (0..=MAX_MILLIS).contains(&millis) => Ok(TimeMs(millis)),
-        _ => Err(format!("timestamp {} is no time in Unix milliseconds", shown(text))),
+        Ok(millis) if (FIRST_MILLIS..=MAX_MILLIS).contains(&millis) => Ok(TimeMs(millis)),
+        Ok(millis) if (1..FIRST_MILLIS).contains(&millis) => Err(format!(
+            "timestamp {} would be {} in Unix milliseconds, in which this set has its times: is it in seconds?",
+            shown(text),
+            TimeMs(millis)
+        )),
+        _ => Err(format!("timestamp {} is not a time in Unix milliseconds", shown(text))),
     }
 }
 
@@ -89,8 +97,8 @@ mod tests {
         assert_eq!(unsigned_id("user", "18446744073709551615"), Ok(u64::MAX));
         assert!(unsigned_id("user", "-1").unwrap_err().contains("unsigned"));
         assert!(signed_id("user", "9223372036854775808").unwrap_err().contains("signed"));
-        assert_eq!(signed_id("user", "0").unwrap_err(), "user is 0, which means none");
-        assert_eq!(unsigned_id("user", "0").unwrap_err(), "user is 0, which means none");
+        assert_eq!(signed_id("user", "0").unwrap_err(), "user must not be 0");
+        assert_eq!(unsigned_id("user", "0").unwrap_err(), "user must not be 0");
         assert_eq!(unsigned_number("user", "0"), Ok(0));
         assert!(unsigned_number("user", "-0").is_err());
     }
@@ -107,11 +115,11 @@ mod tests {
     #[test]
     fn times_are_milliseconds_of_our_era() {
         assert_eq!(unix_millis("1506826828020"), Ok(TimeMs(1_506_826_828_020)));
-        assert_eq!(unix_millis("0"), Ok(TimeMs(0)));
+        assert!(unix_millis("1506826828").unwrap_err().contains("1970-01-18") && unix_millis("5").is_err());
         assert_eq!(unix_millis("253402300799999"), Ok(TimeMs(253_402_300_799_999)));
-        for bad in ["", "x", "1.5", "-1", "253402300800000", "1506826828020000"] {
+        for bad in ["", "x", "1.5", "-1", "0", "253402300800000", "1506826828020000"] {
             let reason = unix_millis(bad).unwrap_err();
-            assert_eq!(reason, format!("timestamp {bad:?} is no time in Unix milliseconds"));
+            assert_eq!(reason, format!("timestamp {bad:?} is not a time in Unix milliseconds"));
         }
     }
 }

@@ -53,17 +53,22 @@ pub struct SetFile {
     pub form: RowForm,
     /// In what order rows become events.
     pub order: RowOrder,
+    /// What messages call the file, where it has no name of its own.
+    pub label: Option<&'static str>,
+    /// The set may have several files of this role, each with marks of its own.
+    pub is_one_of_many: bool,
 }
 
 impl SetFile {
     /// A file for a role.
     pub(super) const fn new(role: &'static str, path: PathBuf, form: RowForm, order: RowOrder) -> Self {
-        Self { role, path, form, order }
+        Self { role, path, form, order, label: None, is_one_of_many: false }
     }
 
     /// The file's name, for messages.
     pub fn name(&self) -> String {
-        self.path.file_name().map_or_else(|| self.path.display().to_string(), |n| n.to_string_lossy().into_owned())
+        let name = || self.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.label.map(str::to_owned).or_else(name).unwrap_or_else(|| self.path.display().to_string())
     }
 
     /// The first of `names` that the folder `path` has; or `path` itself, where it is a file of one of these names.
@@ -99,7 +104,7 @@ impl SetFile {
             Ok(if is_packed { format!("{described} (unpacked)") } else { described })
         });
         match head {
-            Ok(Ok(what)) | Ok(Err(what)) => what,
+            Ok(Ok(what) | Err(what)) => what,
             Err(error) => error.to_string(),
         }
     }

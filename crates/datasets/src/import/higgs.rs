@@ -7,7 +7,7 @@
 //!   activities;
 //! * `RT` by A: a repost by A of B's source post of that hour, and A's `repost` of that source post;
 //! * `RE` by A: a reply by A to B's source post of that hour, and A's `reply` to it;
-//! * `MT` by A: an original post by A (it mentions B, which is no action on a post);
+//! * `MT` by A: an original post by A (it mentions B, which is not an action on a post);
 //! * an activity of A on A: counted (`self_actions`), not imported, and no reason for a source post.
 //!
 //! Every edge `A B` of the retweet graph (A retweeted B) becomes "A follows B", from the time of the first activity between
@@ -225,7 +225,7 @@ fn free_id(ids: &mut FxHashSet<u64>, key: &[u8]) -> PostId {
 impl RowMapper for Activities {
     fn known(&mut self, row: &Row<'_>) {
         let mut known = std::mem::take(&mut self.known);
-        // A row that was rejected when it was imported is no more than that now.
+        // A row that cannot be read teaches nothing.
         let _ = self.map(row, &mut known);
         known.clear();
         self.known = known;
@@ -275,7 +275,7 @@ impl RowMapper for Edges<'_> {
         let [a, b, weight] = split::<3>(text, text.split_ascii_whitespace())?;
         let (a, b) = (unsigned_id("user A", a)?, unsigned_id("user B", b)?);
         if weight.parse::<u64>().is_err() {
-            return Err(format!("weight {} is no number of retweets", shown(weight)));
+            return Err(format!("weight {} is not a number of retweets", shown(weight)));
         }
         if a == b {
             out.skip("self_edges");

@@ -140,7 +140,7 @@ pub struct KuaiRand {
 }
 
 impl KuaiRand {
-    /// The profile of a folder that the labelled part fills. A published log's says besides that it has impressions.
+    /// The profile of a folder that the labelled part fills. That of a published log also says that it has impressions.
     pub fn default_profile() -> Profile {
         let mut action_set = ActionSet::discrete(1, &ACTIONS);
         let (name, weight) = DWELL;
@@ -269,7 +269,7 @@ fn flag(column: &str, text: &str) -> Result<bool, String> {
 
 /// A length of time in milliseconds.
 fn length(column: &str, text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{column} {} is no length in milliseconds", shown(text)))
+    text.parse().map_err(|_| format!("{column} {} is not a length in milliseconds", shown(text)))
 }
 
 /// The columns that both forms have.

@@ -83,9 +83,9 @@ impl Ledger {
         self.hashes.len() as u64
     }
 
-    /// Whether no row was taken.
+    /// Whether no row was dealt with.
     pub(super) fn is_empty(&self) -> bool {
-        self.taken_rows() == 0
+        self.hashes.is_empty()
     }
 
     /// Rows that are in the log.
@@ -214,7 +214,9 @@ mod tests {
     #[test]
     fn a_ledger_tells_refused_rows_from_taken_ones() {
         let mut entries = Entries::default();
-        [2, 3, 98, 99].into_iter().for_each(|row| entries.refuse(row));
+        for row in [2, 3, 98, 99] {
+            entries.refuse(row);
+        }
         entries.take(3, 77);
         let ledger = ledger(100, &entries);
         assert_eq!((ledger.len(), ledger.taken_rows(), ledger.needed_rows()), (100, 97, 98));

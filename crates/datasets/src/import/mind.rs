@@ -224,7 +224,7 @@ fn us_time(text: &str) -> Result<TimeMs, String> {
         let hour = hour % 12 + noon;
         TimeMs::parse(&format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")).ok()
     };
-    read().ok_or_else(|| format!("time {} is none of the form 11/15/2019 8:55:22 AM", shown(text)))
+    read().ok_or_else(|| format!("time {} does not have the form 11/15/2019 8:55:22 AM", shown(text)))
 }
 
 /// What a person was known to have clicked.
@@ -397,7 +397,7 @@ mod tests {
             "2019-11-12T14:14:46Z",
         ] {
             let reason = us_time(bad).unwrap_err();
-            assert!(reason.ends_with("is none of the form 11/15/2019 8:55:22 AM"), "{bad}: {reason}");
+            assert!(reason.ends_with("does not have the form 11/15/2019 8:55:22 AM"), "{bad}: {reason}");
         }
     }
 

@@ -29,6 +29,7 @@
 //!
 //! To add a set: a file here with an [`Importer`], its kind in [`KINDS`] and [`open`], and its rules on top of that file.
 
+mod assign;
 mod batch;
 mod catalog;
 mod cells;
@@ -48,6 +49,7 @@ mod lines;
 mod marks;
 mod mind;
 mod ordered;
+mod outliers;
 mod packing;
 mod recbole;
 mod report;
@@ -56,6 +58,7 @@ mod run;
 mod scale;
 mod sink;
 mod spill;
+mod table_map;
 #[cfg(test)]
 mod tests;
 mod time_unit;
@@ -108,7 +111,7 @@ pub trait Importer {
 /// Finds the set of a kind at `path`. `folder` is the profile of the data folder, where it has one already.
 pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Box<dyn Importer>, ImportError> {
     let importer: Box<dyn Importer> = match kind {
-        events::EVENTS => Box::new(Events::open(path, folder)?),
+        events::EVENTS => Box::new(Events::open(&[path.to_owned()], None, folder)?),
         events::WORLD => Box::new(Events::open_world(path, folder)?),
         higgs::KIND => {
             same_kind(folder, higgs::KIND, path)?;
@@ -150,9 +153,11 @@ pub fn import<'a>(
     // A world's events and the same file under the other kind are the same rows.
     let identity = if importer.kind() == events::WORLD { events::EVENTS } else { importer.kind() };
     let mut run = Run::new(importer.kind(), identity, sink, options);
-    let result = importer.files().iter().try_for_each(|file| run.verify(file)).and_then(|()| importer.run(&mut run));
+    let result = (importer.files().iter().try_for_each(|file| run.assign(file)))
+        .and_then(|()| importer.files().iter().try_for_each(|file| run.verify(file)))
+        .and_then(|()| importer.run(&mut run));
     match result {
-        Ok(()) if run.report.is_nothing() => Err(nothing_taken(importer, run.report)),
+        Ok(()) if run.report.is_nothing() => Err(nothing_taken(importer.files(), run.report)),
         Ok(()) => Ok(run.report),
         Err(ImportError::Fault { file, line, reason, rows, .. }) => {
             Err(ImportError::Fault { file, line, reason, rows, report: Box::new(run.report) })
@@ -163,20 +168,23 @@ pub fn import<'a>(
 }
 
 /// The error for files of which nothing came into the log.
-fn nothing_taken(importer: &dyn Importer, report: ImportReport) -> ImportError {
-    let first = report.rejected.first();
-    let of = |name: &str| importer.files().iter().find(|file| file.name() == name);
-    let file = first.and_then(|first| of(&first.file)).or_else(|| importer.files().first());
+fn nothing_taken(files: &[SetFile], report: ImportReport) -> ImportError {
+    let of = |name: &str| files.iter().find(|file| file.name() == name);
+    let first = report.rejected.iter().find(|rejection| of(&rejection.file).is_some());
+    let file = first.and_then(|first| of(&first.file)).or_else(|| files.first());
     let reason = match (first, report.skipped.keys().next()) {
         (Some(first), _) => format!("line {}: {}", first.line, first.reason),
         (None, Some(skipped)) => format!("skipped by the rules of the set: {skipped}"),
         (None, None) => report.notes.first().cloned().unwrap_or_else(|| "there is none".to_owned()),
     };
+    let mut looks_like = file.map(SetFile::looks_like).unwrap_or_default();
+    if looks_like.starts_with(first_bytes::TABLE) && file.is_some_and(|file| file.form == RowForm::Json) {
+        looks_like.push_str(": --map says which column is which key of the event (foryou import --help)");
+    }
     ImportError::NothingTaken {
         file: file.map(SetFile::name).unwrap_or_default(),
-        rows: report.rows + report.rows_refused_again,
         reason,
-        looks_like: file.map(SetFile::looks_like).unwrap_or_default(),
+        looks_like,
         report: Box::new(report),
     }
 }

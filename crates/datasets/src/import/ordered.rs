@@ -100,9 +100,10 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     mapper: &mut M,
     sorting: &Sorting,
 ) -> Result<(), ImportError> {
-    let ledger = Ledger::read(run, &planned(file.role), file.role)?;
-    let finished = run.progress(file.role)?.len() as u64;
-    let submitted = run.progress(&ordered(file.role))?.len() as u64;
+    let role = run.role(file);
+    let ledger = Ledger::read(run, &planned(&role), &role)?;
+    let finished = run.progress(&role)?.len() as u64;
+    let submitted = run.progress(&ordered(&role))?.len() as u64;
     run.report.rows_already_there += submitted.saturating_sub(ledger.refused_from(0));
 
     let mut rows = 0;
@@ -126,7 +127,7 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     }
 
     let meter = Meter::default();
-    let mut windows = Windows { ledger, finished, submitted };
+    let mut windows = Windows { role, ledger, finished, submitted };
     let (mut window, mut retries) = (Waiting::new(sorting), Waiting::new(sorting));
     let (mut last_line, mut seen) = (1, 0);
     let pass_now = for_each_row(file, &meter, &mut |row| {
@@ -168,13 +169,14 @@ fn no_sort(SortError { folder, source }: SortError) -> ImportError {
 
 /// Whether times come in their order.
 #[derive(Default)]
-struct TimeOrder {
+pub(super) struct TimeOrder {
     last: Option<TimeMs>,
-    falls: bool,
+    /// A time is before the one in front of it.
+    pub(super) falls: bool,
 }
 
 impl TimeOrder {
-    fn see(&mut self, at: TimeMs) {
+    pub(super) fn see(&mut self, at: TimeMs) {
         self.falls |= self.last.is_some_and(|last| at < last);
         self.last = Some(at);
     }
@@ -208,6 +210,7 @@ impl<R: Spill> Waiting<R> {
 
 /// How far the windows of a file have come.
 struct Windows {
+    role: String,
     ledger: Ledger,
     /// Rows of finished windows.
     finished: u64,
@@ -270,12 +273,12 @@ impl Windows {
             let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows(), false)?;
             let mut progress = Vec::new();
             if is_first && window.is_new {
-                progress.extend(marks(run, &planned(file.role), self.finished, &window.in_file));
+                progress.extend(marks(run, &planned(&self.role), self.finished, &window.in_file));
             }
-            progress.extend(marks(run, &ordered(file.role), self.submitted, &hashes));
+            progress.extend(marks(run, &ordered(&self.role), self.submitted, &hashes));
             window.done += hashes.len();
             if window.done == window.rows {
-                progress.extend(marks(run, file.role, self.finished, &window.in_file));
+                progress.extend(marks(run, &self.role, self.finished, &window.in_file));
             }
             // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
             let share = file_bytes as f64 * (window.done as f64 / window.rows as f64);

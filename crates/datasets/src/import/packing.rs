@@ -105,7 +105,7 @@ fn unzip<F: Read + Seek, T>(file: F, read: impl FnOnce(&mut dyn Read, bool) -> T
     let mut files = Vec::new();
     for place in 0..archive.len() {
         let entry = archive.by_index_raw(place).map_err(|error| format!("the archive cannot be read: {error}"))?;
-        let name = entry.name().map_or_else(|_| "a file without a readable name".to_owned(), |name| name.into_owned());
+        let name = entry.name().map_or_else(|_| "a file without a readable name".into(), std::borrow::Cow::into_owned);
         if !entry.is_dir() && !ADDED.iter().any(|added| name.contains(added)) {
             files.push((place, name, entry.encrypted()));
         }

@@ -41,6 +41,7 @@ use super::{
     files::Meter,
     header::Header,
     ordered::{TimedMapper, import_in_time_order, planned},
+    outliers::Days,
     rows::{Row, for_each_row},
     run::RowMapper,
     scale::{Opinion, Ratings, Scale},
@@ -319,14 +320,17 @@ impl Importer for Recbole {
     fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
         let [inter, others @ ..] = self.files.as_slice() else { return Ok(()) };
         let facts = self.facts(run, inter)?;
-        let mut mapper = Interactions { set: self, facts, catalog: Catalog::new(run.names()) };
+        let mut mapper = Interactions { set: self, facts, last: None, catalog: Catalog::new(run.names()) };
+        let mut days = Days::default();
         // Before the items: whether anyone ever interacts with one, and when.
         let pass = for_each_row(inter, &Meter::default(), &mut |row| {
             if let Ok((at, row)) = mapper.parse(row) {
+                days.see(at);
                 mapper.catalog.meet(&row.item, at);
             }
             Ok(ControlFlow::Continue(()))
         })?;
+        mapper.last = days.last_before_outliers();
         if let (Some(columns), [items]) = (&self.items, others) {
             let mut described = Items { columns, catalog: &mut mapper.catalog };
             if pass.fault.is_none() && described.catalog.has_met() {
@@ -441,6 +445,8 @@ fn label(text: &str) -> Result<Option<u8>, String> {
 struct Interactions<'a, 'b> {
     set: &'a Recbole,
     facts: Facts,
+    /// Later times are outliers.
+    last: Option<TimeMs>,
     catalog: Catalog<'b>,
 }
 
@@ -462,6 +468,10 @@ impl TimedMapper for Interactions<'_, '_> {
             }
         };
         let at = self.facts.unit.parse("timestamp", time)?;
+        if let Some(last) = self.last.filter(|&last| at > last) {
+            let days = at.since(last) / 86_400_000;
+            return Err(format!("timestamp {} is {at}, {days} days behind all other rows of the file", shown(time)));
+        }
         let (user, item) = (key("user_id", user)?.into(), key("item_id", item)?.into());
         Ok((at, Interaction { user, item, opinion }))
     }

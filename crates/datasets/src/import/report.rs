@@ -151,7 +151,12 @@ impl ImportReport {
 
     /// Whether nothing of the files is in the log, neither by this run nor by an earlier one.
     pub(super) fn is_nothing(&self) -> bool {
-        self.imported.total() == 0 && self.duplicates == 0 && self.rows_already_there == 0
+        self.in_log() == 0
+    }
+
+    /// What the log has of the files, in events and rows: it grows with everything that is taken.
+    pub(super) const fn in_log(&self) -> u64 {
+        self.imported.total() + self.duplicates + self.rows_already_there
     }
 
     pub(super) fn skip(&mut self, name: &str) {

@@ -148,7 +148,7 @@ impl<R: Read> Rows<R> {
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
     ) -> Result<Option<FileFault>, ImportError> {
         loop {
-            // A header is no row, so it may be a line without an end.
+            // A header is not a row, so it may be a line without an end.
             match self.next(false) {
                 ControlFlow::Break(fault) if self.unfinished.take().is_none() => return Ok(fault),
                 _ if !self.lines.line().is_blank() => break,
@@ -172,7 +172,7 @@ impl<R: Read> Rows<R> {
                 continue;
             }
             let line = self.lines.line().number;
-            let fault = self.record(&header, columns.is_none(), &mut record)?;
+            let fault = self.record(&header, columns.is_none(), &mut record);
             let flow = match fault {
                 Some(fault) if record.cells.len() == 0 => visit(&row(number, self.lines.line(), Some(fault)))?,
                 _ => visit(&record.row(number, line, &header, fault))?,
@@ -186,19 +186,14 @@ impl<R: Read> Rows<R> {
 
     /// Puts the record together that begins in the current line; what is wrong with it, where something is. A line that
     /// cannot be cut into cells leaves none.
-    fn record(
-        &mut self,
-        header: &Header,
-        may_go_on: bool,
-        record: &mut Record,
-    ) -> Result<Option<&'static str>, ImportError> {
+    fn record(&mut self, header: &Header, may_go_on: bool, record: &mut Record) -> Option<&'static str> {
         record.cells.clear();
         let first = self.lines.line();
         if first.long.is_some() {
-            return Ok(Some(TOO_LONG));
+            return Some(TOO_LONG);
         }
         if record.cells.add(&first.bytes) {
-            return Ok((record.cells.len() != header.names.len()).then_some(OTHER_COLUMNS));
+            return (record.cells.len() != header.names.len()).then_some(OTHER_COLUMNS);
         }
         if may_go_on {
             let first = first.clone();
@@ -212,7 +207,7 @@ impl<R: Read> Rows<R> {
                 }
             }
             if record.cells.len() == header.names.len() && !record.cells.is_torn() {
-                return Ok(None);
+                return None;
             }
             // A quote that is never closed, or by a later row's quote, must not swallow the rows behind its line.
             taken.insert(0, first);
@@ -221,7 +216,7 @@ impl<R: Read> Rows<R> {
             let _ = self.lines.next();
         }
         record.cells.clear();
-        Ok(Some(OPEN_QUOTE))
+        Some(OPEN_QUOTE)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run of an importer: batches of rows with their marks of progress, and the checks in front of them.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, path::PathBuf};
 
 use event_log::{Event, EventBody, ImportProgress, Origin};
 use foryou_types::{Names, TimeMs};
@@ -8,7 +8,7 @@ use foryou_types::{Names, TimeMs};
 use super::{
     ImportError, ImportReport, ImportSink, SinkOutcome,
     batch::{Batch, BatchRow, Mapped},
-    files::{Meter, RowOrder, SetFile},
+    files::{Meter, SetFile},
     marks::{Journal, Ledger, marks},
     rows::{FileFault, Pass, Row, for_each_row},
 };
@@ -67,6 +67,8 @@ pub struct Run<'a> {
     newest: TimeMs,
     /// Marks that go into the log with the next batch.
     pinned: Vec<ImportProgress>,
+    /// Files that may be one of several, with the roles of their marks.
+    pub(super) assigned: Vec<(PathBuf, String)>,
 }
 
 impl<'a> Run<'a> {
@@ -78,7 +80,15 @@ impl<'a> Run<'a> {
         options: ImportOptions<'a>,
     ) -> Self {
         let report = ImportReport { kind: kind.to_owned(), ..ImportReport::default() };
-        Self { kind: identity, sink, options, report, newest: TimeMs::default(), pinned: Vec::new() }
+        Self {
+            kind: identity,
+            sink,
+            options,
+            report,
+            newest: TimeMs::default(),
+            pinned: Vec::new(),
+            assigned: Vec::new(),
+        }
     }
 
     /// The dictionary of the log.
@@ -103,17 +113,18 @@ impl<'a> Run<'a> {
 
     /// Keeps what is decided of a whole file, for the rows by which it grows: with the next batch that has any.
     pub(super) fn pin(&mut self, role: &str, words: Vec<u32>) {
-        let mark = self.mark(facts(role), 0, words);
+        self.pin_role(facts(role), words);
+    }
+
+    /// As [`Self::pin`], under a role of its own.
+    pub(super) fn pin_role(&mut self, role: String, words: Vec<u32>) {
+        let mark = self.mark(role, 0, words);
         self.pinned.push(mark);
     }
 
     /// Refuses a file whose rows are not those that were taken, and one that has no rows at all.
     pub(super) fn verify(&self, file: &SetFile) -> Result<(), ImportError> {
-        let rows_of = match file.order {
-            RowOrder::File => file.role.to_owned(),
-            RowOrder::Time => super::ordered::planned(file.role),
-        };
-        let ledger = Ledger::read(self, &rows_of, file.role)?;
+        let ledger = self.ledger(file, &self.role(file))?;
         let needed = ledger.needed_rows();
         let (mut rows, mut last_line) = (0, 0);
         let pass = for_each_row(file, &Meter::default(), &mut |row| {
@@ -123,7 +134,7 @@ impl<'a> Run<'a> {
         })?;
         match pass.fault {
             Some(fault) if rows < needed => Err(broken(file, fault, ledger.taken_rows())),
-            None if rows == 0 && ledger.is_empty() => {
+            None if rows == 0 && ledger.taken_rows() == 0 => {
                 Err(ImportError::NoRows { file: file.name(), looks_like: file.looks_like() })
             }
             None if rows < needed => Err(ImportError::Changed {
@@ -137,7 +148,8 @@ impl<'a> Run<'a> {
 
     /// Imports the rows of a file that the log does not have, in their order.
     pub(super) fn import_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
-        let mut ledger = Ledger::read(self, file.role, file.role)?;
+        let role = self.role(file);
+        let mut ledger = Ledger::read(self, &role, &role)?;
         self.report.rows_already_there += ledger.taken_rows();
         let mut first_row = ledger.len();
         let mut batch = Batch::default();
@@ -158,7 +170,7 @@ impl<'a> Run<'a> {
                 hashes.push(row.hash);
             }
             if rows >= self.batch_rows() || batch.bytes() >= MAX_BATCH_BYTES {
-                let marks = marks(self, file.role, first_row, &hashes).collect();
+                let marks = marks(self, &role, first_row, &hashes).collect();
                 first_row += hashes.len() as u64;
                 hashes.clear();
                 rows = 0;
@@ -172,7 +184,7 @@ impl<'a> Run<'a> {
             return Err(broken(file, fault, first_row));
         }
         if rows > 0 {
-            let marks = marks(self, file.role, first_row, &hashes).collect();
+            let marks = marks(self, &role, first_row, &hashes).collect();
             self.submit(file, &mut batch, marks, &mut ledger.journal, meter.bytes())?;
             mapper.submitted();
         }
@@ -182,7 +194,8 @@ impl<'a> Run<'a> {
     /// Shows all rows of a file to the mapper as if the log had them. None is imported or marked: those that the log
     /// does not have are left to a later run.
     pub(super) fn look_at_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
-        let ledger = Ledger::read(self, file.role, file.role)?;
+        let role = self.role(file);
+        let ledger = Ledger::read(self, &role, &role)?;
         self.report.rows_already_there += ledger.taken_rows();
         let pass = for_each_row(file, &Meter::default(), &mut |row| {
             ledger.check(file, row)?;

@@ -156,7 +156,9 @@ mod tests {
 
     fn decided(ratings: &[&str]) -> Scale {
         let mut all = Ratings::default();
-        ratings.iter().for_each(|rating| all.see(rating));
+        for rating in ratings {
+            all.see(rating);
+        }
         all.decided()
     }
 

@@ -6,7 +6,7 @@ pub(super) trait Spill: Sized {
     /// Appends the value's bytes.
     fn spill(&self, out: &mut Vec<u8>);
 
-    /// Takes the value off the front of `bytes`; `None` where they are no such value's.
+    /// Takes the value off the front of `bytes`; `None` where they cannot be read as one.
     fn restore(bytes: &mut &[u8]) -> Option<Self>;
 }
 

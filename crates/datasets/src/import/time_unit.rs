@@ -96,7 +96,9 @@ mod tests {
     fn the_unit_of_most_times_is_that_of_the_file() {
         let decided = |texts: &[&str]| {
             let mut votes = UnitVotes::default();
-            texts.iter().for_each(|text| votes.see(text));
+            for text in texts {
+                votes.see(text);
+            }
             votes.decided()
         };
         assert_eq!(decided(&[]), TimeUnit::Seconds);

@@ -19,7 +19,7 @@ pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct WorldConfig {
     /// Viewers. Their ids are `1 ..= users`.
     pub users: u32,
-    /// Authors: accounts beside the viewers, ids `users + 1 ..= users + authors`.
+    /// Authors: other accounts than the viewers, ids `users + 1 ..= users + authors`.
     pub authors: u32,
     /// Posts: originals, replies, quotes and reposts together.
     pub posts: u32,

@@ -5,7 +5,7 @@
 //! probabilities ([`Slate`]) and scored in the [`WorldReport`].
 //!
 //! What stands for what:
-//! * **Accounts.** Viewers are `1 ..= users`, authors `users + 1 ..= users + authors`: authors are accounts beside the viewers, who
+//! * **Accounts.** Viewers are `1 ..= users`, authors `users + 1 ..= users + authors`: authors are other accounts than the viewers, who
 //!   post and follow but do not read, and viewers read but do not post. So a viewer's `reply`, `quote` or `repost` is recorded as an
 //!   action, and the replies, quotes and reposts among the posts are the authors'.
 //! * **Reposts** are posts of their own. What is shown, acted on and counted is the original: a repost is how followers of

@@ -54,7 +54,7 @@ pub struct WorldReport {
     pub in_network: f64,
     /// Share of the impressions of posts under 48 h old.
     pub under_48_h: f64,
-    /// The median number of impressions of a post that is no repost.
+    /// The median number of impressions of a post that is not a repost.
     pub median_impressions: u64,
     /// Held-out slates.
     pub slates: u64,
@@ -112,7 +112,7 @@ impl WorldReport {
         }
     }
 
-    /// NDCG@10 of a ranker, `None` for a name that is none or a world without slates.
+    /// NDCG@10 of a ranker, `None` for an unknown name, or in a world without slates.
     pub fn ndcg(&self, ranker: &str) -> Option<f64> {
         self.rankers.iter().find(|r| r.name == ranker).map(|r| r.ndcg_at_10)
     }

@@ -101,10 +101,10 @@ impl Slate {
                 return bad(format!("p_true: {HEADS} heads are needed, not {}", post.p_true.len()));
             }
             if let Some(p) = discrete.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-                return bad(format!("p_true: {p} is no probability"));
+                return bad(format!("p_true: {p} is not a probability"));
             }
             if let Some(s) = dwell.iter().find(|s| !(0.0..=ActionSet::DWELL_CLIP_SECONDS as f32).contains(*s)) {
-                return bad(format!("p_true: {s} is no number of seconds up to {}", ActionSet::DWELL_CLIP_SECONDS));
+                return bad(format!("p_true: {s} is not a number of seconds up to {}", ActionSet::DWELL_CLIP_SECONDS));
             }
             if post.taken.0 >> (HEADS - 1) != 0 {
                 return bad("taken: has actions that are not discrete heads".to_owned());
@@ -130,7 +130,7 @@ macro_rules! id_text {
 
             pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$id, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map($id).map_err(|_| D::Error::custom(format!("{text:?} is no id")))
+                text.parse().map($id).map_err(|_| D::Error::custom(format!("{text:?} is not an id")))
             }
         }
     };

@@ -54,7 +54,7 @@ impl Cooccurrence {
         Some(number)
     }
 
-    /// The counts beside the user's last item; `None` without history.
+    /// How often each item goes with the user's last item; `None` without history.
     fn row(&self, user: u64) -> Option<&FxHashMap<u32, u32>> {
         let last = self.recent.get(&user)?.back()?;
         self.pairs.get(*last as usize)

@@ -1,4 +1,4 @@
-//! Rankings without a model, to stand beside every model's.
+//! Rankings without a model, to compare every model with.
 //!
 //! A baseline lives through a log as a model does: it is asked about a moment before it is told what happened then. It knows nothing
 //! but what it was told, so what comes later cannot reach an answer. Ids are plain 64-bit patterns, times Unix milliseconds.

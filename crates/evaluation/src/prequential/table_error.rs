@@ -27,7 +27,7 @@ pub enum TableError {
         /// The newest day of the table.
         newest: String,
     },
-    /// There is no mean of no target.
+    /// A mean needs at least one target.
     #[error("no target was predicted")]
     NoTargets,
     /// A stored table that contradicts itself: it was cut off or edited.

@@ -1,18 +1,19 @@
 //! `foryou import`: a data set into the folder's log and projections.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::Context;
-use datasets::import::{DEFAULT_BATCH_ROWS, ImportError, ImportOptions, ImportReport, Importer};
+use anyhow::{Context, bail};
+use datasets::import::{DEFAULT_BATCH_ROWS, Events, ImportError, ImportOptions, ImportReport, Importer};
+use serde::Serialize;
 
 use crate::cli::{ImportArgs, ImportKind};
 use crate::config::Config;
 use crate::engine::Parts;
-use crate::exit::WrongUse;
-use crate::folder::{DataFolder, Found, look};
+use crate::exit::{WrongUse, wrong_use};
+use crate::folder::{DataFolder, Found, Holder, Opened, look};
 use crate::output::{Output, one_line};
 use crate::sink::FolderSink;
 use crate::stop::stop_flag;
@@ -22,7 +23,7 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
     if args.allow_gaps {
         config.log.max_gap_days = 0;
     }
-    let set = open(&config, args.kind, &args.path)?;
+    let set = open(&config, args.kind, &args.paths, args.map.as_deref())?;
     let report = bring(set, output)?.0;
     output.print(&report, || describe(&report))
 }
@@ -31,40 +32,81 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
 pub(super) struct FoundSet {
     pub(super) importer: Box<dyn Importer>,
     parts: Parts,
-    /// The folder was made for it.
+    /// The folder was made a data folder for it.
     fresh: bool,
+    /// The folder, where there was none before.
+    made: Option<PathBuf>,
 }
 
 /// Finds a set, and opens or makes the data folder for it.
-pub(super) fn open(config: &Config, kind: ImportKind, path: &Path) -> anyhow::Result<FoundSet> {
+pub(super) fn open(
+    config: &Config,
+    kind: ImportKind,
+    paths: &[PathBuf],
+    map: Option<&Path>,
+) -> anyhow::Result<FoundSet> {
     let existing = match look(&config.data)? {
         Found::Nothing => None,
-        Found::DataFolder => Some(DataFolder::open(&config.data)?.ours(&config.data)?),
+        Found::DataFolder => Some(held(DataFolder::open(&config.data)?, &config.data)?),
     };
-    let importer =
-        datasets::import::open(&kind.name(), path, existing.as_ref().map(|f| &**f.profile())).map_err(usage)?;
+    let profile = existing.as_ref().map(|folder| &**folder.profile());
+    let importer: Box<dyn Importer> = match (kind, paths) {
+        (ImportKind::Events, paths) => Box::new(Events::open(paths, map, profile).map_err(usage)?),
+        (_, _) if map.is_some() => wrong_use!("--map: only events are read from tables by a map"),
+        (_, [path]) => datasets::import::open(&kind.name(), path, profile).map_err(usage)?,
+        (_, paths) => {
+            wrong_use!("{}: takes one path, not {}; only events come from several files", kind.name(), paths.len())
+        }
+    };
     let fresh = existing.is_none();
+    let made = (!config.data.exists()).then(|| config.data.clone());
     let folder = match existing {
         Some(folder) => folder,
-        None => DataFolder::open_or_create(&config.data, importer.profile())?.ours(&config.data)?,
+        None => held(DataFolder::open_or_create(&config.data, importer.profile())?, &config.data)?,
     };
-    let parts = Parts::open(folder, config)?;
-    if kind == ImportKind::World {
+    let mut config = config.clone();
+    if kind == ImportKind::Recbole {
+        // Catalogues span decades, and their first years have pauses of months.
+        config.log.max_gap_days = 0;
+    }
+    let parts = Parts::open(folder, &config)?;
+    if let (ImportKind::World, [path]) = (kind, paths) {
         // Before the events: a training between two halves of an import must know what is held out.
         keep_truth(path, &config.data)?;
     }
-    Ok(FoundSet { importer, parts, fresh })
+    Ok(FoundSet { importer, parts, fresh, made })
+}
+
+/// The folder, which an import needs for itself.
+fn held(opened: Opened, path: &Path) -> anyhow::Result<DataFolder> {
+    if let Opened::Held(Holder { pid, address: Some(address) }) = &opened {
+        bail!(
+            "{} is served by process {pid} on {address}, and an import needs the folder for itself: stop the service, import, and \
+             start it again (or send the events to the service: POST /v1/events)",
+            path.display()
+        );
+    }
+    opened.ours(path)
 }
 
 /// Imports a set into its folder. Of a folder that was made for it and got nothing, nothing is left.
 pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportReport, Parts)> {
-    let FoundSet { importer, parts, fresh } = set;
+    let FoundSet { importer, parts, fresh, made } = set;
     match import(&parts, &*importer, stop_flag(), output) {
         Ok(report) => Ok((report, parts)),
         Err(error) => {
-            if fresh && parts.log.head().position.next_seq == 0 {
+            // Marks of rows that were refused are nothing either.
+            let is_nothing = matches!(
+                error.downcast_ref::<ImportError>(),
+                Some(ImportError::NothingTaken { report, .. }) if report.imported.total() == 0
+            );
+            if fresh && (is_nothing || parts.log.head().position.next_seq == 0) {
                 // Nothing came of it: the folder is not of this kind now, or of any.
                 parts.discard()?;
+                if let Some(path) = made {
+                    // What somebody else put there in the meantime stays.
+                    std::fs::remove_dir(&path).ok();
+                }
             }
             Err(error)
         }
@@ -119,11 +161,26 @@ pub(super) fn import(
         Err(error) => {
             if let Some(report) = error.report() {
                 // What was kept before the fault.
-                output.print(report, || describe(report))?;
+                let message = ErrorText { kind: "failed", message: error.to_string() };
+                output.print(&Failed { error: message, report }, || describe(report))?;
             }
             Err(usage(error))
         }
     }
+}
+
+/// An import that failed, and what it did before.
+#[derive(Serialize)]
+struct Failed<'a> {
+    error: ErrorText,
+    #[serde(flatten)]
+    report: &'a ImportReport,
+}
+
+#[derive(Serialize)]
+struct ErrorText {
+    kind: &'static str,
+    message: String,
 }
 
 /// No such set, or another kind of data than the folder's, is wrong use; everything else is a failure.
@@ -170,6 +227,9 @@ pub(super) fn describe(report: &ImportReport) -> String {
             report.rejected_total,
             datasets::import::MAX_LISTED
         ));
+    }
+    for note in &report.notes {
+        text.push_str(&format!("  {}\n", one_line(note)));
     }
     text.push_str(&format!("{} in {:.1} s\n", report.kind, report.seconds));
     text

@@ -7,6 +7,7 @@ mod dump;
 mod evaluate;
 mod feed;
 mod import;
+mod init;
 mod models;
 mod openapi;
 mod phoenix;
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
     match cli.command {
         Command::Demo(args) => runtime(config.threads)?.block_on(demo::run(config, &args, output)),
         Command::Up(args) => runtime(config.threads)?.block_on(up::run(config, &args, output)),
+        Command::Init(args) => init::run(config, &args, output),
         Command::Import(args) => import::run(config, &args, output),
         Command::World(args) => world::run(config, &args, output),
         Command::Feed(args) => runtime(config.threads)?.block_on(feed::run(config, &args, output)),

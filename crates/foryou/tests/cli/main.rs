@@ -15,6 +15,7 @@ mod forum;
 mod full_disk;
 mod grpc;
 mod higgs;
+mod import;
 mod kill;
 mod load;
 mod phoenix;

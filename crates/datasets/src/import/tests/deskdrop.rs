@@ -140,8 +140,8 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
             (3, "the row has another number of columns than the file's first line"),
             (4, "unknown event type \"SHARE\""),
             (5, "contentId \"9223372036854775808\" is not a signed 64-bit number"),
-            (6, "timestamp \"1465413032000\" is no time in Unix seconds"),
-            (7, "personId is 0, which means none"),
+            (6, "timestamp \"1465413032000\" is not a time in Unix seconds"),
+            (7, "personId must not be 0"),
         ]
     );
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const ALL: &str = r#"{"type": "post", "at": 1700000001000, "post_id": "18446744073709551615", "author_id": 5, "text": "a"}
-{"type": "follow", "at": "1970-01-01T00:00:02Z", "user_id": 7, "target_id": 5}
+{"type": "follow", "at": "2023-11-14T22:13:22Z", "user_id": 7, "target_id": 5}
 {"type": "mute_keyword", "at": 1700000003000, "user_id": 7, "keyword": "spoiler"}
 {"type": "profile", "at": 1700000004000, "user_id": 5, "screen_name": "five"}
 
@@ -42,7 +42,7 @@ fn every_event_is_counted_as_what_it_is() {
     let events = events_of(&log);
     assert_eq!(
         events.iter().map(|e| e.at.0).collect::<Vec<_>>(),
-        [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 9_000]
+        [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 9_000].map(|ms| 1_700_000_000_000 + ms)
     );
     assert_eq!(log.head().imported.newest(), Some(TimeMs(1_700_000_009_000)));
 }
@@ -88,7 +88,9 @@ fn dictionary() -> Profile {
 fn string_ids_get_their_names_in_front_of_their_first_use() {
     let text = lines(0..10, |i| {
         let user = i % 4;
-        format!(r#"{{"type": "action", "at": {i}, "user_id": "u{user}", "post_id": "p/é", "action": "click"}}"#)
+        format!(
+            r#"{{"type": "action", "at": 17000000000{i:02}, "user_id": "u{user}", "post_id": "p/é", "action": "click"}}"#
+        )
     });
     let set = jsonl(&text).with("profile.toml", &dictionary().to_toml());
     let log = MemoryLog::default();
@@ -227,6 +229,95 @@ fn a_refused_row_is_tried_again_and_may_be_put_right() {
     assert!(error.starts_with("events.jsonl:3: row 3 differs"), "{error}");
 }
 
+fn import_files(set: &Set, names: &[&str], log: &MemoryLog) -> Result<ImportReport, ImportError> {
+    let paths: Vec<_> = names.iter().map(|name| set.file(name)).collect();
+    run_into(&Events::open(&paths, None, None)?, &LogSink(log), 3)
+}
+
+fn posts(ids: std::ops::Range<u32>) -> String {
+    lines(ids, |i| {
+        format!(r#"{{"type": "post", "at": {}, "post_id": "{i}", "text": "t"}}"#, 1_785_000_000_000_i64 + i64::from(i))
+    })
+}
+
+#[test]
+fn each_of_several_files_has_marks_of_its_own() {
+    let set =
+        Set::new().with("a.jsonl", &posts(1..6)).with("b.jsonl.gz", &posts(11..14)).with("c.jsonl.zst", &posts(21..23));
+    let log = MemoryLog::default();
+    assert_eq!(import_files(&set, &["a.jsonl", "b.jsonl.gz"], &log).unwrap().imported.posts, 8);
+    // In another order, alone, with one more: nothing comes twice.
+    let report = import_files(&set, &["c.jsonl.zst", "b.jsonl.gz", "a.jsonl"], &log).unwrap();
+    assert_eq!((report.imported.posts, report.rows_already_there), (2, 8));
+    // Under another name, packed in another way, grown.
+    let set = set.with("renamed.jsonl", &posts(11..20));
+    let report = import_files(&set, &["renamed.jsonl"], &log).unwrap();
+    assert_eq!((report.imported.posts, report.rows_already_there), (6, 3));
+    // Changed: under its own name, and as a changed copy.
+    set.write("a.jsonl", &posts(1..6).replace("\"3\"", "\"33\""));
+    set.write("copy.jsonl", &posts(1..6).replace("\"2\"", "\"22\""));
+    for (name, line) in [("a.jsonl", 3), ("copy.jsonl", 2)] {
+        let error = import_files(&set, &[name], &log).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}:{line}: row {line} differs")), "{error}");
+    }
+    // A new day's file of the same name that shares nothing with the one before is a file of its own.
+    set.write("a.jsonl", &posts(101..105));
+    assert_eq!(import_files(&set, &["a.jsonl"], &log).unwrap().imported.posts, 4);
+    assert!(import_files(&set, &["a.jsonl", "a.jsonl"], &log).unwrap_err().is_usage());
+}
+
+#[test]
+fn a_file_of_which_nothing_is_taken_fails_and_keeps_the_others() {
+    let set = Set::new().with("a.jsonl", &posts(1..6)).with("b.jsonl", "nonsense\nmore of it\n");
+    let log = MemoryLog::default();
+    let error = import_files(&set, &["a.jsonl", "b.jsonl"], &log).unwrap_err();
+    assert_eq!(error.report().unwrap().imported.posts, 5);
+    assert!(error.to_string().starts_with("nothing of b.jsonl could be imported (line 1: "), "{error}");
+    set.write("b.jsonl", &posts(7..9));
+    assert_eq!(import_files(&set, &["b.jsonl"], &log).unwrap().imported.posts, 2);
+}
+
+#[test]
+fn tables_become_events_by_their_columns_or_by_a_map() {
+    let plain =
+        "type,at,user_id,post_id,action,text\npost,1785000000,,10,,\"two\nlines\"\naction,1785000009,7,10,favorite,\n";
+    let set = Set::new().with("plain.csv", plain);
+    let log = MemoryLog::default();
+    let report = import_files(&set, &["plain.csv"], &log).unwrap();
+    assert_eq!((report.imported.posts, report.imported.actions, report.rejected_total), (1, 1, 0));
+    let events = events_of(&log);
+    assert!(matches!(&events[0].body, EventBody::Post(post) if post.text.as_deref() == Some("two\nlines")));
+    assert_eq!(events[1].at, TimeMs(1_785_000_009_000), "seconds, as all times of the file");
+
+    let map = "[columns]\nuser_id = \"uid\"\npost_id = \"item\"\naction = \"what\"\nat = \"when\"\n\
+               [constants]\ntype = \"action\"\n[values.action]\nlike = \"favorite\"\n";
+    let table =
+        "uid;item;what;when\n7;10;like;2026-08-01T00:00:00Z\n8;10;reply;1785542400000\n9;10;yawn;1785542400001\n";
+    let set = set.with("log.csv.gz", table).with("map.toml", map);
+    let open = |map: &str| Events::open(&[set.file("log.csv.gz")], Some(&set.file(map)), None);
+    let report = run_into(&open("map.toml").unwrap(), &LogSink(&log), 3).unwrap();
+    assert_eq!((report.imported.actions, report.rejected_total, report.rejected[0].line), (2, 1, 4));
+    assert!(report.rejected[0].reason.contains("\"yawn\" is not in this folder's action set"), "{:?}", report.rejected);
+    assert_eq!(run_into(&open("map.toml").unwrap(), &LogSink(&log), 3).unwrap().rows, 0);
+    set.write("map.toml", &map.replace("\"uid\"", "\"person\""));
+    let error = open("map.toml").err().unwrap().to_string();
+    assert!(error.contains("the table has no column \"person\""), "{error}");
+    let error = import_files(&set, &["log.csv.gz"], &MemoryLog::default()).unwrap_err().to_string();
+    assert!(error.contains("a table of 4 columns separated by semicolons") && error.contains("--map"), "{error}");
+}
+
+#[test]
+fn an_unsorted_file_is_imported_and_said_to_be_unsorted() {
+    let rows: Vec<String> = posts(1..6).lines().rev().map(|line| line.to_owned() + "\n").collect();
+    let set = jsonl(&rows.concat());
+    let report = import_set("events", set.path(), &MemoryLog::default()).unwrap();
+    assert_eq!(report.imported.posts, 5);
+    assert_eq!(
+        report.notes,
+        ["events.jsonl: the events are not in the order of time; that changes nothing, the time of each decides"]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -238,9 +329,9 @@ proptest! {
             .iter()
             .enumerate()
             .map(|(i, (what, a, b))| match what {
-                0 => format!("{{\"type\": \"post\", \"at\": {i}, \"post_id\": \"p{a}\", \"author_id\": \"u{b}\"}}\n"),
-                1 => format!("{{\"type\": \"follow\", \"at\": {i}, \"user_id\": \"u{a}\", \"target_id\": \"u{b}\"}}\n"),
-                2 => format!("{{\"type\": \"delete\", \"at\": {i}, \"id\": \"e{a}\", \"post_id\": \"p{b}\"}}\n"),
+                0 => format!("{{\"type\": \"post\", \"at\": 17000000000{i:02}, \"post_id\": \"p{a}\", \"author_id\": \"u{b}\"}}\n"),
+                1 => format!("{{\"type\": \"follow\", \"at\": 17000000000{i:02}, \"user_id\": \"u{a}\", \"target_id\": \"u{b}\"}}\n"),
+                2 => format!("{{\"type\": \"delete\", \"at\": 17000000000{i:02}, \"id\": \"e{a}\", \"post_id\": \"p{b}\"}}\n"),
                 _ => "nonsense\n".to_owned(),
             })
             .collect();

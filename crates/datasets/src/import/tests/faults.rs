@@ -163,7 +163,7 @@ fn an_empty_folder_and_a_folder_of_another_kind_say_what_they_are() {
     let error = import_set("film", higgs.path(), &MemoryLog::default()).unwrap_err();
     let kinds = KINDS.join(", ");
     assert!(kinds.starts_with("events, world, higgs, deskdrop"), "{kinds}");
-    assert_eq!(error.to_string(), format!("\"film\" is no kind of data set: give one of {kinds}"));
+    assert_eq!(error.to_string(), format!("\"film\" is not a kind of data set: give one of {kinds}"));
 }
 
 #[test]
@@ -239,7 +239,9 @@ fn files_of_something_else_leave_nothing_and_say_what_they_look_like() {
     for (kind, names) in files {
         for (word, bytes) in garbage {
             let set = Set::new();
-            names.iter().for_each(|name| fs::write(set.file(name), bytes).unwrap());
+            for name in &names {
+                fs::write(set.file(name), bytes).unwrap();
+            }
             let log = MemoryLog::default();
             let error = import_set(kind, set.path(), &log).unwrap_err();
             let said = error.to_string();

@@ -153,12 +153,12 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
     let listed: Vec<_> = report.rejected.iter().map(|r| (r.file.as_str(), r.line, r.reason.as_str())).collect();
     let expected = [
         (3, "the row has another number of columns than the file's first line"),
-        (4, "timestamp \"yesterday\" is no time in Unix milliseconds"),
-        (5, "timestamp \"-1506830000000\" is no time in Unix milliseconds"),
-        (6, "timestamp \"1506830000000000\" is no time in Unix milliseconds"),
+        (4, "timestamp \"yesterday\" is not a time in Unix milliseconds"),
+        (5, "timestamp \"-1506830000000\" is not a time in Unix milliseconds"),
+        (6, "timestamp \"1506830000000000\" is not a time in Unix milliseconds"),
         (7, "user_id \"-1\" is not an unsigned 64-bit number"),
         (8, "click_article_id \"40a\" is not an unsigned 64-bit number"),
-        (9, "click_article_id is 0, which means none"),
+        (9, "click_article_id must not be 0"),
         (10, "click_deviceGroup \"mobile\" is not a code from 0 to 65535"),
         (11, "the row is not UTF-8 text"),
     ]

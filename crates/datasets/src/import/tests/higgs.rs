@@ -172,12 +172,12 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
         [
             (ACTIVITY, 2, short.as_str()),
             (ACTIVITY, 3, "user B \"x\" is not an unsigned 64-bit number"),
-            (ACTIVITY, 4, "user A is 0, which means none"),
-            (ACTIVITY, 5, "timestamp \"soon\" is no time in Unix seconds"),
+            (ACTIVITY, 4, "user A must not be 0"),
+            (ACTIVITY, 5, "timestamp \"soon\" is not a time in Unix seconds"),
             (ACTIVITY, 6, "unknown activity \"FAV\" (RT, RE and MT are known)"),
             (ACTIVITY, 7, long.as_str()),
             (ACTIVITY, 8, "0 columns instead of 4: \"\""),
-            (NETWORK, 2, "weight \"many\" is no number of retweets"),
+            (NETWORK, 2, "weight \"many\" is not a number of retweets"),
             (NETWORK, 3, "user A \"-1\" is not an unsigned 64-bit number"),
         ]
     );

@@ -223,12 +223,12 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
     let mut listed: Vec<_> = report.rejected.iter().map(|r| (r.line, r.reason.as_str())).collect();
     listed.sort_unstable();
     let reasons = [
-        (3, "timestamp \"yesterday\" is no time in Unix milliseconds"),
-        (4, "timestamp \"1649600000000000\" is no time in Unix milliseconds"),
+        (3, "timestamp \"yesterday\" is not a time in Unix milliseconds"),
+        (4, "timestamp \"1649600000000000\" is not a time in Unix milliseconds"),
         (5, "is_click \"2\" is neither 0 nor 1"),
         (6, "label \"-1\" is neither 0 nor 1"),
-        (7, "play_time_ms \"-5\" is no length in milliseconds"),
-        (8, "duration_ms \"1.5\" is no length in milliseconds"),
+        (7, "play_time_ms \"-5\" is not a length in milliseconds"),
+        (8, "duration_ms \"1.5\" is not a length in milliseconds"),
         (9, "user_id \"u7\" is not an unsigned 64-bit number"),
         (10, "video_id \"\" is not an unsigned 64-bit number"),
         (11, "the row has another number of columns than the file's first line"),

@@ -185,7 +185,7 @@ fn bad_rows_of_both_files_are_counted_and_listed_with_their_line() {
     let mut listed: Vec<_> = report.rejected.iter().map(|r| (r.file.as_str(), r.line, r.reason.as_str())).collect();
     listed.sort_unstable();
     let reasons = [
-        ("behaviors.tsv", 2, "time \"9/11/2019 25:00\" is none of the form 11/15/2019 8:55:22 AM"),
+        ("behaviors.tsv", 2, "time \"9/11/2019 25:00\" does not have the form 11/15/2019 8:55:22 AM"),
         ("behaviors.tsv", 3, "4 columns instead of 5: \"3\\tU1\\t11/9/2019 1:00:00 AM\\tN1 N2-1\""),
         ("behaviors.tsv", 4, "shown article \"N2\" has neither -1 (clicked) nor -0"),
         ("behaviors.tsv", 5, "the shown list is empty"),

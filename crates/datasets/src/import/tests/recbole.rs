@@ -256,6 +256,18 @@ fn scale_unit_and_separator_are_decided_for_the_whole_file() {
 }
 
 #[test]
+fn one_time_years_behind_all_others_is_refused() {
+    let mut rows = ROWS.to_vec();
+    rows.push(("b", "m3", "5", "4070908800"));
+    let set = Set::new().with(INTER, &inter(&rows));
+    let log = MemoryLog::default();
+    let report = import_set("recbole", set.path(), &log).unwrap();
+    assert_eq!((report.rows, report.rejected_total), (6, 1));
+    assert!(report.rejected[0].reason.contains("days behind all other rows"), "{:?}", report.rejected);
+    assert!(shorts(&log).iter().all(|(at, _)| *at <= 300_000));
+}
+
+#[test]
 fn what_was_decided_holds_for_the_rows_by_which_a_file_grows() {
     let header = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n";
     let set = Set::new().with("a.inter", &format!("{header}u\tm1\t5\t100\nu\tm2\t1\t200\n"));

@@ -43,7 +43,7 @@ use crate::stop::stop_flag;
 
 pub(super) fn run(config: &Config, args: &StreamArgs, output: Output) -> anyhow::Result<()> {
     let options = Options::new(args)?;
-    let set = import::open(config, args.kind, &args.path)?;
+    let set = import::open(config, args.kind, std::slice::from_ref(&args.path), None)?;
     let checksum = datasets::import::checksum(set.importer.files())?;
     let name = set.importer.kind();
     let (imported, parts) = import::bring(set, output)?;

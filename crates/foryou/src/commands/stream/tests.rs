@@ -66,7 +66,7 @@ impl Folder {
         let Command::Stream(args) = cli.command else { panic!("not a stream") };
         let options = Options::new(&args)?;
         let output = Output { json: true, human: false };
-        let set = import::open(&config, args.kind, &args.path)?;
+        let set = import::open(&config, args.kind, std::slice::from_ref(&args.path), None)?;
         let checksum = datasets::import::checksum(set.importer.files())?;
         let (_, parts) = import::bring(set, output)?;
         let stream = Stream { parts: &parts, config: &config, options: &options, name: "deskdrop", checksum, output };

@@ -1,0 +1,216 @@
+//! Events from a table: which column is which key of the event (`foryou import events FILE --map MAP.toml`).
+
+use std::collections::BTreeMap;
+
+use event_log::EventDecoder;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{fields::shown, rows::Row, time_unit::TimeUnit};
+
+/// What the value of a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// A text or an id.
+    Text,
+    Number,
+    Flag,
+    Time,
+    Ids,
+    Numbers,
+}
+
+/// The keys of events that a cell can give.
+const KEYS: [(&str, Form); 37] = [
+    ("type", Form::Text),
+    ("at", Form::Time),
+    ("id", Form::Text),
+    ("user_id", Form::Text),
+    ("post_id", Form::Text),
+    ("target_id", Form::Text),
+    ("author_id", Form::Text),
+    ("action", Form::Text),
+    ("dwell_ms", Form::Number),
+    ("undo", Form::Flag),
+    ("surface", Form::Text),
+    ("client_app", Form::Number),
+    ("text", Form::Text),
+    ("title", Form::Text),
+    ("language", Form::Text),
+    ("country", Form::Text),
+    ("topics", Form::Numbers),
+    ("in_reply_to_post_id", Form::Text),
+    ("in_reply_to_user_id", Form::Text),
+    ("conversation_id", Form::Text),
+    ("source_post_id", Form::Text),
+    ("source_user_id", Form::Text),
+    ("quoted_post_id", Form::Text),
+    ("quoted_user_id", Form::Text),
+    ("subscription_author_id", Form::Text),
+    ("keyword", Form::Text),
+    ("screen_name", Form::Text),
+    ("followers", Form::Number),
+    ("verified", Form::Flag),
+    ("protected", Form::Flag),
+    ("suspended", Form::Flag),
+    ("created_at", Form::Time),
+    ("post_ids", Form::Ids),
+    ("request_id", Form::Text),
+    ("label", Form::Text),
+    ("until", Form::Time),
+    ("v", Form::Number),
+];
+
+/// A file that says how the rows of a table become events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TableMap {
+    /// Keys of the event, each with its column. Without any, a column of a key's name is that key.
+    columns: BTreeMap<String, String>,
+    /// Keys that are the same for every row.
+    constants: BTreeMap<String, String>,
+    /// Per key, what the table says and what the event says instead.
+    values: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl TableMap {
+    /// Reads and checks a map.
+    pub(super) fn from_toml(text: &str) -> Result<Self, String> {
+        let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let keys = map.columns.keys().chain(map.constants.keys()).chain(map.values.keys());
+        match keys.into_iter().find(|key| form_of(key).is_none()) {
+            Some(key) => Err(format!("{key:?} is not a key of an event (docs/events.md lists them)")),
+            None => Ok(map),
+        }
+    }
+
+    /// Whether a table with these columns is one of events without a map.
+    pub(super) fn is_plain(names: &[String]) -> bool {
+        names.iter().any(|name| name == "type") && names.iter().all(|name| form_of(name).is_some())
+    }
+
+    /// The map of a table with these columns.
+    pub(super) fn of(&self, names: &[String]) -> Result<Columns, String> {
+        let place_of = |column: &String| names.iter().position(|name| name == column);
+        let mut places = Vec::new();
+        if self.columns.is_empty() {
+            let known =
+                names.iter().enumerate().filter_map(|(place, name)| Some((name.clone(), form_of(name)?, place)));
+            places.extend(known);
+        }
+        for (key, column) in &self.columns {
+            let place = place_of(column).ok_or_else(|| {
+                format!("the table has no column {column:?}, which is to be {key} (found: {})", names.join(", "))
+            })?;
+            places.push((key.clone(), form_of(key).unwrap_or(Form::Text), place));
+        }
+        let time = places.iter().find(|(key, ..)| key == "at").map(|(_, _, place)| *place);
+        let given = |key: &str| places.iter().any(|(other, ..)| other == key) || self.constants.contains_key(key);
+        if let Some(missing) = ["type", "at"].into_iter().find(|key| !given(key)) {
+            return Err(format!("no column and no constant is {missing}, which every event needs"));
+        }
+        let constants =
+            self.constants.iter().map(|(key, value)| (key.clone(), form_of(key).unwrap_or(Form::Text), value.clone()));
+        Ok(Columns { places, constants: constants.collect(), values: self.values.clone(), time })
+    }
+}
+
+/// Where the keys of the events stand in a table.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    places: Vec<(String, Form, usize)>,
+    constants: Vec<(String, Form, String)>,
+    values: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where `at` stands.
+    time: Option<usize>,
+}
+
+impl Columns {
+    /// The time of a row, as it stands there.
+    pub(super) fn time<'a>(&self, row: &Row<'a>) -> Option<&'a str> {
+        row.cells().ok()?.nth(self.time?)
+    }
+
+    /// The event of a row.
+    pub(super) fn event(
+        &self,
+        row: &Row<'_>,
+        unit: TimeUnit,
+        decoder: &mut EventDecoder<'_>,
+    ) -> Result<event_log::Event, String> {
+        let cells: Vec<&str> = row.cells()?.collect();
+        let mut event = Map::new();
+        for (key, form, text) in &self.constants {
+            event.insert(key.clone(), value(key, *form, text, unit)?);
+        }
+        for (key, form, place) in &self.places {
+            let cell = cells.get(*place).copied().unwrap_or_default();
+            let said = self.values.get(key).and_then(|values| values.get(cell)).map_or(cell, String::as_str);
+            if !said.is_empty() {
+                event.insert(key.clone(), value(key, *form, said, unit)?);
+            }
+        }
+        decoder.decode_value(Value::Object(event)).map_err(|error| error.to_string())
+    }
+}
+
+fn form_of(key: &str) -> Option<Form> {
+    KEYS.iter().find(|(name, _)| *name == key).map(|(_, form)| *form)
+}
+
+/// The value of a key that a cell gives.
+fn value(key: &str, form: Form, text: &str, unit: TimeUnit) -> Result<Value, String> {
+    let wrong = |what: &str| format!("{key}: {} is not {what}", shown(text));
+    let number = |text: &str| text.trim().parse::<u64>().map(Value::from).map_err(|_| wrong("a whole number"));
+    let parts = || text.split([' ', ',', ';', '|']).filter(|part| !part.is_empty());
+    Ok(match form {
+        Form::Text => Value::from(text),
+        Form::Number => number(text)?,
+        Form::Flag => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Value::from(true),
+            "false" | "0" | "no" => Value::from(false),
+            _ => return Err(wrong("true or false")),
+        },
+        Form::Time if text.trim().parse::<f64>().is_ok() => Value::from(unit.parse(key, text)?.0),
+        Form::Time => Value::from(text.trim()),
+        Form::Ids => parts().map(Value::from).collect(),
+        Form::Numbers => Value::Array(parts().map(number).collect::<Result<_, _>>()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_checked_against_keys_and_columns() {
+        let error = |text: &str| TableMap::from_toml(text).unwrap_err();
+        assert!(error("[columns]\nuserid = \"u\"").contains("\"userid\" is not a key of an event"));
+        assert!(error("[column]\nuser_id = \"u\"").contains("column"));
+        let map =
+            TableMap::from_toml("[columns]\nat = \"t\"\nuser_id = \"u\"\n[constants]\ntype = \"follow\"").unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert!(map.of(&names(&["t", "u"])).is_ok());
+        assert_eq!(
+            map.of(&names(&["t", "x"])).unwrap_err(),
+            "the table has no column \"u\", which is to be user_id (found: t, x)"
+        );
+        assert!(TableMap::default().of(&names(&["type", "user_id"])).unwrap_err().contains("constant is at"));
+        assert!(
+            TableMap::is_plain(&names(&["type", "at", "user_id"])) && !TableMap::is_plain(&names(&["type", "when"]))
+        );
+    }
+
+    #[test]
+    fn cells_are_what_their_key_wants() {
+        let of = |key: &str, text: &str| value(key, form_of(key).unwrap(), text, TimeUnit::Seconds);
+        assert_eq!(of("user_id", "007"), Ok("007".into()));
+        assert_eq!(of("undo", "TRUE"), Ok(true.into()));
+        assert_eq!(of("followers", " 12"), Ok(12.into()));
+        assert_eq!(of("at", "1500000000.5"), Ok(1_500_000_000_500_i64.into()));
+        assert_eq!(of("at", "2026-01-01T00:00:00Z"), Ok("2026-01-01T00:00:00Z".into()));
+        assert_eq!(of("post_ids", "a|b c"), Ok(serde_json::json!(["a", "b", "c"])));
+        assert_eq!(of("topics", "1;2"), Ok(serde_json::json!([1, 2])));
+        assert!(of("followers", "many").unwrap_err().starts_with("followers: \"many\" is not a whole number"));
+    }
+}
