@@ -208,7 +208,7 @@ fn taking_back_on_a_repost_leaves_what_was_done_with_the_original() {
 #[test]
 fn posts_acted_on_are_found_among_any_posts_asked_about() {
     // Dense and sparse stretches, so that some of what lies between two posts is read and some jumped over.
-    let acted_on = |post: u64| post % 3 == 0 && !(200..900).contains(&post) || post % 97 == 0;
+    let acted_on = |post: u64| post.is_multiple_of(3) && !(200..900).contains(&post) || post.is_multiple_of(97);
     let events = (1..=1_500).filter(|post| acted_on(*post)).map(|post| act(1, 1, post, FAVORITE)).collect();
     let folder = Folder::with(Profile::live(), events);
     for step in [1, 2, 50, 301] {

@@ -1,6 +1,6 @@
 //! The state does not depend on the order in which events arrive, nor on how often they do: their times decide.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use event_log::{EdgeKind, Event, EventBody, LabelEvent, LabelTarget, PostEvent, ProfileEvent};
 use foryou_types::{PostId, Profile, TimeMs, UserId};
@@ -68,10 +68,10 @@ fn event_of(at: i64, (what, user, other, id, action, flag): (u8, u64, u64, u64, 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let close = prop_oneof![Just(60 * SECOND), Just(HOUR)];
     (prop::collection::btree_map(0i64..1_500, one(), 1..150), close).prop_map(|(happened, apart)| {
-        let mut created = BTreeMap::new();
+        let mut created = BTreeSet::new();
         let events = happened.into_iter().map(|(n, what)| event_of(n * apart, what));
         let events = events.filter(|event| match &event.body {
-            EventBody::Post(post) => created.insert(post.post_id, ()).is_none(),
+            EventBody::Post(post) => created.insert(post.post_id),
             _ => true,
         });
         // An id each: what arrives twice is one event, also where it adds up.

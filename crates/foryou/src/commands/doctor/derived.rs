@@ -33,7 +33,7 @@ pub(super) fn checks(
     let log_folder = config.data.join("log");
     let log = std::sync::Arc::new(ReadOnlyLog::open(&log_folder)?);
     checks.push(Check::of("index", index(&log_folder, &log)));
-    checks.push(Check::of("clock", clock(&*log, &config.clock.apply(profile)).map_err(|e| e.to_string())));
+    checks.push(Check::of("clock", clock(&log, &config.clock.apply(profile)).map_err(|e| e.to_string())));
 
     let state = match StateStore::open(&config.data.join("state"), log.clone(), profile) {
         Ok(state) => state,
