@@ -210,7 +210,7 @@ fn long_names_do_not_make_long_answers() {
         format!(r#"{{"type": "delete", "{long}": 1, "{long}": 1}}"#),
     ] {
         let error = EventDecoder::new(&Profile::live(), &NoNames, NOW).decode(&text).unwrap_err().to_string();
-        assert!(error.len() < 800, "{:.200}", error);
+        assert!(error.len() < 800, "{error:.200}");
     }
 }
 
