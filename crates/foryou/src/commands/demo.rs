@@ -24,9 +24,9 @@ use crate::stop::stop_flag;
 
 pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let listen = args.port.map_or_else(|| config.server.listen.clone(), |port| config.server.listen.with_port(port));
-    let mut folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
-    // The port before the world and the training, which take minutes: it may be in use.
+    // The port before anything is made: it may be in use, and world and training take minutes.
     let service = if args.once { None } else { Some(up::open_port(config, &listen, output).await?) };
+    let mut folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
     let making = service.as_ref().map(|service| service.readiness().step("world and models of the demo", ""));
     if let Some(service) = &service {
         folder.announce(Some(service.address().to_string()))?;

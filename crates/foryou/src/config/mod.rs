@@ -378,10 +378,6 @@ mod tests {
                 "[thunder.store]\nmax_timeline_entries = 100",
                 ["thunder.store.max_scanned_per_timeline", "thunder.store.max_timeline_entries"],
             ),
-            (
-                "[phoenix]\nranking_address = \"http://127.0.0.1:1\"\nremote_timeout_ms = 2000",
-                ["phoenix.remote_timeout_ms", "mixer.request_budget_ms"],
-            ),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = load(&["--config", &path], &[]).unwrap_err();

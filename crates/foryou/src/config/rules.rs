@@ -54,13 +54,7 @@ fn together(config: &Config) -> Result<(), Broken> {
         ("thunder.store.max_scanned_per_timeline", store.max_scanned_per_timeline),
         ("thunder.store.max_timeline_entries", store.max_timeline_entries),
         "a timeline holds no more",
-    )?;
-    let remote = !config.phoenix.ranking_address.is_empty() || !config.phoenix.retrieval_address.is_empty();
-    if remote && config.phoenix.remote_timeout_ms > mixer.request_budget_ms {
-        let keys = ["phoenix.remote_timeout_ms", "mixer.request_budget_ms"];
-        return Err(broken(&keys, "a call must not take longer than the request it is part of".to_owned()));
-    }
-    Ok(())
+    )
 }
 
 fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Broken> {

@@ -170,27 +170,37 @@ fn a_lost_or_damaged_log_is_never_called_healthy() {
     fs::remove_file(&segment).unwrap();
     for command in ["feed", "doctor"] {
         let args = if command == "feed" { vec!["feed", "--user", "1007"] } else { vec!["doctor"] };
-        let error = fails(1, &[&args[..], &["--data", path]].concat());
-        assert!(error.contains("log/segments"), "{error}");
+        let output = run(&[&args[..], &["--data", path]].concat());
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("log"), "{said}");
     }
     fs::write(&segment, &whole).unwrap();
     let healthy = json(&["doctor", "--data", path]);
     assert!(healthy["state"]["entries"].as_u64().unwrap() > 10_000);
 
-    // Overwritten in the middle: a prefix is served, and the doctor says what was lost.
+    // Overwritten in the middle: nothing is served, no file is changed, and the doctor names the file.
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
     damaged[middle..middle + 8].copy_from_slice(b"garbage!");
-    fs::write(&segment, damaged).unwrap();
-    json(&["feed", "--user", "1007", "--data", path]);
+    fs::write(&segment, &damaged).unwrap();
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    let error = fails(1, &["feed", "--user", "1007", "--data", path]);
+    assert!(error.contains(name) && error.contains("--repair"), "{error}");
     let output = run(&["doctor", "--data", path]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("events were lost"));
-    // What was lost comes back with the file.
-    json(&["import", "events", file.to_str().unwrap(), "--data", path]);
-    let again: Value = serde_json::from_slice(&run(&["doctor", "--json", "--data", path]).stdout).unwrap();
-    assert_eq!(again["log"], healthy["log"]);
-    assert_eq!(again["state"], healthy["state"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(name), "{said}");
+    assert_eq!(fs::read(&segment).unwrap(), damaged, "whoever looks changes nothing");
+    // Repaired, it serves what is whole, and the damaged log is kept.
+    let repaired = run(&["doctor", "--repair", "--data", path]);
+    assert!(repaired.status.success(), "{}", String::from_utf8_lossy(&repaired.stderr));
+    let kept: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(kept.iter().any(|name| name.to_string_lossy().starts_with("log.damaged")), "{kept:?}");
+    let after = json(&["doctor", "--data", path]);
+    let events = |report: &Value| report["log"]["events"].as_u64().unwrap();
+    assert!(events(&after) < events(&healthy) && events(&after) > 0, "{after}");
+    json(&["feed", "--user", "1007", "--data", path]);
 }
 
 #[test]

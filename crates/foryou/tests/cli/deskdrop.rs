@@ -12,7 +12,8 @@ fn readers_get_articles_they_have_not_viewed() {
     let data = dir.path().join("data");
     let (data, set_path) = (data.to_str().unwrap(), set.to_str().unwrap());
     let report = json(&["import", "deskdrop", set_path, "--data", data]);
-    assert_eq!((&report["imported"]["posts"], &report["imported"]["actions"]), (&2_987.into(), &72_312.into()));
+    // Of its 72,312 rows, 21,374 repeat what a person had done with the article before: a set of actions has each once.
+    assert_eq!((&report["imported"]["posts"], &report["imported"]["actions"]), (&2_987.into(), &50_938.into()));
     println!("imported {} in {} s", report["imported"], report["seconds"]);
     let again = json(&["import", "deskdrop", set_path, "--data", data]);
     assert!(again["imported"].as_object().unwrap().values().all(|n| n.as_u64() == Some(0)), "{again}");

@@ -314,7 +314,9 @@ fn wrong_recipes_and_empty_data_are_named() {
     fs::write(&recipe, "[dense]\nlearning_rat = 1\n").unwrap();
     let error = fails_with(2, &["--recipe", recipe.to_str().unwrap()]);
     assert!(error.contains("r.toml") && error.contains("dense.learning_rat"), "{error}");
-    assert!(fails_with(1, &["--until", "1000"]).contains("1970-01-01T00:00:01"), "nothing happened before");
+    assert!(fails_with(2, &["--until", "1000"]).contains("is it in seconds"), "1000 is no time in milliseconds");
+    let error = fails_with(1, &["--until", "2001-01-01T00:00:00Z"]);
+    assert!(error.contains("2001-01-01"), "nothing happened before: {error}");
     assert!(fails_with(1, &["--device", "gpu"]).contains("--device cpu"));
     let empty = dir.path().join("empty");
     assert!(fails(1, &["train", "ranker", "--data", empty.to_str().unwrap()]).contains("holds no data yet"));

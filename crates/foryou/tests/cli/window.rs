@@ -33,11 +33,16 @@ fn end() -> i64 {
     T0 + 10_000 * (1_500 + 100)
 }
 
-/// Posts 1 to 60 are acted on, posts 61 to 90 are there to be shown.
+/// The post that an action of a number is on: each another one, since a person's action on a post counts once.
+fn acted_on(number: u64) -> u64 {
+    1_000 + number
+}
+
+/// Posts 1 to 90 are there to be shown, the others are acted on.
 fn events() -> String {
     let mut lines = String::new();
     let mut line = |event: Value| writeln!(lines, "{event}").unwrap();
-    for post in 1..=90u64 {
+    for post in (1..=90).chain((0..1_500).map(acted_on)) {
         let text = format!("word{} word{}", post % 7, post % 11);
         let author = 100 + post % 9;
         line(
@@ -51,7 +56,7 @@ fn events() -> String {
             let action = if look { "dwell_time" } else { ["favorite", "reply", "repost"][number as usize % 3] };
             line(serde_json::json!({
                 "type": "action", "at": T0 + 10_000 * (number as i64 + 1), "user_id": viewer,
-                "post_id": 1 + (number * 7 + viewer) % 60, "action": action, "dwell_ms": 500 + number * 37 % 20_000,
+                "post_id": acted_on(number), "action": action, "dwell_ms": 500 + number * 37 % 20_000,
             }));
         }
     }
@@ -73,7 +78,7 @@ fn checkpoint(profile: &Profile, history_seq_len: usize) -> Checkpoint {
         num_actions: profile.action_set.len(),
         ..ModelConfig::default()
     };
-    let ids = IdCounts { users: 8, posts: 100, authors: 20, words: 30 };
+    let ids = IdCounts { users: 8, posts: 1_600, authors: 20, words: 30 };
     let config = CheckpointConfig {
         format: FORMAT,
         kind: ModelKind::Ranker,
