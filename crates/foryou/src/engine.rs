@@ -15,7 +15,6 @@ use home_mixer::clients::state::{
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::app::{App, Follower};
-use server::ids::IdText;
 use server::{FeedRequest, Step};
 use state_store::{Ingestor, StateError, StateStore, folder_clock};
 use thunder::ingest::{Ingest, bootstrap};
@@ -283,6 +282,7 @@ impl Engine {
             parts.ingestor.clone(),
             Arc::new(mixer),
             parts.clock.clone(),
+            crate::cursor_key::cursor_key(&config.data, matches!(parts.place, Place::Folder(_)))?,
         );
         app.default_limit = config.mixer.result_size;
         for follower in followers {
@@ -298,8 +298,7 @@ impl Engine {
         let started = Instant::now();
         for (done, viewer) in viewers.iter().enumerate() {
             step.reached(done as u64, viewers.len() as u64);
-            let request =
-                FeedRequest { user_id: IdText(viewer.clone()), record: Some(false), ..FeedRequest::default() };
+            let request = FeedRequest { user_id: viewer.clone().into(), record: Some(false), ..FeedRequest::default() };
             if let Err(problem) = self.app.feed(request, None).await {
                 tracing::debug!(viewer, problem = problem.detail, "no feed to warm up with");
             }

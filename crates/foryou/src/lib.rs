@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod cursor_key;
 pub mod engine;
 pub mod exit;
 pub mod folder;

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use foryou_types::{ActionKind, ClockKind, PostId};
-use home_mixer::answer::{FeedResult, Timings};
+use foryou_types::{ActionKind, ClockKind};
+use home_mixer::answer::Timings;
 use home_mixer::candidate::{PostCandidate, ServedType};
 use home_mixer::notes::Degraded;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::{App, Scored};
 use crate::explain::Explained;
+use crate::{limits, schema};
+
+/// What may have ranked a feed: a model, the popularity prior, or nothing where both failed.
+pub(crate) const RANKED_BY: [&str; 3] = ["model", "popularity_prior", "none"];
 
 /// A served feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -21,24 +25,26 @@ pub struct FeedAnswer {
     pub feed: Vec<FeedPost>,
     /// The model version that ranked; `null` for the popularity prior.
     pub model: Option<String>,
-    /// `model`, or `popularity_prior` where no model is promoted or the viewer has no history.
+    /// `model`; `popularity_prior` where no model is promoted, the viewer has no history or the ranker failed; `none` where
+    /// the prior failed, too: then nothing was predicted, and `degraded` says why.
+    #[schema(schema_with = schema::ranked_by)]
     pub ranked_by: String,
     /// The clock used.
     pub clock: ClockUsed,
     /// What did not work; empty when all is well.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(schema_with = schema::degraded)]
     pub degraded: Vec<Degraded>,
     /// Why there is no post; `null` where there is one.
     #[serde(default)]
     pub empty_because: Option<String>,
     /// Milliseconds per stage.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = schema::timings)]
     pub timings_ms: Timings,
     /// Candidates after each stage.
     pub candidates: Candidates,
     /// The request, for `GET /v1/requests/{id}`.
     pub request_id: String,
-    /// Give it back for the next page; `null` when there is none.
+    /// Give it back for the next page; `null` after the last page.
     pub next_cursor: Option<String>,
     /// Every decision, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,9 +99,9 @@ pub struct FeedPost {
     pub source: String,
     /// Probability by action.
     pub probabilities: BTreeMap<String, f64>,
-    /// Expected seconds of attention; `null` where the action set has no such head.
+    /// Expected seconds of attention; `null` where the action set has no dwell time.
     pub dwell_time: Option<f64>,
-    /// Its text; `null` in sets without text.
+    /// Its text, of which an answer carries 12 KiB at most; `null` in sets without text.
     pub text: Option<String>,
     /// When it was posted, Unix milliseconds.
     pub created_at: Option<i64>,
@@ -110,21 +116,15 @@ pub struct FeedPost {
 }
 
 impl FeedAnswer {
-    /// The answer for a result. `viewer` is whose feed it is, as the caller wrote it; `paged` are the ids that earlier pages served.
-    pub fn new(app: &App, viewer: String, result: &FeedResult, paged: &[PostId], said_now: bool) -> Self {
+    /// A ranked feed with ids as the folder prints them.
+    pub(crate) fn new(app: &App, scored: Scored) -> Self {
         let ids = app.ids();
-        let page: Vec<_> = result.posts.iter().map(|p| p.tweet_id).collect();
-        let kind = match app.profile.clock {
-            _ if said_now => "request",
-            ClockKind::Wall => "wall",
-            ClockKind::Log => "log",
-        };
+        let result = &scored.result;
         Self {
-            viewer,
             feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
             model: result.model.as_deref().map(str::to_owned),
-            ranked_by: if result.model.is_some() { "model" } else { "popularity_prior" }.to_owned(),
-            clock: ClockUsed { kind: kind.to_owned(), now: result.now.0, made_by: None },
+            ranked_by: scored.ranked_by().to_owned(),
+            clock: ClockUsed { kind: scored.clock_kind(app).to_owned(), now: result.now.0, made_by: None },
             degraded: result.degraded.clone(),
             empty_because: result.empty_because.clone(),
             timings_ms: result.timings_ms,
@@ -136,9 +136,37 @@ impl FeedAnswer {
                 selected: result.sizes.selected,
             },
             request_id: result.request_id.clone(),
-            next_cursor: crate::cursor::encode(paged, &page),
             explanation: result.explanation.as_ref().map(|e| Explained::new(&result.posts, e, ids)),
+            viewer: scored.viewer,
+            next_cursor: scored.next_cursor,
         }
+    }
+}
+
+impl Scored {
+    /// What ranked the feed.
+    pub(crate) fn ranked_by(&self) -> &'static str {
+        ranked_by(self.result.model.is_some(), self.result.ranked_by_prior)
+    }
+
+    /// What the feed's now is: the wall's, the log's, or the request's own.
+    pub(crate) fn clock_kind(&self, app: &App) -> &'static str {
+        match app.profile.clock {
+            _ if self.said_now => "request",
+            ClockKind::Wall => "wall",
+            ClockKind::Log => "log",
+        }
+    }
+}
+
+fn ranked_by(model: bool, prior: bool) -> &'static str {
+    let [by_model, by_prior, by_nothing] = RANKED_BY;
+    if model {
+        by_model
+    } else if prior {
+        by_prior
+    } else {
+        by_nothing
     }
 }
 
@@ -159,18 +187,30 @@ fn feed_post(app: &App, rank: usize, post: &PostCandidate) -> FeedPost {
         rank,
         post_id: ids.print_post(post.tweet_id),
         author_id: ids.print_user(post.author_id),
-        author: post.author_screen_name.as_deref().map(str::to_owned),
+        author: post.author_screen_name.as_deref().map(|name| limits::cut(name, limits::ANSWER_NAME_BYTES)),
         score: post.score.unwrap_or_default(),
         weighted_score: post.weighted_score.unwrap_or_default(),
         in_network: post.in_network.unwrap_or_default(),
         source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
         probabilities,
         dwell_time,
-        text: post.tweet_text.as_deref().map(str::to_owned),
+        text: post.tweet_text.as_deref().map(|text| limits::cut(text, limits::ANSWER_TEXT_BYTES)),
         created_at: post.created_at.map(|t| t.0),
         in_reply_to: post.in_reply_to_tweet_id.map(|id| ids.print_post(id)),
         repost_of: post.retweeted_tweet_id.map(|id| ids.print_post(id)),
         quotes: post.quoted_tweet_id.map(|id| ids.print_post(id)),
         video_duration_ms: post.video_duration_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_that_nothing_ranked_says_so() {
+        assert_eq!(ranked_by(true, false), "model");
+        assert_eq!(ranked_by(false, true), "popularity_prior");
+        assert_eq!(ranked_by(false, false), "none");
     }
 }

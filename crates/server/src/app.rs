@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_log::json::EventDecoder;
-use event_log::{Event, EventBody, EventLog};
+use event_log::{DecodeError, Event, EventBody, EventDecoder, EventDraft, EventLog};
 use foryou_types::{Clock, ClockKind, IdForm, LogTime, Profile, TimeMs, UserId};
 use home_mixer::HomeMixer;
-use home_mixer::answer::FeedOptions;
+use home_mixer::answer::{FeedOptions, FeedResult};
 use home_mixer::notes::Degraded;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -15,13 +14,12 @@ use state_store::{Ingestor, StateStore};
 use utoipa::ToSchema;
 
 use crate::answer::FeedAnswer;
+use crate::cursor::{self, CursorKey};
 use crate::ids::Ids;
 use crate::own_writes::OwnWrites;
 use crate::problem::Problem;
-use crate::request::FeedRequest;
+use crate::request::{FeedRequest, Resolved};
 
-/// Events of one `POST /v1/events` at most.
-pub const MAX_EVENTS: usize = 10_000;
 /// How long a feed waits for the viewer's own last write.
 const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
 
@@ -53,9 +51,25 @@ pub struct App {
     pub followers: Vec<Arc<dyn Follower>>,
     /// Posts of an answer where the caller does not say.
     pub default_limit: usize,
+    /// Seals the cursors.
+    pub cursor_key: CursorKey,
     own_writes: OwnWrites,
     /// The last answer of [`Self::made_now`].
     made_now: Mutex<Option<(LogTime, Option<String>)>>,
+}
+
+/// An event as a transport read it, or why it could not.
+pub type SentEvent = Result<EventDraft, DecodeError>;
+
+/// A ranked feed before its ids are printed.
+#[derive(Debug)]
+pub(crate) struct Scored {
+    /// Whose feed, as the folder prints it.
+    pub(crate) viewer: String,
+    pub(crate) result: FeedResult,
+    /// Whether the caller said what time it is.
+    pub(crate) said_now: bool,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// An event that was not taken.
@@ -76,12 +90,12 @@ pub struct AppendOutcome {
     pub duplicates: usize,
     /// Events not taken.
     pub rejected: Vec<Rejected>,
-    /// The end of the log after them.
-    pub offset: u64,
+    /// The end of the log after them; opaque.
+    pub position: String,
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Puts the parts together. `cursor_key` is the folder's.
     pub fn new(
         profile: Arc<Profile>,
         log: Arc<dyn EventLog>,
@@ -89,6 +103,7 @@ impl App {
         ingestor: Arc<Ingestor>,
         mixer: Arc<HomeMixer>,
         clock: Arc<dyn Clock>,
+        cursor_key: CursorKey,
     ) -> Self {
         Self {
             profile,
@@ -99,6 +114,7 @@ impl App {
             clock,
             followers: Vec::new(),
             default_limit: home_mixer::params::RESULT_SIZE,
+            cursor_key,
             own_writes: OwnWrites::default(),
             made_now: Mutex::default(),
         }
@@ -136,39 +152,33 @@ impl App {
         request: FeedRequest,
         deadline: Option<Instant>,
     ) -> Result<FeedAnswer, Problem> {
-        let said_now = request.now.is_some();
-        if said_now && request.record == Some(true) {
-            return Err(Problem::bad_request(
-                "record: a feed with a now of its own is only a look and is never recorded: leave out now or record",
-            ));
+        let scored = self.scored(request, deadline).await?;
+        let said_now = scored.said_now;
+        let mut answer = self.looking_up(move |app| FeedAnswer::new(app, scored)).await?;
+        if answer.feed.is_empty() && !said_now && self.profile.clock == ClockKind::Log {
+            answer.clock.made_by = self.made_now().await;
         }
-        let wanted = !said_now && request.record.unwrap_or(true);
-        let (viewer, explain) = (request.user_id.0.clone(), request.explain);
-        let earlier = request.cursor.as_deref().map(crate::cursor::decode).transpose()?.unwrap_or_default();
-        let (query, is_stranger) = self
-            .looking_up(move |app| {
-                let is_stranger = app.ids().is_stranger(&request.user_id.0);
-                request.into_query(app).map(|query| (query, is_stranger))
-            })
-            .await??;
+        Ok(answer)
+    }
+
+    /// One feed, before its ids are printed.
+    pub(crate) async fn scored(
+        self: &Arc<Self>,
+        request: FeedRequest,
+        deadline: Option<Instant>,
+    ) -> Result<Scored, Problem> {
+        let resolved = self.looking_up(move |app| request.resolve(app)).await??;
+        let Resolved { viewer, earlier, scope, query, said_now, record, explain } = resolved;
         let late = self.wait_for_own_writes(query.user_id).await;
-        // What is served to someone the dictionary does not hold cannot be recorded under a name.
-        let options = FeedOptions { explain, record: wanted && !is_stranger, deadline };
+        let options = FeedOptions { explain, record, deadline };
         let mut result = self.mixer.scored_posts(query, options).await?;
         result.degraded.extend(late);
         if let Some(why) = &mut result.empty_because {
             why.push_str(&self.newest_post_against(result.now).await?);
         }
-        let mut answer = self
-            .looking_up(move |app| {
-                let printed = app.ids().print_user(result.viewer).filter(|_| !is_stranger);
-                FeedAnswer::new(app, printed.unwrap_or(viewer), &result, &earlier, said_now)
-            })
-            .await?;
-        if answer.feed.is_empty() && !said_now && self.profile.clock == ClockKind::Log {
-            answer.clock.made_by = self.made_now().await;
-        }
-        Ok(answer)
+        let page: Vec<_> = result.posts.iter().map(|post| post.tweet_id).collect();
+        let next_cursor = cursor::encode(&self.cursor_key, &scope, &earlier, &page);
+        Ok(Scored { viewer: viewer.printed, result, said_now, next_cursor })
     }
 
     /// The event that made a log clock's now, looked for once per moment.
@@ -244,13 +254,14 @@ impl App {
         Some(Degraded { component: late.to_owned(), reason })
     }
 
-    /// Takes events in their JSON form, each wholly or not at all; the good ones of a batch are kept.
-    pub async fn append(self: &Arc<Self>, events: Vec<String>) -> Result<AppendOutcome, Problem> {
-        if events.len() > MAX_EVENTS {
-            return Err(Problem::too_large(format!("{} events: send at most {MAX_EVENTS} at once", events.len())));
-        }
+    /// Takes the events that `read` finds in a request, each wholly or not at all; the good ones of a batch are kept. Reading
+    /// and writing happen off the threads that serve.
+    pub async fn append<R>(self: &Arc<Self>, read: R) -> Result<AppendOutcome, Problem>
+    where
+        R: FnOnce(&Profile) -> Result<Vec<SentEvent>, Problem> + Send + 'static,
+    {
         let app = Arc::clone(self);
-        let outcome = tokio::task::spawn_blocking(move || app.append_blocking(&events))
+        let outcome = tokio::task::spawn_blocking(move || app.append_blocking(read(&app.profile)?))
             .await
             .map_err(|e| Problem::internal(format!("appending: {e}")))?;
         match &outcome {
@@ -262,17 +273,19 @@ impl App {
                 count("duplicate", outcome.duplicates);
                 count("rejected", outcome.rejected.len());
             }
-            Err(_) => metrics::counter!("ingest_errors_total").increment(1),
+            Err(problem) if problem.status >= 500 => metrics::counter!("ingest_errors_total").increment(1),
+            // The body could not be read: nothing was to be written.
+            Err(_) => {}
         }
         outcome
     }
 
-    fn append_blocking(&self, events: &[String]) -> Result<AppendOutcome, Problem> {
+    fn append_blocking(&self, events: Vec<SentEvent>) -> Result<AppendOutcome, Problem> {
         let mut decoder = EventDecoder::new(&self.profile, &*self.log, self.clock.now());
         let mut rejected = Vec::new();
         let mut good: Vec<(usize, Event)> = Vec::with_capacity(events.len());
-        for (index, text) in events.iter().enumerate() {
-            match decoder.decode(text) {
+        for (index, event) in events.into_iter().enumerate() {
+            match event.and_then(|draft| decoder.decode_draft(draft)) {
                 Ok(event) => good.push((index, event)),
                 Err(error) => rejected.push(Rejected { index, reason: error.to_string() }),
             }
@@ -288,14 +301,14 @@ impl App {
             let place = r.index.checked_sub(names)?;
             Some(Rejected { index: *places.get(place)?, reason: r.reason })
         }));
-        // Names that another request brought at the same time are duplicates, too, but none of the caller's.
+        // Names that another request brought at the same time are duplicates, too, but they are not events of the caller.
         let duplicates = outcome.duplicates.iter().filter(|&&place| place >= names).count();
         let accepted = places.len() - duplicates - (rejected.len() - refused);
         rejected.sort_by_key(|r| r.index);
         for user in writers {
             self.own_writes.wrote(user, outcome.position.next_seq);
         }
-        Ok(AppendOutcome { accepted, duplicates, rejected, offset: outcome.position.next_seq })
+        Ok(AppendOutcome { accepted, duplicates, rejected, position: outcome.position.next_seq.to_string() })
     }
 }
 

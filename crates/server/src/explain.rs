@@ -86,7 +86,7 @@ impl Explained {
 }
 
 fn decision(candidate: &CandidateTrace, ranked_by: Option<String>, ids: Ids<'_>) -> Decision {
-    // JSON has no number that is not finite: such a score is none.
+    // JSON cannot say NaN or infinity: such a score is given as null.
     let finite = |score: f64| score.is_finite().then_some(score);
     Decision {
         post_id: ids.print_post(PostId(candidate.id)),

@@ -2,38 +2,63 @@
 
 use std::fmt;
 
-use event_log::{EventLog, NameAllocator};
-use foryou_types::{IdError, Namespace, PostId, Profile, UserId};
+use event_log::{EventLog, NameAllocator, limits};
+use foryou_types::{IdError, IdForm, Namespace, PostId, Profile, UserId};
+use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-/// An id as a caller gave it: a JSON string or integer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, example = "42")]
-pub struct IdText(pub String);
+/// An id as a caller gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenId {
+    /// As the folder prints it: a JSON string or integer.
+    Text(String),
+    /// As a number, which gRPC carries.
+    Number(u64),
+}
 
-impl<'de> Deserialize<'de> for IdText {
+impl Default for GivenId {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl From<String> for GivenId {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for GivenId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct IdVisitor;
         impl Visitor<'_> for IdVisitor {
-            type Value = IdText;
+            type Value = GivenId;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an id: a string or a 64-bit integer")
             }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<IdText, E> {
-                Ok(IdText(text.to_owned()))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<GivenId, E> {
+                Ok(GivenId::Text(text.to_owned()))
             }
-            fn visit_u64<E: de::Error>(self, n: u64) -> Result<IdText, E> {
-                Ok(IdText(n.to_string()))
+            fn visit_u64<E: de::Error>(self, n: u64) -> Result<GivenId, E> {
+                Ok(GivenId::Text(n.to_string()))
             }
-            fn visit_i64<E: de::Error>(self, n: i64) -> Result<IdText, E> {
-                Ok(IdText(n.to_string()))
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<GivenId, E> {
+                Ok(GivenId::Text(n.to_string()))
             }
         }
         deserializer.deserialize_any(IdVisitor)
     }
+}
+
+/// A viewer, looked up once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The number.
+    pub id: UserId,
+    /// The id as the folder prints it.
+    pub printed: String,
+    /// Whether the dictionary does not hold the viewer: a new one, whose number nobody has yet.
+    pub stranger: bool,
 }
 
 /// Reads and prints the ids of one folder.
@@ -49,24 +74,65 @@ impl<'a> Ids<'a> {
         Self { profile, log }
     }
 
-    /// Reads a user id.
-    pub fn user(&self, text: &str) -> Result<UserId, IdError> {
-        self.profile.ids.users.parse(Namespace::Users, text, self.log).map(UserId)
+    /// Looks a viewer up. Whom the dictionary does not hold is a viewer without history.
+    pub fn viewer(&self, given: &GivenId) -> Result<Viewer, String> {
+        let form = self.profile.ids.users;
+        match given {
+            GivenId::Text(text) if text.is_empty() => Err("is missing: say whose feed".to_owned()),
+            GivenId::Number(0) => Err("must not be 0".to_owned()),
+            GivenId::Number(number) if form == IdForm::Dictionary => {
+                let name = self.log.name_of(Namespace::Users, *number);
+                let stranger = name.is_none();
+                let printed = name.unwrap_or_else(|| format!("#{number}"));
+                Ok(Viewer { id: UserId(*number), printed, stranger })
+            }
+            GivenId::Number(number) => Ok(self.numbered(*number)),
+            GivenId::Text(text) => {
+                if let Some(problem) = limits::too_long(text, limits::ID) {
+                    return Err(problem);
+                }
+                match form.parse(Namespace::Users, text, self.log) {
+                    Ok(0) => Err("must not be 0".to_owned()),
+                    Ok(id) if form == IdForm::Dictionary => {
+                        Ok(Viewer { id: UserId(id), printed: text.clone(), stranger: false })
+                    }
+                    Ok(id) => Ok(self.numbered(id)),
+                    Err(IdError::Unknown { .. }) => {
+                        let id = UserId(NameAllocator::new(self.log).number(Namespace::Users, text));
+                        Ok(Viewer { id, printed: text.clone(), stranger: true })
+                    }
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        }
     }
 
-    /// The number that a string which the dictionary does not hold would get as a user: nobody has it yet.
-    pub fn stranger(&self, text: &str) -> UserId {
-        UserId(NameAllocator::new(self.log).number(Namespace::Users, text))
+    fn numbered(&self, id: u64) -> Viewer {
+        Viewer {
+            id: UserId(id),
+            printed: self.profile.ids.users.print(Namespace::Users, id, self.log),
+            stranger: false,
+        }
     }
 
-    /// Whether the dictionary does not hold a user.
-    pub fn is_stranger(&self, text: &str) -> bool {
-        matches!(self.user(text), Err(IdError::Unknown { .. }))
-    }
-
-    /// Reads a post id.
-    pub fn post(&self, text: &str) -> Result<PostId, IdError> {
-        self.profile.ids.posts.parse(Namespace::Posts, text, self.log).map(PostId)
+    /// Looks a post up; `None` for one that the dictionary does not hold, which is in no feed.
+    pub fn post(&self, given: &GivenId) -> Result<Option<PostId>, String> {
+        let text = match given {
+            GivenId::Number(number) => return Ok(PostId(*number).some()),
+            GivenId::Text(text) => text,
+        };
+        if let Some(problem) = limits::too_long(text, limits::ID) {
+            return Err(problem);
+        }
+        if text.is_empty() {
+            return Err("is empty".to_owned());
+        }
+        match self.profile.ids.posts.parse(Namespace::Posts, text, self.log) {
+            Ok(0) => Err("must not be 0".to_owned()),
+            Ok(id) => Ok(Some(PostId(id))),
+            Err(IdError::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Prints a user id, `None` for none.

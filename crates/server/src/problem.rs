@@ -1,11 +1,14 @@
 //! The one place where errors become HTTP problem documents (RFC 9457) and gRPC statuses.
 
+use std::fmt;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use foryou_types::IdError;
 use home_mixer::answer::MixerError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::limits;
 
 /// An error as the caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -18,15 +21,32 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// Bytes of a detail at most: it may quote what the caller sent.
+const DETAIL_BYTES: usize = 1_000;
+
 impl Problem {
-    /// The caller's mistake.
-    pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self { title: "bad request", status: 400, detail: detail.into() }
+    fn of(title: &'static str, status: u16, detail: impl Into<String>) -> Self {
+        Self { title, status, detail: limits::cut(&detail.into(), DETAIL_BYTES) }
     }
 
-    /// There is no such thing.
+    /// The caller's mistake.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::of("bad request", 400, detail)
+    }
+
+    /// The caller's mistake in one field of the request.
+    pub fn field(field: &str, problem: impl fmt::Display) -> Self {
+        Self::bad_request(format!("{field}: {problem}"))
+    }
+
+    /// What was asked for does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self { title: "not found", status: 404, detail: detail.into() }
+        Self::of("not found", 404, detail)
+    }
+
+    /// The path does not take this method.
+    pub fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::of("method not allowed", 405, detail)
     }
 
     /// The body is too large.
@@ -57,12 +77,6 @@ impl Problem {
     }
 }
 
-impl From<IdError> for Problem {
-    fn from(error: IdError) -> Self {
-        Self::bad_request(error.to_string())
-    }
-}
-
 impl From<MixerError> for Problem {
     fn from(error: MixerError) -> Self {
         Self::bad_request(error.to_string())
@@ -75,5 +89,24 @@ impl IntoResponse for Problem {
         let mut response = (status, axum::Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_a_status_of_the_same_meaning() {
+        for (problem, code) in [
+            (Problem::field("limit", "must be 1 to 200"), tonic::Code::InvalidArgument),
+            (Problem::not_found("x"), tonic::Code::NotFound),
+            (Problem::too_large("x"), tonic::Code::ResourceExhausted),
+            (Problem::unavailable("x"), tonic::Code::Unavailable),
+            (Problem::internal("x"), tonic::Code::Internal),
+        ] {
+            assert_eq!(problem.to_status().code(), code);
+            assert_eq!(problem.to_status().message(), problem.detail);
+        }
     }
 }

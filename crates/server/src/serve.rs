@@ -9,14 +9,14 @@ use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use crate::app::App;
 use crate::door::Services;
 use crate::grpc::{EventsGrpc, ScoredPostsGrpc};
-use crate::rest;
+use crate::{limits, rest};
 
 /// REST, feeds and events over gRPC. Add further services (Thunder's, Phoenix's) with [`Services::with`].
 pub fn services(app: Arc<App>) -> Services {
     Services::beside(rest::routes(app.clone()))
         .with(
             ScoredPostsServiceServer::new(ScoredPostsGrpc(app.clone()))
-                .max_decoding_message_size(rest::MAX_BODY)
+                .max_decoding_message_size(limits::BODY_BYTES)
                 .accept_compressed(Gzip)
                 .accept_compressed(Zstd)
                 .send_compressed(Gzip)
@@ -24,7 +24,7 @@ pub fn services(app: Arc<App>) -> Services {
         )
         .with(
             EventServiceServer::new(EventsGrpc(app))
-                .max_decoding_message_size(rest::MAX_BODY)
+                .max_decoding_message_size(limits::BODY_BYTES)
                 .accept_compressed(Gzip)
                 .accept_compressed(Zstd)
                 .send_compressed(Gzip)

@@ -11,9 +11,9 @@ pub enum Form {
     User,
     /// A post's id in the form of the profile, not 0.
     Post,
-    /// A user's id; 0 is none.
+    /// A user's id; 0 means that there is no user.
     UserOrNone,
-    /// A post's id; 0 is none.
+    /// A post's id; 0 means that there is no post.
     PostOrNone,
     /// A text of at most so many characters.
     Text(usize),
@@ -69,7 +69,7 @@ pub struct EventType {
     pub about: &'static str,
     /// Its own keys; those of every event are [`COMMON_KEYS`].
     pub keys: &'static [Key],
-    /// Two keys of which one must be there and the other must not; empty where there is no such choice.
+    /// Two keys of which one must be there and the other must not; empty for types without such a choice.
     pub either: &'static [&'static str],
 }
 
@@ -81,7 +81,7 @@ const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, form, required: false, about }
 }
 
-/// The keys that every event has besides `type`.
+/// The keys that every event has in addition to `type`.
 pub const COMMON_KEYS: &[Key] = &[
     may("at", Form::Time, "When it happened; now for a live event without it"),
     may("id", Form::EventId(limits::EVENT_ID), "The sender's own id of the event: the same id twice is one event"),

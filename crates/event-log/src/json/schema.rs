@@ -8,11 +8,12 @@ use super::keys::{COMMON_KEYS, EVENT_TYPES, EventType, Form, Key};
 use super::{MEDIA_KINDS, SURFACES, VERSION};
 use crate::limits;
 
-/// RFC 3339 from 1974 on, in UTC or with an offset. (Before lies what is refused as a count of seconds.)
-const RFC_3339: &str = concat!(
-    r"^(?:(?:197[4-9]|19[89][0-9]|[2-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])",
+/// Unix milliseconds in digits ([`TIMES_MS`], or 0), or RFC 3339 from 1971 on (a time of 1970 may lie before it in UTC).
+const TIME_TEXT: &str = concat!(
+    r"^(?:0|[1-9][0-9]{11,13})$|",
+    r"^(?:(?:197[1-9]|19[89][0-9]|[2-9][0-9]{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])",
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))",
-    r"|(?:19(?:76|8[048]|9[26])|[2-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[3579][26])00)-02-29)",
+    r"|(?:19(?:7[26]|8[048]|9[26])|[2-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[3579][26])00)-02-29)",
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+-](?:0[0-9]|1[0-2]):[0-5][0-9])$",
 );
 
@@ -42,7 +43,7 @@ pub fn event_schemas(profile: &Profile) -> Map<String, Value> {
     schemas
 }
 
-/// An id as a string or an integer, in a form of ids. In a numeric form 0 is none.
+/// An id as a string or an integer, in a form of ids. In a numeric form 0 means that there is no id.
 pub fn id_schema(form: IdForm, or_none: bool) -> Value {
     let none = if or_none { "|[+-]?0+" } else { "" };
     let (integer, pattern) = match form {
@@ -71,7 +72,11 @@ pub fn time_schema() -> Value {
     let (first, last) = (*TIMES_MS.start(), *TIMES_MS.end());
     json!({
         "description": "Unix milliseconds or RFC 3339",
-        "anyOf": [{"type": "integer", "minimum": first, "maximum": last}, {"type": "string", "pattern": RFC_3339}],
+        "anyOf": [
+            {"type": "integer", "minimum": first, "maximum": last},
+            {"type": "integer", "minimum": 0, "maximum": 0},
+            {"type": "string", "pattern": TIME_TEXT},
+        ],
     })
 }
 

@@ -7,7 +7,6 @@ use datasets::world::{World, WorldManifest, read_manifest};
 use phoenix::{ModelKind, Registry};
 use phoenix_train::recipe::Recipe;
 use server::FeedRequest;
-use server::ids::IdText;
 
 use super::source::Source;
 use super::train::Job;
@@ -64,7 +63,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
         return up::serve(service, startup, config, output, move || Ok(parts)).await;
     }
     let engine = Engine::start(parts, config, Life::Once)?;
-    let request = FeedRequest { user_id: IdText(viewer), record: Some(false), ..FeedRequest::default() };
+    let request = FeedRequest { user_id: viewer.into(), record: Some(false), ..FeedRequest::default() };
     let answer = engine.app.feed(request, None).await.map_err(feed::problem)?;
     output.print(&answer, || feed::describe(&answer))
 }

@@ -4,7 +4,6 @@ use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 use foryou_types::TimeMs;
 use server::explain::Explained;
-use server::ids::IdText;
 use server::request::TimeText;
 use server::{FeedAnswer, FeedRequest, Problem};
 
@@ -28,7 +27,7 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
             };
             let engine = Engine::start(parts, config, Life::Once)?;
             let request = FeedRequest {
-                user_id: IdText(args.user.clone()),
+                user_id: args.user.clone().into(),
                 limit: args.limit,
                 in_network_only: args.in_network_only,
                 now: now.map(TimeText),

@@ -5,7 +5,7 @@ use anyhow::Context;
 use crate::output::Output;
 
 pub(super) fn run(output: Output) -> anyhow::Result<()> {
-    let text = server::rest::openapi_json();
-    let value: serde_json::Value = serde_json::from_str(&text).context("the API description")?;
+    let value = server::rest::openapi(&foryou_types::Profile::live());
+    let text = serde_json::to_string_pretty(&value).context("the API description")?;
     output.print(&value, || text)
 }

@@ -8,7 +8,7 @@ use foryou_proto::thunder::v1::in_network_posts_service_client::InNetworkPostsSe
 use foryou_proto::v1::event::Body;
 use foryou_proto::v1::event_service_client::EventServiceClient;
 use foryou_proto::v1::scored_posts_service_client::ScoredPostsServiceClient;
-use foryou_proto::v1::{Action, AppendRequest, Edge, Event, Id, ScoredPostsQuery};
+use foryou_proto::v1::{Action, AppendRequest, Edge, Event, Id, ImpressionBloomFilterEntry, Post, ScoredPostsQuery};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
@@ -53,6 +53,7 @@ async fn get_scored_posts_is_the_feed_of_rest() {
         assert_eq!(Some(post.heads["dwell_time"]), other["dwell_time"].as_f64());
     }
     assert_eq!((answer.clock.as_str(), answer.model.as_str()), ("log", ""));
+    assert_eq!((answer.ranked_by.as_str(), rest["ranked_by"].as_str()), ("popularity_prior", Some("popularity_prior")));
     assert!(answer.timings_ms["total"] > 0.0 && answer.degraded.is_empty());
 
     let next = ScoredPostsQuery { limit: 20, cursor: answer.next_cursor, ..query(1_007) };
@@ -65,17 +66,32 @@ async fn mistakes_are_invalid_arguments() {
     let dir = tempfile::tempdir().unwrap();
     let service = service(dir.path());
     let mut client = ScoredPostsServiceClient::new(channel(&service).await);
-    for wrong in [
-        query(0),
-        ScoredPostsQuery { user_id_string: "bob".into(), ..query(1) },
-        ScoredPostsQuery { limit: 100_000, ..query(1) },
-        ScoredPostsQuery { surface: "attic".into(), ..query(1) },
-        ScoredPostsQuery { cursor: "?".into(), ..query(1) },
-        ScoredPostsQuery { video_only: true, exclude_videos: true, ..query(1) },
+    let bloom = ImpressionBloomFilterEntry { bits: vec![1], num_hashes: 99, ..Default::default() };
+    let broken = |query: fn(&mut ScoredPostsQuery)| {
+        let mut wrong = self::query(1);
+        query(&mut wrong);
+        wrong
+    };
+    for (field, wrong) in [
+        ("user_id", query(0)),
+        ("user_id", broken(|q| q.user_id_string = "bob".into())),
+        ("limit", broken(|q| q.limit = 100_000)),
+        ("surface", broken(|q| q.surface = "attic".into())),
+        ("cursor", broken(|q| q.cursor = "?".into())),
+        ("now_ms", broken(|q| q.now_ms = -5)),
+        ("country_code", broken(|q| q.country_code = "x".repeat(65))),
+        ("language_code", broken(|q| q.language_code = "x".repeat(36))),
+        ("request_id", broken(|q| q.request_id = "x".repeat(129))),
+        ("seen_ids", broken(|q| q.seen_ids = vec![1; 10_001])),
+        ("seen_ids[1]", broken(|q| q.seen_id_strings = vec!["1".into(), "x".into()])),
+        ("served_ids", broken(|q| q.served_ids = vec![1; 10_001])),
+        ("topic_ids", broken(|q| q.topic_ids = vec![1; 65])),
+        ("bloom_filter_entries[0]", ScoredPostsQuery { bloom_filter_entries: vec![bloom], ..query(1) }),
+        ("video_only", broken(|q| (q.video_only, q.exclude_videos) = (true, true))),
     ] {
-        let status = client.get_scored_posts(wrong.clone()).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument, "{wrong:?}: {status}");
-        assert!(!status.message().is_empty());
+        let status = client.get_scored_posts(wrong).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{field}: {status}");
+        assert!(status.message().starts_with(&format!("{field}: ")), "{field}: {status}");
     }
     // A deadline that leaves no time: an answer all the same, or the client's own deadline; never an internal error.
     let mut hurried = Request::new(query(1_007));
@@ -129,6 +145,39 @@ async fn events_over_grpc_change_the_next_feed_and_thunder_answers_beside_it() {
     let wrong =
         GetInNetworkPostsRequest { algorithm: "best".into(), user_id: user, ..GetInNetworkPostsRequest::default() };
     assert_eq!(thunder.get_in_network_posts(wrong).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_feed_of_the_longest_posts_fits_what_clients_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = service(dir.path());
+    let channel = channel(&service).await;
+    let (user, author) = (999_001, |i: u64| Some(id(999_100 + i % 20)));
+    let follow = |i| Edge { user_id: Some(id(user)), target_id: author(i), r#type: "follow".into() };
+    let mut events: Vec<_> = (0..20).map(|i| Event { body: Some(Body::Edge(follow(i))), ..Event::default() }).collect();
+    for i in 0..200 {
+        let text = Some("大".repeat(25_000));
+        let post = Post { post_id: Some(id(900_000 + i)), author_id: author(i), text, ..Post::default() };
+        events.push(Event { body: Some(Body::Post(post)), ..Event::default() });
+    }
+    let mut client = EventServiceClient::new(channel.clone());
+    let answer = client.append(AppendRequest { events }).await.unwrap().into_inner();
+    assert_eq!((answer.accepted, answer.rejected.len()), (220, 0), "{answer:?}");
+    assert!(!answer.position.is_empty());
+    // A client with the 4 MiB that all take unless told otherwise.
+    let mut feed = ScoredPostsServiceClient::new(channel);
+    let ask = ScoredPostsQuery { limit: 200, in_network_only: true, ..query(user) };
+    // 15 MB of texts take Thunder a moment.
+    let mut posts = Vec::new();
+    for _ in 0..200 {
+        posts = feed.get_scored_posts(ask.clone()).await.unwrap().into_inner().posts;
+        if !posts.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!posts.is_empty());
+    assert!(posts.iter().all(|p| p.text.ends_with('…') && p.text.len() <= 12 << 10));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod architecture;
 mod bad_input;
 mod common;
+mod contract;
 mod demo;
 mod deskdrop;
 mod edges;

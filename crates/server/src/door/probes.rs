@@ -27,7 +27,9 @@ pub(crate) struct NotReady {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "The process answers")))]
+#[utoipa::path(get, path = "/healthz", tag = "health", responses(
+    (status = 200, description = "The process answers", body = String, content_type = "text/plain"),
+))]
 pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
@@ -36,7 +38,7 @@ pub(crate) async fn live() -> &'static str {
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     responses(
-        (status = 200, description = "Ready"),
+        (status = 200, description = "Ready", body = String, content_type = "text/plain"),
         (status = 503, description = "What is missing, and how far it is", body = NotReady, content_type = "application/problem+json"),
     )
 )]
@@ -54,7 +56,10 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// Prometheus metrics.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text format")))]
+#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+    (status = 200, description = "Prometheus text format", body = String, content_type = "text/plain"),
+    (status = 404, description = "No recorder is installed", body = Problem, content_type = "application/problem+json"),
+))]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let render = shared.metrics.as_ref().ok_or_else(|| Problem::not_found("no metrics recorder is installed"))?;
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -1,6 +1,6 @@
 //! The gRPC services of the feed and of events.
 
-mod event_json;
+mod event_draft;
 mod events;
 mod scored_posts;
 

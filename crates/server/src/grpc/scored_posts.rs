@@ -6,16 +6,17 @@ use std::time::Instant;
 use foryou_proto::calls::caller_timeout;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
-use foryou_types::{IdForm, Namespace, PostId, TimeMs};
+use foryou_types::{PostId, TimeMs};
 use home_mixer::answer::Timings;
 use home_mixer::bloom::ImpressionBloomFilterEntry;
+use home_mixer::candidate::{PostCandidate, ServedType};
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use tonic::{Request, Response, Status};
 
-use crate::answer::{FeedAnswer, FeedPost};
-use crate::app::App;
-use crate::ids::IdText;
+use crate::app::{App, Scored};
+use crate::ids::GivenId;
+use crate::limits;
 use crate::problem::Problem;
 use crate::request::{FeedRequest, TimeText};
 
@@ -29,112 +30,108 @@ impl ScoredPostsService for ScoredPostsGrpc {
         request: Request<ScoredPostsQuery>,
     ) -> Result<Response<ScoredPostsResponse>, Status> {
         let deadline = caller_timeout(request.metadata()).and_then(|time| Instant::now().checked_add(time));
-        let query = request.into_inner();
-        let request = self.0.looking_up(move |app| Self(Arc::clone(app)).read(query)).await;
-        let request = request.and_then(|read| read).map_err(|p| p.to_status())?;
-        let answer = self.0.feed(request, deadline).await.map_err(|p| p.to_status())?;
-        let answer = self.0.looking_up(move |app| Self(Arc::clone(app)).write(answer)).await;
+        let request = read(request.into_inner()).map_err(|p| p.to_status())?;
+        let scored = self.0.scored(request, deadline).await.map_err(|p| p.to_status())?;
+        let answer = self.0.looking_up(move |app| Self(Arc::clone(app)).write(scored)).await;
         answer.map(Response::new).map_err(|p| p.to_status())
     }
 }
 
+fn read(query: ScoredPostsQuery) -> Result<FeedRequest, Problem> {
+    let surface = match query.surface.as_str() {
+        "" => None,
+        name => Some(
+            Deserialize::deserialize(StrDeserializer::<Error>::new(name))
+                .map_err(|e| Problem::field("surface", limits::cut(&e.to_string(), 300)))?,
+        ),
+    };
+    let posts = |numbers: Vec<u64>, strings: Vec<String>| -> Vec<GivenId> {
+        if strings.is_empty() {
+            numbers.into_iter().map(GivenId::Number).collect()
+        } else {
+            strings.into_iter().map(GivenId::Text).collect()
+        }
+    };
+    let user_id = if query.user_id_string.is_empty() {
+        GivenId::Number(query.user_id)
+    } else {
+        GivenId::Text(query.user_id_string)
+    };
+    let now = match query.now_ms {
+        0 => None,
+        ms => Some(TimeText(event_log::json::check_time(TimeMs(ms)).map_err(|e| Problem::field("now_ms", e))?)),
+    };
+    Ok(FeedRequest {
+        user_id,
+        client_app_id: query.client_app_id,
+        country_code: query.country_code,
+        language_code: query.language_code,
+        seen_ids: posts(query.seen_ids, query.seen_id_strings),
+        served_ids: posts(query.served_ids, query.served_id_strings),
+        in_network_only: query.in_network_only,
+        is_bottom_request: query.is_bottom_request,
+        bloom_filter_entries: query.bloom_filter_entries.into_iter().map(bloom).collect(),
+        request_id: query.request_id,
+        exclude_videos: query.exclude_videos,
+        video_only: query.video_only,
+        topic_ids: query.topic_ids,
+        limit: (query.limit > 0).then_some(query.limit as usize),
+        now,
+        surface,
+        cursor: (!query.cursor.is_empty()).then_some(query.cursor),
+        record: query.do_not_record.then_some(false),
+        explain: false,
+    })
+}
+
 impl ScoredPostsGrpc {
-    fn read(&self, query: ScoredPostsQuery) -> Result<FeedRequest, Problem> {
-        let surface = match query.surface.as_str() {
-            "" => None,
-            name => Some(
-                Deserialize::deserialize(StrDeserializer::<Error>::new(name))
-                    .map_err(|_| Problem::bad_request(format!("surface: {name:?} is no product surface")))?,
-            ),
-        };
-        let posts = |numbers: &[u64], strings: Vec<String>| -> Vec<IdText> {
-            if strings.is_empty() {
-                numbers.iter().map(|&n| self.number(Namespace::Posts, n)).collect()
-            } else {
-                strings.into_iter().map(IdText).collect()
-            }
-        };
-        let user_id = match (query.user_id_string.is_empty(), query.user_id) {
-            (false, _) => IdText(query.user_id_string),
-            (true, number) => self.number(Namespace::Users, number),
-        };
-        let now = (query.now_ms != 0).then(|| TimeMs::from_given(query.now_ms).map(TimeText)).transpose();
-        let now = now.map_err(|e| Problem::bad_request(format!("now_ms: {e}")))?;
-        Ok(FeedRequest {
-            user_id,
-            client_app_id: query.client_app_id,
-            country_code: query.country_code,
-            language_code: query.language_code,
-            seen_ids: posts(&query.seen_ids, query.seen_id_strings),
-            served_ids: posts(&query.served_ids, query.served_id_strings),
-            in_network_only: query.in_network_only,
-            is_bottom_request: query.is_bottom_request,
-            bloom_filter_entries: query.bloom_filter_entries.into_iter().map(bloom).collect(),
-            request_id: query.request_id,
-            exclude_videos: query.exclude_videos,
-            video_only: query.video_only,
-            topic_ids: query.topic_ids,
-            limit: (query.limit > 0).then_some(query.limit as usize),
-            now,
-            surface,
-            cursor: (!query.cursor.is_empty()).then_some(query.cursor),
-            record: query.do_not_record.then_some(false),
-            explain: false,
-        })
-    }
-
-    /// A number as the profile prints it; numbers name dictionary ids by what they stand for.
-    fn number(&self, namespace: Namespace, number: u64) -> IdText {
-        IdText(match self.0.profile.id_form(namespace) {
-            IdForm::Dictionary if number == 0 => String::new(),
-            form => form.print(namespace, number, &*self.0.log),
-        })
-    }
-
-    fn write(&self, answer: FeedAnswer) -> ScoredPostsResponse {
+    fn write(&self, scored: Scored) -> ScoredPostsResponse {
+        let clock = scored.clock_kind(&self.0).to_owned();
+        let ranked_by = scored.ranked_by().to_owned();
+        let result = scored.result;
+        let degraded = result.degraded.into_iter();
         ScoredPostsResponse {
-            posts: answer.feed.into_iter().map(|post| self.post(post)).collect(),
-            request_id: answer.request_id,
-            model: answer.model.unwrap_or_default(),
-            clock: answer.clock.kind,
-            now_ms: answer.clock.now,
-            degraded: answer
-                .degraded
-                .into_iter()
-                .map(|d| v1::Degradation { component: d.component, reason: d.reason })
-                .collect(),
-            timings_ms: timings(&answer.timings_ms),
-            next_cursor: answer.next_cursor.unwrap_or_default(),
+            posts: result.posts.iter().zip(1..).map(|(post, rank)| self.post(rank, post)).collect(),
+            request_id: result.request_id,
+            model: result.model.unwrap_or_default(),
+            clock,
+            now_ms: result.now.0,
+            degraded: degraded.map(|d| v1::Degradation { component: d.component, reason: d.reason }).collect(),
+            timings_ms: timings(&result.timings_ms),
+            next_cursor: scored.next_cursor.unwrap_or_default(),
+            ranked_by,
         }
     }
 
-    fn post(&self, post: FeedPost) -> v1::ScoredPost {
+    fn post(&self, rank: u32, post: &PostCandidate) -> v1::ScoredPost {
         let ids = self.0.ids();
-        let number = |text: &Option<String>| text.as_ref().and_then(|t| ids.post(t).ok()).unwrap_or(PostId::NONE).0;
-        let mut heads: std::collections::HashMap<_, _> = post.probabilities.into_iter().collect();
-        if let (Some(seconds), Some(index)) = (post.dwell_time, self.0.profile.action_set.dwell_time()) {
-            heads.insert(self.0.profile.action_set.name(index).to_owned(), seconds);
-        }
+        let number = |id: Option<PostId>| id.unwrap_or(PostId::NONE).0;
+        let heads = post.heads.as_deref().unwrap_or_default();
+        let named = self.0.profile.action_set.iter().zip(heads);
         v1::ScoredPost {
-            post_id: number(&Some(post.post_id.clone())),
-            author_id: post.author_id.as_ref().and_then(|t| ids.user(t).ok()).unwrap_or_default().0,
-            rank: post.rank as u32,
-            score: post.score,
-            in_network: post.in_network,
-            source: post.source,
-            heads,
-            weighted_score: post.weighted_score,
-            text: post.text.unwrap_or_default(),
-            created_at_ms: post.created_at.unwrap_or_default(),
-            in_reply_to_post_id: number(&post.in_reply_to),
-            retweeted_post_id: number(&post.repost_of),
-            quoted_post_id: number(&post.quotes),
-            author_screen_name: post.author.unwrap_or_default(),
+            post_id: post.tweet_id.0,
+            author_id: post.author_id.0,
+            rank,
+            score: post.score.unwrap_or_default(),
+            in_network: post.in_network.unwrap_or_default(),
+            source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
+            heads: named.map(|((_, action), &head)| (action.name.clone(), head)).collect(),
+            weighted_score: post.weighted_score.unwrap_or_default(),
+            text: cut(post.tweet_text.as_deref(), limits::ANSWER_TEXT_BYTES),
+            created_at_ms: post.created_at.map_or(0, |t| t.0),
+            in_reply_to_post_id: number(post.in_reply_to_tweet_id),
+            retweeted_post_id: number(post.retweeted_tweet_id),
+            quoted_post_id: number(post.quoted_tweet_id),
+            author_screen_name: cut(post.author_screen_name.as_deref(), limits::ANSWER_NAME_BYTES),
             video_duration_ms: post.video_duration_ms.unwrap_or_default(),
-            post_id_string: post.post_id,
-            author_id_string: post.author_id.unwrap_or_default(),
+            post_id_string: ids.print_post(post.tweet_id),
+            author_id_string: ids.print_user(post.author_id).unwrap_or_default(),
         }
     }
+}
+
+fn cut(text: Option<&str>, most: usize) -> String {
+    text.map(|text| limits::cut(text, most)).unwrap_or_default()
 }
 
 fn bloom(entry: v1::ImpressionBloomFilterEntry) -> ImpressionBloomFilterEntry {
@@ -161,4 +158,31 @@ fn timings(t: &Timings) -> std::collections::HashMap<String, f64> {
     .into_iter()
     .map(|(stage, ms)| (stage.to_owned(), ms))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_feed_fits_what_clients_take() {
+        let post = v1::ScoredPost {
+            post_id: u64::MAX,
+            author_id: u64::MAX,
+            score: -0.1,
+            weighted_score: -0.1,
+            source: "x".repeat(event_log::limits::SOURCE),
+            heads: (0..64).map(|head| (format!("an action with a long name {head}"), 0.1)).collect(),
+            text: cut(Some(&"大".repeat(25_000)), limits::ANSWER_TEXT_BYTES),
+            created_at_ms: i64::MAX,
+            author_screen_name: cut(Some(&"大".repeat(25_000)), limits::ANSWER_NAME_BYTES),
+            post_id_string: "𝄞".repeat(event_log::limits::ID),
+            author_id_string: "𝄞".repeat(event_log::limits::ID),
+            ..v1::ScoredPost::default()
+        };
+        let answer = ScoredPostsResponse { posts: vec![post; limits::FEED], ..ScoredPostsResponse::default() };
+        assert!(answer.encoded_len() < 4 << 20, "{}", answer.encoded_len());
+    }
 }

@@ -6,41 +6,56 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use event_log::EventDraft;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::app::{App, AppendOutcome};
+use super::{Refused, read_body};
+use crate::app::{App, AppendOutcome, SentEvent};
 use crate::problem::Problem;
-use crate::rest::MAX_BODY;
+use crate::{limits, schema};
 
-#[derive(Deserialize)]
+/// A batch of events.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Body<'a> {
+pub(super) struct EventBatch<'a> {
+    /// The events, in the order in which they happened.
     #[serde(borrow)]
+    #[schema(schema_with = schema::sent_events)]
     events: Vec<&'a RawValue>,
 }
 
-/// Takes a batch of events; each is applied wholly or not at all.
+/// Takes a batch of events.
+///
+/// Each event is applied wholly or not at all, and the good ones of a batch are kept: an event that does not fit its schema, or
+/// cannot be applied, is in `rejected` with the reason. The whole request is refused only where the body is not of this form.
 #[utoipa::path(
-    post, path = "/v1/events", tag = "events",
-    request_body(content = Object, description = "`{\"events\": [...]}`, at most 10,000 events or 16 MiB; see the README for the forms of events"),
-    responses(
-        (status = 200, description = "What became of them", body = AppendOutcome),
-        (status = 400, description = "The body is no such document", body = Problem),
-        (status = 413, description = "Too many events or bytes", body = Problem),
-    )
+    post, path = "/v1/events", tag = "events", operation_id = "append_events",
+    request_body = inline(EventBatch<'static>),
+    responses((status = 200, description = "What became of them", body = AppendOutcome), Refused)
 )]
 pub(super) async fn append(
     State(app): State<Arc<App>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<AppendOutcome>, Problem> {
-    let body = body.map_err(|e| match e.status().as_u16() {
-        413 => Problem::too_large(format!("the body is over {} MiB: send fewer events at once", MAX_BODY >> 20)),
-        _ => Problem::bad_request(e.to_string()),
-    })?;
-    let text = std::str::from_utf8(&body).map_err(|e| Problem::bad_request(format!("the body is not UTF-8: {e}")))?;
-    let body: Body<'_> = serde_json::from_str(text)
-        .map_err(|e| Problem::bad_request(format!("the body is no {{\"events\": [...]}}: {e}")))?;
-    let events = body.events.into_iter().map(|raw| raw.get().to_owned()).collect();
-    app.append(events).await.map(Json)
+    let body = read_body(body)?;
+    app.append(move |_| read(&body)).await.map(Json)
+}
+
+fn read(body: &[u8]) -> Result<Vec<SentEvent>, Problem> {
+    let text = std::str::from_utf8(body).map_err(|e| Problem::bad_request(format!("the body is not UTF-8: {e}")))?;
+    let batch: EventBatch<'_> = serde_json::from_str(text)
+        .map_err(|e| Problem::bad_request(format!("the body is not of the form {{\"events\": [...]}}: {e}")))?;
+    check_number(batch.events.len())?;
+    Ok(batch.events.into_iter().map(|event| EventDraft::parse(event.get())).collect())
+}
+
+/// Refuses a batch of too many events.
+pub(crate) fn check_number(events: usize) -> Result<(), Problem> {
+    if events > limits::EVENTS {
+        let problem = format!("{events} events: send at most {} at once", limits::EVENTS);
+        return Err(Problem::too_large(problem));
+    }
+    Ok(())
 }

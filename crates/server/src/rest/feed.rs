@@ -3,46 +3,60 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
+use axum::http::Method;
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
+use super::{Refused, read_body};
 use crate::answer::FeedAnswer;
 use crate::app::App;
-use crate::ids::IdText;
+use crate::ids::GivenId;
 use crate::problem::Problem;
 use crate::request::{FeedRequest, TimeText};
+use crate::schema;
 
 /// The query of `GET /v1/feed`. A flag may stand alone (`&in_network_only`).
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct FeedParams {
     /// The viewer.
+    #[param(value_type = schema::UserId)]
     user: String,
     /// Posts wanted.
+    #[param(value_type = schema::Limit, required = false)]
     limit: Option<usize>,
     /// Only posts of followed accounts.
     #[serde(default, deserialize_with = "flag")]
+    #[param(value_type = schema::Flag, required = false)]
     in_network_only: bool,
     /// No posts with video.
     #[serde(default, deserialize_with = "flag")]
+    #[param(value_type = schema::Flag, required = false)]
     exclude_videos: bool,
     /// Only posts with video.
     #[serde(default, deserialize_with = "flag")]
+    #[param(value_type = schema::Flag, required = false)]
     video_only: bool,
     /// `next_cursor` of the page before.
+    #[param(value_type = schema::Cursor, required = false)]
     cursor: Option<String>,
-    /// The moment of the request, Unix milliseconds or RFC 3339.
-    #[param(value_type = Option<String>)]
+    /// The moment of the request, Unix milliseconds or RFC 3339. Such a feed is never recorded as served.
+    #[param(value_type = schema::Time, required = false)]
     now: Option<TimeText>,
-    /// `false`: do not record the posts as served.
-    #[serde(default, deserialize_with = "optional_flag")]
-    record: Option<bool>,
+    /// Record the posts as served: they are not served again for a while. Not so when absent, nor with HEAD.
+    #[serde(default, deserialize_with = "flag")]
+    #[param(value_type = schema::Flag, required = false)]
+    record: bool,
     /// Made up by the server when absent.
+    #[param(value_type = schema::RequestId, required = false)]
     request_id: Option<String>,
     /// Tell every decision about every candidate.
     #[serde(default, deserialize_with = "flag")]
+    #[param(value_type = schema::Flag, required = false)]
     explain: bool,
 }
 
@@ -54,21 +68,17 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     }
 }
 
-fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    flag(deserializer).map(Some)
-}
-
 impl From<FeedParams> for FeedRequest {
     fn from(params: FeedParams) -> Self {
         Self {
-            user_id: IdText(params.user),
+            user_id: GivenId::Text(params.user),
             limit: params.limit,
             in_network_only: params.in_network_only,
             exclude_videos: params.exclude_videos,
             video_only: params.video_only,
             cursor: params.cursor,
             now: params.now,
-            record: params.record,
+            record: Some(params.record),
             request_id: params.request_id.unwrap_or_default(),
             explain: params.explain,
             ..Self::default()
@@ -77,36 +87,34 @@ impl From<FeedParams> for FeedRequest {
 }
 
 /// A viewer's feed.
+///
+/// It only looks: nothing is recorded as served unless `record` says so.
 #[utoipa::path(
-    get, path = "/v1/feed", tag = "feed", params(FeedParams),
-    responses(
-        (status = 200, description = "The feed", body = FeedAnswer),
-        (status = 400, description = "The request is wrong", body = Problem),
-    )
+    get, path = "/v1/feed", tag = "feed", operation_id = "look_at_feed", params(FeedParams),
+    responses((status = 200, description = "The feed", body = FeedAnswer), Refused)
 )]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
+    method: Method,
     params: Result<Query<FeedParams>, QueryRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let Query(mut params) = params.map_err(|e| Problem::bad_request(e.body_text()))?;
+    params.record &= method != Method::HEAD;
     app.feed(params.into(), None).await.map(Json)
 }
 
 /// A viewer's feed, by a full query.
+///
+/// The posts count as served, and are not served again for a while, unless `record` is false or the request has its own `now`.
 #[utoipa::path(
-    post, path = "/v1/feed", tag = "feed", request_body = FeedRequest,
-    responses(
-        (status = 200, description = "The feed", body = FeedAnswer),
-        (status = 400, description = "The request is wrong", body = Problem),
-    )
+    post, path = "/v1/feed", tag = "feed", operation_id = "serve_feed", request_body = FeedRequest,
+    responses((status = 200, description = "The feed", body = FeedAnswer), Refused)
 )]
 pub(super) async fn post(
     State(app): State<Arc<App>>,
-    request: Result<Json<FeedRequest>, JsonRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
-    let Json(request) = request.map_err(|e| match e.status().as_u16() {
-        413 => Problem::too_large(e.body_text()),
-        _ => Problem::bad_request(e.body_text()),
-    })?;
+    let body = read_body(body)?;
+    let request = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
     app.feed(request, None).await.map(Json)
 }

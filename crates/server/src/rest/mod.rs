@@ -7,40 +7,66 @@ mod requests;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, header};
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::limits;
 use crate::problem::Problem;
 
-pub use openapi::openapi_json;
-
-/// Bytes of a request body at most.
-pub const MAX_BODY: usize = 16 << 20;
+pub(crate) use events::check_number;
+use openapi::Refused;
+pub use openapi::openapi;
 
 /// The REST routes.
 pub fn routes(app: Arc<App>) -> axum::Router {
-    axum::Router::new()
-        .route("/v1/events", post(events::append))
-        .route("/v1/feed", get(feed::get).post(feed::post))
-        .route("/v1/requests/{id}", get(requests::get))
+    let (routes, _) = described().split_for_parts();
+    routes
+        .layer(axum::middleware::map_response(not_kept))
         .route("/openapi.json", get(openapi::get))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .with_state(app)
+}
+
+/// The routes under `/v1` with what they say of themselves, listed once.
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::append))
+        .routes(routes!(feed::get, feed::post))
+        .routes(routes!(requests::get))
+}
+
+/// Answers are of one moment and one viewer.
+async fn not_kept(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The body of a request, whole.
+fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|e| match e.status().as_u16() {
+        413 => Problem::too_large(format!("the body has more than {} bytes: send less at once", limits::BODY_BYTES)),
+        _ => Problem::bad_request(format!("the body ends early: {}", e.body_text())),
+    })
 }
 
 async fn no_such_path(headers: HeaderMap, uri: axum::http::Uri) -> Response {
     let grpc = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     if grpc {
-        return tonic::Status::unimplemented(format!("no method {}", uri.path())).into_http::<axum::body::Body>();
+        return tonic::Status::unimplemented(format!("there is no method {}", uri.path()))
+            .into_http::<axum::body::Body>();
     }
-    Problem::not_found(format!("no {}; /openapi.json lists what there is", uri.path())).into_response()
+    Problem::not_found(format!("there is no {}: /openapi.json lists what there is", uri.path())).into_response()
 }
 
 async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
-    Problem { title: "method not allowed", status: 405, detail: format!("{} does not take {method}", uri.path()) }
+    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

@@ -1,29 +1,71 @@
-//! `/openapi.json`.
+//! `/openapi.json`: OpenAPI 3.1, made from the types and limits that requests are read with.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::OpenApi;
+use foryou_types::Profile;
+use serde_json::Value;
+use utoipa::{IntoResponses, OpenApi};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::schema;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "foryou", description = "The For You feed as software anyone can run."),
-    paths(
-        super::events::append,
-        super::feed::get,
-        super::feed::post,
-        super::requests::get,
-        crate::door::probes::live,
-        crate::door::probes::ready,
-        crate::door::probes::metrics,
+    paths(crate::door::probes::live, crate::door::probes::ready, crate::door::probes::metrics),
+    tags(
+        (name = "events", description = "What happened, in"),
+        (name = "feed", description = "Ranked posts, out"),
+        (name = "health", description = "For operators"),
     )
 )]
 struct Api;
 
-/// The description of the API, as JSON.
-pub fn openapi_json() -> String {
-    Api::openapi().to_pretty_json().unwrap_or_default()
+/// The refusals that any request under `/v1` may get.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "a description: the refusals themselves are made where they happen")]
+pub(super) enum Refused {
+    /// The request does not fit its schema; `detail` names the field
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Problem),
+    /// The Host or Origin of the request is not one that this service answers
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// The request did not arrive in time
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
+    /// The body has too many bytes, or too many events
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is not application/json
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(Problem),
+    /// Too many requests: try again after the seconds of Retry-After
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
+    /// A fault of the service
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
+    /// The service is not ready, has too much to do, or cannot write: try again later
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
 }
 
-pub(super) async fn get() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+/// The description of the API of a folder with this profile.
+pub fn openapi(profile: &Profile) -> Value {
+    let mut api = Api::openapi();
+    api.merge(super::described().into_openapi());
+    let mut document = serde_json::to_value(api).unwrap_or_default();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas.extend(schema::components(profile));
+    }
+    document
+}
+
+pub(super) async fn get(State(app): State<Arc<App>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi(&app.profile).to_string())
 }

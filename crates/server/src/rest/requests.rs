@@ -8,12 +8,15 @@ use axum::extract::{Path, State};
 use home_mixer::answer::Timings;
 use home_mixer::candidate::ServedType;
 use home_mixer::side_effects::RequestInfo;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use super::Refused;
 use crate::app::App;
 use crate::ids::Ids;
 use crate::problem::Problem;
+use crate::request::check_request_id;
+use crate::schema;
 
 /// What is remembered of a request, for three hours.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -27,7 +30,7 @@ pub(super) struct RequestAnswer {
     /// Ranked candidates that were not served.
     non_selected: usize,
     /// Milliseconds per stage; `null` in the moment before the request's end is written down.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = schema::optional_timings)]
     timings_ms: Option<Timings>,
 }
 
@@ -41,19 +44,30 @@ pub(super) struct Selected {
     in_network: Option<bool>,
 }
 
+/// The part of the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct RequestPath {
+    /// The request id of the answer.
+    #[param(value_type = schema::KnownRequestId)]
+    id: String,
+}
+
 /// A request of the last three hours.
 #[utoipa::path(
-    get, path = "/v1/requests/{id}", tag = "feed", params(("id" = String, Path, description = "The request id of the answer")),
+    get, path = "/v1/requests/{id}", tag = "feed", operation_id = "find_request", params(RequestPath),
     responses(
         (status = 200, description = "The request", body = RequestAnswer),
-        (status = 404, description = "Not known, or forgotten", body = Problem),
+        (status = 404, description = "Not known, or forgotten", body = Problem, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
+    path: Result<Path<RequestPath>, PathRejection>,
 ) -> Result<Json<RequestAnswer>, Problem> {
-    let Path(id) = id.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let Path(RequestPath { id }) = path.map_err(|e| Problem::bad_request(e.body_text()))?;
+    check_request_id("id", &id)?;
     let info = app.mixer.request_info(&id).ok_or_else(|| {
         Problem::not_found(format!(
             "no request {id:?}: requests are remembered for three hours, in-network ones not at all"

@@ -1,0 +1,48 @@
+//! The key under which a folder's service seals its cursors.
+
+use std::fs;
+use std::path::Path;
+
+use server::CursorKey;
+
+const FILE: &str = "cursor.key";
+/// A key that was being written when the process ended.
+const PART: &str = "cursor.part";
+
+/// The folder's key. One that is absent or damaged is made anew, which only ends the pages that readers are on; where the
+/// folder is only read, it lasts as long as the process.
+pub(crate) fn cursor_key(folder: &Path, ours: bool) -> anyhow::Result<CursorKey> {
+    let path = folder.join(FILE);
+    if let Ok(kept) = fs::read(&path)
+        && let Ok(bytes) = kept.try_into()
+    {
+        return Ok(CursorKey::new(bytes));
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("random bytes for the key of cursors: {e}"))?;
+    let part = folder.join(PART);
+    if ours && let Err(error) = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path)) {
+        tracing::warn!(%error, path = %path.display(), "the key of cursors cannot be kept: a restart ends all pages");
+    }
+    Ok(CursorKey::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_and_a_damaged_one_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        cursor_key(dir.path(), false).unwrap();
+        assert!(!dir.path().join(FILE).exists(), "a reader writes nothing");
+        cursor_key(dir.path(), true).unwrap();
+        let first = fs::read(dir.path().join(FILE)).unwrap();
+        cursor_key(dir.path(), true).unwrap();
+        assert_eq!(fs::read(dir.path().join(FILE)).unwrap(), first);
+        fs::write(dir.path().join(FILE), &first[..7]).unwrap();
+        cursor_key(dir.path(), true).unwrap();
+        let second = fs::read(dir.path().join(FILE)).unwrap();
+        assert!(second.len() == 32 && second != first);
+    }
+}

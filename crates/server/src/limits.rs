@@ -1,0 +1,65 @@
+//! How much a request may ask and an answer may carry: the numbers that the code enforces and that the schema says.
+//!
+//! The limits of events stand in [`event_log::limits`]. Lengths of strings are counted in characters, as JSON Schema does.
+
+use event_log::limits;
+use home_mixer::bloom::ImpressionBloomFilterEntry;
+
+use crate::problem::Problem;
+
+/// Events of one request at most.
+pub const EVENTS: usize = 10_000;
+/// Bytes of a request body at most.
+pub const BODY_BYTES: usize = 16 << 20;
+/// Posts that a client says were seen, or were served, at most: more than a person looks at in a day.
+pub const LISTED_POSTS: usize = 10_000;
+/// Topics of a request at most.
+pub const TOPICS: usize = limits::TOPICS;
+/// Bloom filters of a request at most. Each is asked about some 2,000 candidates.
+pub const BLOOM_FILTERS: usize = 32;
+/// Bytes of a bloom filter at most: 64 KiB hold 54,000 posts at one wrong yes in a hundred.
+pub const BLOOM_BYTES: usize = 64 << 10;
+/// Hash functions of a bloom filter at most.
+pub const BLOOM_HASHES: u32 = ImpressionBloomFilterEntry::MAX_HASHES;
+/// Posts of a feed at most.
+pub const FEED: usize = home_mixer::params::MAX_RESULT_SIZE;
+/// Bytes of a post's text in an answer at most; a longer one is cut. A feed of 200 posts stays below the 4 MiB that gRPC
+/// clients take unless told otherwise.
+pub const ANSWER_TEXT_BYTES: usize = 12 << 10;
+/// Bytes of an account's name in an answer at most; a longer one (stored before names had a limit) is cut.
+pub const ANSWER_NAME_BYTES: usize = 4 * limits::SCREEN_NAME;
+/// Bytes of the reasons in an answer to a batch of events at most, over gRPC: see [`ANSWER_TEXT_BYTES`].
+pub const ANSWER_REASONS_BYTES: usize = 3 << 20;
+
+/// Refuses a string of more than `most` characters.
+pub(crate) fn text(field: &str, value: &str, most: usize) -> Result<(), Problem> {
+    limits::too_long(value, most).map_or(Ok(()), |problem| Err(Problem::field(field, problem)))
+}
+
+/// Refuses a list of more than `most` entries.
+pub(crate) fn list<T>(field: &str, entries: &[T], most: usize) -> Result<(), Problem> {
+    limits::too_many(entries.len(), most).map_or(Ok(()), |problem| Err(Problem::field(field, problem)))
+}
+
+/// A text of at most `most` bytes: itself, or its beginning and an ellipsis.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(most.saturating_sub(ELLIPSIS.len()));
+    format!("{}{ELLIPSIS}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "lo…");
+        assert_eq!(cut("üüüü", 6), "ü…");
+        assert!(cut(&"大".repeat(10_000), ANSWER_TEXT_BYTES).len() <= ANSWER_TEXT_BYTES);
+    }
+}
