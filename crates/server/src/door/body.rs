@@ -37,14 +37,41 @@ impl BodyReader {
 
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<ReadBody, Refusal> {
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|n| n > self.limit as u64) {
+        let too_long = announced.is_some_and(|n| n > self.limit as u64);
+        // Who asks first whether to send the body has not sent it.
+        if too_long && headers.contains_key(header::EXPECT) {
             return Err(Refusal::LargeBody { limit: self.limit });
         }
-        let too_slow = |_| Refusal::SlowBody { after_ms: self.time.as_millis() as u64 };
-        tokio::time::timeout(self.time, self.collect(body)).await.map_err(too_slow)?
+        let reading = async {
+            let mut body = body;
+            let read =
+                if too_long { Err(Refusal::LargeBody { limit: self.limit }) } else { self.collect(&mut body).await };
+            if matches!(read, Err(Refusal::LargeBody { .. })) {
+                self.discard(&mut body).await;
+            }
+            read
+        };
+        let out_of_time = |_| {
+            if too_long {
+                return Refusal::LargeBody { limit: self.limit };
+            }
+            Refusal::SlowBody { after_ms: self.time.as_millis() as u64 }
+        };
+        tokio::time::timeout(self.time, reading).await.map_err(out_of_time)?
     }
 
-    async fn collect(&self, mut body: Body) -> Result<ReadBody, Refusal> {
+    /// Reads on without keeping anything: a client that still sends when the connection ends does not see the answer. Who sends
+    /// more than twice what is allowed is cut off.
+    async fn discard(&self, body: &mut Body) {
+        let mut left = self.limit.saturating_mul(2);
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
+        }
+    }
+
+    async fn collect(&self, body: &mut Body) -> Result<ReadBody, Refusal> {
         let mut memory: Option<OwnedSemaphorePermit> = None;
         // One buffer: a body in pieces of a byte each must not cost more than its bytes.
         let mut bytes = Vec::new();
@@ -94,8 +121,20 @@ mod tests {
         assert_eq!(read(&reader, pieces(5, 1_024)).await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, 4_097.into());
-        let refused = reader.read(&headers, Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()));
-        assert_eq!(refused.await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
+        headers.insert(header::EXPECT, "100-continue".parse().unwrap());
+        let never = || Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>());
+        assert_eq!(reader.read(&headers, never()).await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
+        // What was sent already is read, so that the client gets as far as the answer.
+        headers.remove(header::EXPECT);
+        let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = std::sync::Arc::clone(&taken);
+        let sent = (0..100).map(move |_| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from(vec![7; 1_024]))
+        });
+        let refused = reader.read(&headers, Body::from_stream(futures::stream::iter(sent))).await;
+        assert_eq!(refused.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
+        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 9);
     }
 
     #[tokio::test]
