@@ -1,5 +1,6 @@
 //! gRPC health and reflection.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::Router;
@@ -39,6 +40,7 @@ pub(super) async fn report(door: Door, reporter: HealthReporter, mut names: Vec<
                 reporter.set_service_status(*name, status).await;
             }
             said = Some(ready);
+            door.0.health_serves.store(ready, Relaxed);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

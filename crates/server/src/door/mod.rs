@@ -29,6 +29,7 @@ mod telemetry;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     metrics: Option<RenderMetrics>,
     /// What is behind the door, as soon as it is there.
     inner: OnceLock<Router>,
+    /// gRPC health says SERVING.
+    health_serves: AtomicBool,
 }
 
 impl Shared {
@@ -103,6 +106,7 @@ impl Door {
             readiness,
             metrics,
             inner: OnceLock::new(),
+            health_serves: AtomicBool::new(false),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`: answered from the first moment on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Json;
 use axum::extract::State;
@@ -43,7 +44,11 @@ pub(crate) async fn live() -> &'static str {
     )
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let missing = shared.missing();
+    let mut missing = shared.missing();
+    // Health looks a few times a second: who is told "ready" here must not be told NOT_SERVING there.
+    if missing.is_empty() && !shared.health_serves.load(Relaxed) {
+        missing.push(Missing { part: "gRPC health".to_owned(), ..Missing::default() });
+    }
     if missing.is_empty() {
         return "ready\n".into_response();
     }

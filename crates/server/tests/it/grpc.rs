@@ -40,6 +40,13 @@ async fn health_says_what_readyz_says_in_both_directions() {
     assert_eq!(status_of(FEED_SERVICE).await, ServingStatus::NotServing);
     assert_eq!(status_of("").await, ServingStatus::NotServing);
     served.door.open(stubs());
+    // Whoever is told "ready" over REST is told SERVING from then on.
+    while served.get("/readyz").await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut asked = HealthClient::new(channel(&served).await);
+    let now = asked.check(HealthCheckRequest { service: FEED_SERVICE.to_owned() }).await.unwrap().into_inner();
+    assert_eq!(now.status(), ServingStatus::Serving);
     assert_eq!(status_of(FEED_SERVICE).await, ServingStatus::Serving);
     assert_eq!(status_of("").await, ServingStatus::Serving);
     assert_eq!(code(&mut feed, 0).await, Code::Ok);

@@ -26,6 +26,9 @@ async fn before_anything_is_behind_it_the_door_says_what_is_missing() {
     // Open, but not ready: asked for what is there, it answers.
     assert_eq!((served.get("/v1/feed").await.status, served.get("/readyz").await.status), (200, 503));
     state.finish();
+    while served.get("/readyz").await.body.contains("gRPC health") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     assert_eq!((served.get("/readyz").await.status, served.get("/nothing").await.status), (200, 404));
 }
 
