@@ -219,7 +219,7 @@ A table whose columns have the names of keys (type,at,user_id,...) needs no map.
   like = "favorite"
 
 Times are RFC 3339, or numbers whose unit (seconds to nanoseconds) is decided for the whole file; the separator is
-found in the first line. docs/events.md lists the keys of every type of event."#;
+found in the first line. `foryou openapi` describes every type of event."#;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]

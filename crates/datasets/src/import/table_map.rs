@@ -79,7 +79,7 @@ impl TableMap {
         let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let keys = map.columns.keys().chain(map.constants.keys()).chain(map.values.keys());
         match keys.into_iter().find(|key| form_of(key).is_none()) {
-            Some(key) => Err(format!("{key:?} is not a key of an event (docs/events.md lists them)")),
+            Some(key) => Err(format!("{key:?} is not a key of an event (`foryou openapi` lists them)")),
             None => Ok(map),
         }
     }
