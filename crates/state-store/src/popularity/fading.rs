@@ -212,7 +212,9 @@ mod tests {
             prop_assert_eq!(&sum(&shuffled), &known);
 
             let mut both = known.clone();
-            more.iter().for_each(|(_, _, at)| both.note(TimeMs(*at), HALF_LIFE));
+            for (_, _, at) in &more {
+                both.note(TimeMs(*at), HALF_LIFE);
+            }
             let noted = both.clone();
             for &(action, amount, at) in &more {
                 both.add(action, amount, TimeMs(at), HALF_LIFE);
