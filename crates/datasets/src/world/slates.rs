@@ -210,7 +210,7 @@ mod tests {
         assert!(broken(|s| s.viewer = UserId::NONE).starts_with("viewer"));
         assert!(broken(|s| s.posts.truncate(9)).contains("at least 10, this one 9"));
         assert!(broken(|s| s.posts[2].p_true.truncate(3)).contains("posts[2].p_true: 19 heads"));
-        assert!(broken(|s| s.posts[0].p_true[4] = f32::NAN).contains("no probability"));
+        assert!(broken(|s| s.posts[0].p_true[4] = f32::NAN).contains("not a probability"));
         assert!(broken(|s| s.posts[0].p_true[18] = 31.0).contains("seconds"));
         assert!(broken(|s| s.posts[9].taken = ActionMask(1 << 18)).contains("posts[9].taken"));
         assert!(broken(|s| s.posts[1].post_id = PostId::NONE).contains("must not be 0"));

@@ -155,7 +155,7 @@ async fn a_version_that_does_not_load_leaves_what_serves() {
                 assert_ne!(wider, config);
                 fs::write(folder.join("config.json"), wider).unwrap();
             },
-            "tensor",
+            "config.json",
         ),
         ("no configuration", |folder| fs::remove_file(folder.join("config.json")).unwrap(), "config.json"),
         ("no folder", |folder| fs::remove_dir_all(folder).unwrap(), "config.json"),

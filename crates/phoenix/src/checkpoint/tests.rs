@@ -33,6 +33,13 @@ fn saved() -> (tempfile::TempDir, PathBuf) {
     (dir, folder)
 }
 
+/// As [`saved`], by a version that wrote no checksums: so what is wrong with a file is seen by what is in it.
+fn saved_without_checksums() -> (tempfile::TempDir, PathBuf) {
+    let (dir, folder) = saved();
+    fs::remove_file(folder.join("manifest.json")).unwrap();
+    (dir, folder)
+}
+
 /// Writes a tensor file of the folder again after a change to its tensors.
 fn rewrite(folder: &Path, file: &str, change: impl FnOnce(&mut Vec<NamedTensor>)) {
     let path = folder.join(file);
@@ -155,7 +162,7 @@ fn a_tensor_that_does_not_belong_is_refused_by_name() {
         (TABLES, "extra", "not part", |t| t.push(NamedTensor { name: "extra".into(), shape: vec![0], data: vec![] })),
     ];
     for (file, tensor, problem, spoil) in cases {
-        let (_dir, folder) = saved();
+        let (_dir, folder) = saved_without_checksums();
         rewrite(&folder, file, spoil);
         let error = refusal(&folder);
         assert!(error.contains(file) && error.contains(tensor) && error.contains(problem), "{tensor}: {error}");
@@ -164,7 +171,7 @@ fn a_tensor_that_does_not_belong_is_refused_by_name() {
 
 #[test]
 fn a_tensor_of_another_type_is_refused_by_name() {
-    let (_dir, folder) = saved();
+    let (_dir, folder) = saved_without_checksums();
     let path = folder.join(DENSE);
     for (dtype, bytes) in [("I32", 4), ("F16", 2)] {
         let header =
@@ -198,7 +205,7 @@ fn a_bad_configuration_is_refused_by_its_key() {
         ("hashes.user.functions[1]", |c| c["hashes"]["user"]["functions"][1]["a"] = crate::hashing::PRIME.into()),
         ("hashes.user.functions[1]", |c| c["hashes"]["user"]["functions"][1]["b"] = crate::hashing::PRIME.into()),
     ];
-    let (_dir, folder) = saved();
+    let (_dir, folder) = saved_without_checksums();
     let path = folder.join(CONFIG);
     let whole = fs::read(&path).unwrap();
     for (problem, spoil) in cases {
@@ -216,7 +223,7 @@ fn a_bad_configuration_is_refused_by_its_key() {
 
 #[test]
 fn tables_of_another_size_than_the_configuration_are_refused() {
-    let (_dir, folder) = saved();
+    let (_dir, folder) = saved_without_checksums();
     let path = folder.join(CONFIG);
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     config["hashes"]["post"]["rows"] = 128.into();
@@ -253,7 +260,7 @@ fn a_save_replaces_the_folder_and_what_was_in_it() {
     assert_eq!(Checkpoint::load(&folder).unwrap(), other);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files, [CONFIG, DENSE, TABLES], "neither the note nor the old optimizer");
+    assert_eq!(files, [CONFIG, DENSE, "manifest.json", TABLES], "neither the note nor the old optimizer");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the folder");
 }
 

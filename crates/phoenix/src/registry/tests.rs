@@ -226,7 +226,10 @@ fn a_broken_file_is_named_and_not_written_over() {
     let name = place.register(RANKER);
     place.registry.promote(&name, TimeMs(1)).unwrap();
     let path = place.models().join("registry.json");
-    let whole = fs::read_to_string(&path).unwrap();
+    // Without its checksum, as versions before wrote it: so each problem is seen by itself.
+    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    state.as_object_mut().unwrap().remove("check");
+    let whole = serde_json::to_string_pretty(&state).unwrap();
     for (text, problem) in [
         (whole[..whole.len() / 2].to_owned(), "EOF"),
         ("{}".to_owned(), "format"),

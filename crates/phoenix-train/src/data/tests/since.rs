@@ -48,6 +48,7 @@ proptest! {
     #[test]
     fn the_slates_learnt_from_are_those_of_the_whole_log(seed: u64, part in 0.0..1.0f64) {
         let mut events = random_events(seed, 150);
+        events.sort_by_key(|event| event.at);
         let since = events[(events.len() as f64 * part) as usize].at;
         let end = events.last().map_or(0, |event| event.at.0) + HOUR;
         events.extend([shown(end, 1, &[1]), look(end + 1, 1, 1, 500)]);
