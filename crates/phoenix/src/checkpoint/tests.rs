@@ -190,7 +190,7 @@ fn a_bad_configuration_is_refused_by_its_key() {
     type Spoil = fn(&mut serde_json::Value);
     let cases: [(&str, Spoil); 13] = [
         ("format: is version 2", |c| c["format"] = 2.into()),
-        ("format: no version", |c| drop(c.as_object_mut().unwrap().remove("format"))),
+        ("format: is missing", |c| drop(c.as_object_mut().unwrap().remove("format"))),
         ("seed", |c| drop(c.as_object_mut().unwrap().remove("seed"))),
         ("colour", |c| c["colour"] = 1.into()),
         ("model.key_size", |c| c["model"]["key_size"] = 5.into()),
