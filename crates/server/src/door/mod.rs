@@ -2,13 +2,13 @@
 //!
 //! A request goes through these steps, each in a file of its own:
 //!
-//! 1. The [`listener`] accepts its connection, which has a place in the [`table`] and times it must keep ([`connection`]).
-//! 2. It has an id ([`request_id`]), a line in the access log and its share in the metrics ([`telemetry`]); a panic behind this
+//! 1. The `listener` accepts its connection, which has a place in the `table` and times it must keep (`connection`).
+//! 2. It has an id (`request_id`), a line in the access log and its share in the metrics (`telemetry`); a panic behind this
 //!    point is an answer, not a broken connection.
-//! 3. The [`guard`] looks at `Host`, `Origin` and `Content-Type`.
-//! 4. Health, reflection and metrics are answered always ([`probes`]); everything else only when the service has started.
-//! 5. Its body is read whole, within a time and a size ([`body`]).
-//! 6. It takes a place among the requests of its kind, or is refused ([`admission`]). Whoever has a place is answered in full:
+//! 3. The `guard` looks at `Host`, `Origin` and `Content-Type`.
+//! 4. Health, reflection and metrics are answered always (`probes`); everything else only when the service has started.
+//! 5. Its body is read whole, within a time and a size (`body`).
+//! 6. It takes a place among the requests of its kind, or is refused (`admission`). Whoever has a place is answered in full:
 //!    load is shed here and nowhere else.
 
 mod admission;

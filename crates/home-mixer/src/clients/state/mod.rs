@@ -1,6 +1,6 @@
 //! The clients over the embedded state store.
 //!
-//! Its reads may wait for the disk, so each call reads in one go on a thread that may wait ([`off_worker`]): never on the
+//! Its reads may wait for the disk, so each call reads in one go on a thread that may wait (`off_worker`): never on the
 //! threads that all requests share, and never one hand-over per candidate.
 
 mod gizmoduck;
