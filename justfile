@@ -29,6 +29,6 @@ bench CRATE *ARGS:
 deny:
     cargo deny check licenses bans sources
 
-# Accept changed snapshots of printed output.
-snapshots:
-    INSTA_UPDATE=always cargo test --profile ci
+# Write the references in docs/ again, from the binary.
+docs:
+    UPDATE_DOCS=1 cargo test --profile ci -p foryou --test cli reference

@@ -86,8 +86,28 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Print the effective settings and where each came from
     Config,
-    /// Print the API description
+    /// Print the description of the REST API (OpenAPI), with the actions and ids of the data folder
     Openapi,
+    /// Print a reference as Markdown: every event, every setting, or every key of the training recipes
+    Reference(ReferenceArgs),
+}
+
+/// Arguments of `reference`.
+#[derive(Debug, Args)]
+pub struct ReferenceArgs {
+    /// What it is about
+    pub topic: Topic,
+}
+
+/// The references.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Every type of event with its keys, for the actions and ids of the data folder
+    Events,
+    /// Every setting with its default and range
+    Settings,
+    /// Every key of the training recipes with its defaults and range
+    Recipes,
 }
 
 /// Arguments of `demo`.
@@ -219,7 +239,7 @@ A table whose columns have the names of keys (type,at,user_id,...) needs no map.
   like = "favorite"
 
 Times are RFC 3339, or numbers whose unit (seconds to nanoseconds) is decided for the whole file; the separator is
-found in the first line. `foryou openapi` describes every type of event."#;
+found in the first line. `foryou reference events` lists every type of event with its keys."#;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! foryou-data/
-//!   profile.toml   what the data is; written by what filled the folder first
-//!   lock           who has the folder open, and where that service listens
+//!   profile.toml   what the data is; written by the first command that filled the folder
+//!   lock           which process has the folder open, and where its service listens
 //!   log/           the event log: the truth
 //!   state/         projections of it: may be deleted at any time
 //! ```
@@ -25,7 +25,7 @@ pub(crate) const PROFILE: &str = "profile.toml";
 const PROFILE_PART: &str = "profile.part";
 const LOCK: &str = "lock";
 
-/// Who has a folder open.
+/// The process that has a folder open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process.
@@ -42,14 +42,14 @@ pub struct DataFolder {
     lock: File,
 }
 
-/// What opening a folder found.
+/// What became of opening a folder.
 #[derive(Debug)]
 pub enum Opened {
     /// The folder is ours now.
     Ours(DataFolder),
     /// Another process has it.
     Held(Holder),
-    /// It may only be read, and why.
+    /// It is read-only, and why.
     ReadOnly(std::io::Error),
 }
 
@@ -62,12 +62,12 @@ pub enum Found {
     DataFolder,
 }
 
-/// Looks at a path; something else than a data folder is refused.
+/// Looks at a path; anything but a data folder is refused.
 pub fn look(path: &Path) -> anyhow::Result<Found> {
     match fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(e) => bail!("{}: {e}", path.display()),
-        Ok(meta) if !meta.is_dir() => wrong_use!("--data {}: is a file; name a folder", path.display()),
+        Ok(meta) if !meta.is_dir() => wrong_use!("--data {}: is a file; give a folder", path.display()),
         Ok(_) => {}
     }
     if path.join(PROFILE).is_file() {
@@ -77,7 +77,7 @@ pub fn look(path: &Path) -> anyhow::Result<Found> {
     match other.find_map(|entry| entry.ok().filter(|e| e.file_name() != LOCK && e.file_name() != PROFILE_PART)) {
         None => Ok(Found::Nothing),
         Some(entry) => wrong_use!(
-            "--data {}: holds {:?} and no {PROFILE}, so it is no data folder; name another or an empty one",
+            "--data {}: holds {:?} but no {PROFILE}, so it is not a data folder; give another folder, or an empty one",
             path.display(),
             entry.file_name()
         ),
@@ -85,7 +85,7 @@ pub fn look(path: &Path) -> anyhow::Result<Found> {
 }
 
 impl DataFolder {
-    /// Opens a data folder that must be there.
+    /// Opens a data folder that must exist.
     pub fn open(path: &Path) -> anyhow::Result<Opened> {
         match look(path)? {
             Found::Nothing => Err(no_data(path)),
@@ -93,7 +93,7 @@ impl DataFolder {
         }
     }
 
-    /// Opens a data folder, making it with `profile` where there is none. A folder with another kind of data is refused.
+    /// Opens a data folder, or makes it with `profile` if it does not exist. A folder with another kind of data is refused.
     pub fn open_or_create(path: &Path, profile: &Profile) -> anyhow::Result<Opened> {
         look(path)?;
         fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))?;
@@ -120,7 +120,7 @@ impl DataFolder {
         }
         let profile_path = path.join(PROFILE);
         if !profile_path.exists() {
-            let Some(profile) = profile else { bail!("{}: is gone", profile_path.display()) };
+            let Some(profile) = profile else { bail!("{}: has disappeared", profile_path.display()) };
             write_whole(&profile_path, &profile.to_toml())?;
         }
         let found = read_profile(path)?;
@@ -128,7 +128,7 @@ impl DataFolder {
             && profile.name != found.name
         {
             wrong_use!(
-                "{} holds {} data, and {} cannot be added to it; name another folder with --data",
+                "{} holds {} data, and {} cannot be added to it; give another folder with --data",
                 path.display(),
                 found.name,
                 profile.name
@@ -144,13 +144,13 @@ impl DataFolder {
         let holder = Holder { pid: std::process::id(), address };
         let text = serde_json::to_string(&holder)?;
         let at = || format!("writing {}", self.path.join(LOCK).display());
-        // Written over and then cut: a reader in between finds a whole document and leftovers, never nothing.
+        // Overwritten, then cut: a reader in between finds a whole document with leftovers behind it, never an empty file.
         self.lock.rewind().with_context(at)?;
         self.lock.write_all(text.as_bytes()).with_context(at)?;
         self.lock.set_len(text.len() as u64).with_context(at)
     }
 
-    /// Deletes what is in the folder; its parts must be closed.
+    /// Deletes the folder's contents; its parts must be closed.
     pub fn clear(self) -> anyhow::Result<()> {
         for name in ["log", "state", "world"] {
             match fs::remove_dir_all(self.path.join(name)) {
@@ -175,7 +175,7 @@ impl DataFolder {
     }
 }
 
-/// Reads the profile of a data folder that must be there.
+/// Reads the profile of a data folder that must exist.
 pub fn read_profile(path: &Path) -> anyhow::Result<Profile> {
     if look(path)? == Found::Nothing {
         return Err(no_data(path));
@@ -185,6 +185,14 @@ pub fn read_profile(path: &Path) -> anyhow::Result<Profile> {
     Profile::from_toml(&text).with_context(|| path.display().to_string())
 }
 
+/// The profile of a data folder; if it does not exist yet, the profile that `foryou up` would give it.
+pub fn profile_or_live(path: &Path) -> anyhow::Result<Profile> {
+    match look(path)? {
+        Found::Nothing => Ok(Profile::live()),
+        Found::DataFolder => read_profile(path),
+    }
+}
+
 fn no_data(path: &Path) -> anyhow::Error {
     anyhow::anyhow!(
         "{} holds no data yet: `foryou demo` makes a world, `foryou import` brings a data set",
@@ -192,14 +200,14 @@ fn no_data(path: &Path) -> anyhow::Error {
     )
 }
 
-/// Holds off writers while a folder is read. `None`: a process has the folder open, or there is no lock file yet.
+/// Keeps writers out while a folder is read. `None`: a process has the folder open, or it has no lock file yet.
 pub fn hold_off_writers(path: &Path) -> Option<File> {
     let lock = File::open(path.join(LOCK)).ok()?;
     lock.try_lock_shared().is_ok().then_some(lock)
 }
 
 impl Opened {
-    /// The folder, to be written; an error that names the holder where another process has it.
+    /// The folder, for writing. If another process has it open, the error names that process.
     pub fn ours(self, path: &Path) -> anyhow::Result<DataFolder> {
         match self {
             Self::Ours(folder) => Ok(folder),
@@ -207,7 +215,7 @@ impl Opened {
                 "{} is served by process {pid} on {address}, and this command writes to it: stop the service first, or send events to it (POST /v1/events)",
                 path.display()
             ),
-            Self::ReadOnly(error) => bail!("{} may only be read: {error}", path.display()),
+            Self::ReadOnly(error) => bail!("{} is read-only: {error}", path.display()),
             Self::Held(Holder { pid, address: None }) => {
                 bail!("{} is in use by process {pid}: wait for it, or stop it first", path.display())
             }
@@ -215,7 +223,7 @@ impl Opened {
     }
 }
 
-/// Who holds the lock. The holder writes the file right after locking it: for a moment nothing readable may be in it.
+/// The process that holds the lock. It writes the file right after locking it, so the file may be unreadable for a moment.
 fn holder(lock: &mut File) -> std::io::Result<Holder> {
     for _ in 0..20 {
         let mut text = String::new();
@@ -230,7 +238,7 @@ fn holder(lock: &mut File) -> std::io::Result<Holder> {
     Ok(Holder { pid: 0, address: None })
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file so that it exists whole or not at all.
 pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     let at = || format!("writing {}", path.display());

@@ -1,5 +1,6 @@
 //! Sizes and switches of a model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -29,7 +30,7 @@ impl ModelKind {
 }
 
 /// What a history token attends to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HistoryAttention {
     /// The user, earlier tokens and itself, so that a context can be cached and extended.
@@ -40,7 +41,7 @@ pub enum HistoryAttention {
 }
 
 /// Where tokens stand for the rotary embedding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Positions {
     /// User 0, history 1..=n from the oldest kept, every candidate at (events it may see) + 1.
@@ -51,7 +52,7 @@ pub enum Positions {
 }
 
 /// A model's sizes and switches. The field names are those of the reference files' `config`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// Width D of tokens and of every table row.
@@ -64,15 +65,15 @@ pub struct ModelConfig {
     pub num_kv_heads: usize,
     /// Width K of a head; even.
     pub key_size: usize,
-    /// The feed-forward hidden size follows from it, see [`ModelConfig::ffn_size`].
+    /// Width w of the feed-forward block: its hidden size is `w·D·2/3`, rounded up to a multiple of 8.
     pub widening_factor: f64,
-    /// Factor on attention logits; `None` for 1/√K.
+    /// Factor on attention logits; `none` for 1/√K.
     pub attn_output_multiplier: Option<f32>,
-    /// Attention logits are capped to `cap · tanh(x / cap)`; `None` for no cap.
+    /// Attention logits are capped to `cap · tanh(x / cap)`; `none` for no cap.
     pub attn_logit_cap: Option<f32>,
     /// History length S: the window holds up to S + S/4 tokens.
     pub history_seq_len: usize,
-    /// Number of actions A: heads, and columns of the action multi-hot.
+    /// Number of actions A: heads, and columns of the action multi-hot. A training takes that of the data.
     pub num_actions: usize,
     /// Rows of the surface table.
     pub product_surface_vocab_size: usize,
@@ -84,7 +85,7 @@ pub struct ModelConfig {
     pub num_author_hashes: usize,
     /// What a history token attends to.
     pub history_attention: HistoryAttention,
-    /// Where tokens stand.
+    /// Which positions the rotary embedding gives to tokens.
     pub positions: Positions,
     /// Base of the rotary embedding.
     pub rope_base: f64,

@@ -3,63 +3,11 @@
 use std::collections::BTreeMap;
 
 use event_log::EventDecoder;
+use event_log::json::{COMMON_KEYS, EVENT_TYPES, Form};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{fields::shown, rows::Row, time_unit::TimeUnit};
-
-/// What the value of a key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// A text or an id.
-    Text,
-    Number,
-    Flag,
-    Time,
-    Ids,
-    Numbers,
-}
-
-/// The keys of events that a cell can give.
-const KEYS: [(&str, Form); 37] = [
-    ("type", Form::Text),
-    ("at", Form::Time),
-    ("id", Form::Text),
-    ("user_id", Form::Text),
-    ("post_id", Form::Text),
-    ("target_id", Form::Text),
-    ("author_id", Form::Text),
-    ("action", Form::Text),
-    ("dwell_ms", Form::Number),
-    ("undo", Form::Flag),
-    ("surface", Form::Text),
-    ("client_app", Form::Number),
-    ("text", Form::Text),
-    ("title", Form::Text),
-    ("language", Form::Text),
-    ("country", Form::Text),
-    ("topics", Form::Numbers),
-    ("in_reply_to_post_id", Form::Text),
-    ("in_reply_to_user_id", Form::Text),
-    ("conversation_id", Form::Text),
-    ("source_post_id", Form::Text),
-    ("source_user_id", Form::Text),
-    ("quoted_post_id", Form::Text),
-    ("quoted_user_id", Form::Text),
-    ("subscription_author_id", Form::Text),
-    ("keyword", Form::Text),
-    ("screen_name", Form::Text),
-    ("followers", Form::Number),
-    ("verified", Form::Flag),
-    ("protected", Form::Flag),
-    ("suspended", Form::Flag),
-    ("created_at", Form::Time),
-    ("post_ids", Form::Ids),
-    ("request_id", Form::Text),
-    ("label", Form::Text),
-    ("until", Form::Time),
-    ("v", Form::Number),
-];
 
 /// A file that says how the rows of a table become events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -79,7 +27,9 @@ impl TableMap {
         let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let keys = map.columns.keys().chain(map.constants.keys()).chain(map.values.keys());
         match keys.into_iter().find(|key| form_of(key).is_none()) {
-            Some(key) => Err(format!("{key:?} is not a key of an event (`foryou openapi` lists them)")),
+            Some(key) => Err(format!(
+                "{key:?} is not a key of an event that a table can give; `foryou reference events` lists the keys"
+            )),
             None => Ok(map),
         }
     }
@@ -100,17 +50,22 @@ impl TableMap {
         }
         for (key, column) in &self.columns {
             let place = place_of(column).ok_or_else(|| {
-                format!("the table has no column {column:?}, which is to be {key} (found: {})", names.join(", "))
+                format!(
+                    "the table has no column {column:?}, which the map names for {key}; its columns are {}",
+                    names.join(", ")
+                )
             })?;
-            places.push((key.clone(), form_of(key).unwrap_or(Form::Text), place));
+            places.push((key.clone(), form_of(key).unwrap_or(Form::Text(usize::MAX)), place));
         }
         let time = places.iter().find(|(key, ..)| key == "at").map(|(_, _, place)| *place);
         let given = |key: &str| places.iter().any(|(other, ..)| other == key) || self.constants.contains_key(key);
         if let Some(missing) = ["type", "at"].into_iter().find(|key| !given(key)) {
-            return Err(format!("no column and no constant is {missing}, which every event needs"));
+            return Err(format!("{missing} is missing: every event needs it, as a column or a constant"));
         }
-        let constants =
-            self.constants.iter().map(|(key, value)| (key.clone(), form_of(key).unwrap_or(Form::Text), value.clone()));
+        let constants = self
+            .constants
+            .iter()
+            .map(|(key, value)| (key.clone(), form_of(key).unwrap_or(Form::Text(usize::MAX)), value.clone()));
         Ok(Columns { places, constants: constants.collect(), values: self.values.clone(), time })
     }
 }
@@ -154,8 +109,13 @@ impl Columns {
     }
 }
 
-fn form_of(key: &str) -> Option<Form> {
-    KEYS.iter().find(|(name, _)| *name == key).map(|(_, form)| *form)
+/// The form of a key that a cell can give. A cell holds no objects, so `media` and `posts` cannot come from tables.
+fn form_of(name: &str) -> Option<Form> {
+    if name == "type" {
+        return Some(Form::Name(usize::MAX));
+    }
+    let mut keys = EVENT_TYPES.iter().flat_map(|event| event.keys).chain(COMMON_KEYS);
+    keys.find(|key| key.name == name).map(|key| key.form).filter(|form| !matches!(form, Form::Objects(..)))
 }
 
 /// The value of a key that a cell gives.
@@ -164,8 +124,7 @@ fn value(key: &str, form: Form, text: &str, unit: TimeUnit) -> Result<Value, Str
     let number = |text: &str| text.trim().parse::<u64>().map(Value::from).map_err(|_| wrong("a whole number"));
     let parts = || text.split([' ', ',', ';', '|']).filter(|part| !part.is_empty());
     Ok(match form {
-        Form::Text => Value::from(text),
-        Form::Number => number(text)?,
+        Form::Count | Form::SmallCount | Form::Version => number(text)?,
         Form::Flag => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" => Value::from(true),
             "false" | "0" | "no" => Value::from(false),
@@ -173,8 +132,10 @@ fn value(key: &str, form: Form, text: &str, unit: TimeUnit) -> Result<Value, Str
         },
         Form::Time if text.trim().parse::<f64>().is_ok() => Value::from(unit.parse(key, text)?.0),
         Form::Time => Value::from(text.trim()),
-        Form::Ids => parts().map(Value::from).collect(),
-        Form::Numbers => Value::Array(parts().map(number).collect::<Result<_, _>>()?),
+        Form::Posts(_) => parts().map(Value::from).collect(),
+        Form::Numbers(_) => Value::Array(parts().map(number).collect::<Result<_, _>>()?),
+        // Texts, names and ids; a form that a cell cannot give is refused by the decoder.
+        _ => Value::from(text),
     })
 }
 
@@ -185,6 +146,7 @@ mod tests {
     #[test]
     fn a_map_is_checked_against_keys_and_columns() {
         let error = |text: &str| TableMap::from_toml(text).unwrap_err();
+        assert!(error("[columns]\nmedia = \"m\"").contains("\"media\" is not a key"), "objects do not fit into a cell");
         assert!(error("[columns]\nuserid = \"u\"").contains("\"userid\" is not a key of an event"));
         assert!(error("[column]\nuser_id = \"u\"").contains("column"));
         let map =
@@ -193,9 +155,9 @@ mod tests {
         assert!(map.of(&names(&["t", "u"])).is_ok());
         assert_eq!(
             map.of(&names(&["t", "x"])).unwrap_err(),
-            "the table has no column \"u\", which is to be user_id (found: t, x)"
+            "the table has no column \"u\", which the map names for user_id; its columns are t, x"
         );
-        assert!(TableMap::default().of(&names(&["type", "user_id"])).unwrap_err().contains("constant is at"));
+        assert!(TableMap::default().of(&names(&["type", "user_id"])).unwrap_err().starts_with("at is missing"));
         assert!(
             TableMap::is_plain(&names(&["type", "at", "user_id"])) && !TableMap::is_plain(&names(&["type", "when"]))
         );

@@ -71,6 +71,8 @@ pub struct EventType {
     pub keys: &'static [Key],
     /// Two keys of which one must be there and the other must not; empty for types without such a choice.
     pub either: &'static [&'static str],
+    /// An event of the type, as one line of a file.
+    pub example: &'static str,
 }
 
 const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
@@ -162,29 +164,112 @@ const LABEL: &[Key] = &[
     may("until", Form::Time, "When it ends; never when absent"),
 ];
 
-const fn event(name: &'static str, about: &'static str, keys: &'static [Key]) -> EventType {
-    EventType { name, about, keys, either: &[] }
+const fn event(name: &'static str, about: &'static str, keys: &'static [Key], example: &'static str) -> EventType {
+    EventType { name, about, keys, either: &[], example }
 }
 
 /// Every type that can be sent or imported.
 pub const EVENT_TYPES: [EventType; 17] = [
-    event("post", "A post, reply, repost or quote", NEW_POST),
-    event("delete", "A post was deleted", &[POST]),
-    event("follow", "`user_id` follows `target_id`", EDGE),
-    event("unfollow", "`user_id` no longer follows `target_id`", EDGE),
-    event("block", "`user_id` blocks `target_id`", EDGE),
-    event("unblock", "`user_id` no longer blocks `target_id`", EDGE),
-    event("mute", "`user_id` mutes `target_id`", EDGE),
-    event("unmute", "`user_id` no longer mutes `target_id`", EDGE),
-    event("subscribe", "`user_id` pays for the posts that only subscribers of `target_id` see", EDGE),
-    event("unsubscribe", "`user_id` no longer pays for them", EDGE),
-    event("mute_keyword", "A word or phrase that the person does not want to read", KEYWORD),
-    event("unmute_keyword", "The word or phrase is no longer muted", KEYWORD),
-    event("profile", "A person's profile; a key that is absent keeps its value", PROFILE),
-    event("action", "A person acted on a post", ACTION),
-    event("impression", "Posts were shown to a person", IMPRESSION),
-    event("served", "Posts were served to a person: written by the service itself, in files only", SERVED),
-    EventType { name: "label", about: "A post or a person was labelled", keys: LABEL, either: &["post_id", "user_id"] },
+    event(
+        "post",
+        "A post, reply, repost or quote",
+        NEW_POST,
+        r#"{"type": "post", "at": 1785000000000, "post_id": "10", "author_id": "2", "text": "The tulips are out", "topics": [3]}"#,
+    ),
+    event("delete", "A post was deleted", &[POST], r#"{"type": "delete", "at": 1785000000000, "post_id": "10"}"#),
+    event(
+        "follow",
+        "`user_id` follows `target_id`",
+        EDGE,
+        r#"{"type": "follow", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "unfollow",
+        "`user_id` no longer follows `target_id`",
+        EDGE,
+        r#"{"type": "unfollow", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "block",
+        "`user_id` blocks `target_id`",
+        EDGE,
+        r#"{"type": "block", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "unblock",
+        "`user_id` no longer blocks `target_id`",
+        EDGE,
+        r#"{"type": "unblock", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "mute",
+        "`user_id` mutes `target_id`",
+        EDGE,
+        r#"{"type": "mute", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "unmute",
+        "`user_id` no longer mutes `target_id`",
+        EDGE,
+        r#"{"type": "unmute", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "subscribe",
+        "`user_id` pays for the posts that only subscribers of `target_id` see",
+        EDGE,
+        r#"{"type": "subscribe", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "unsubscribe",
+        "`user_id` no longer pays for them",
+        EDGE,
+        r#"{"type": "unsubscribe", "at": 1785000000000, "user_id": "1", "target_id": "2"}"#,
+    ),
+    event(
+        "mute_keyword",
+        "A word or phrase that the person does not want to read",
+        KEYWORD,
+        r#"{"type": "mute_keyword", "at": 1785000000000, "user_id": "1", "keyword": "spoiler"}"#,
+    ),
+    event(
+        "unmute_keyword",
+        "The word or phrase is no longer muted",
+        KEYWORD,
+        r#"{"type": "unmute_keyword", "at": 1785000000000, "user_id": "1", "keyword": "spoiler"}"#,
+    ),
+    event(
+        "profile",
+        "A person's profile; a key that is absent keeps its value",
+        PROFILE,
+        r#"{"type": "profile", "at": 1785000000000, "user_id": "1", "screen_name": "garden_1", "followers": 21}"#,
+    ),
+    event(
+        "action",
+        "A person acted on a post",
+        ACTION,
+        r#"{"type": "action", "at": 1785000000000, "user_id": "1", "post_id": "10", "action": "favorite"}"#,
+    ),
+    event(
+        "impression",
+        "Posts were shown to a person",
+        IMPRESSION,
+        r#"{"type": "impression", "at": 1785000000000, "user_id": "1", "post_ids": ["10", "11"]}"#,
+    ),
+    event(
+        "served",
+        "Posts were served to a person: written by the service itself, in files only",
+        SERVED,
+        r#"{"type": "served", "at": 1785000000000, "request_id": "r-1", "user_id": "1", "posts": [{"post_id": "10", "position": 0, "score": 0.5, "source": "thunder"}]}"#,
+    ),
+    EventType {
+        either: &["post_id", "user_id"],
+        ..event(
+            "label",
+            "A post or a person was labelled",
+            LABEL,
+            r#"{"type": "label", "at": 1785000000000, "post_id": "10", "label": "spam"}"#,
+        )
+    },
 ];
 
 impl EventType {

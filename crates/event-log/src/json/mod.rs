@@ -13,6 +13,7 @@ mod keys;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use decode::{EventDecoder, check_time, read_time};
 pub use draft::EventDraft;

@@ -1,4 +1,4 @@
-//! `foryou init`: a new data folder with a profile of one's own.
+//! `foryou init`: a new data folder with its own profile.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::exit::wrong_use;
 use crate::folder::{Found, PROFILE, look, write_whole};
 use crate::output::Output;
 
-/// What the lines of a profile say, by how they begin. A table's comment stands in front of its name.
+/// The comments of a profile, by the beginning of the line that they stand before.
 const COMMENTS: [(&str, &str); 13] = [
     ("name = ", "The name of this kind of data: a folder takes only data of its own kind."),
     (
@@ -29,8 +29,8 @@ const COMMENTS: [(&str, &str); 13] = [
     ("[ids]", "How ids are read and printed: dictionary (any strings), unsigned or signed (64-bit numbers)."),
     ("[limits]", "Limits of the filters."),
     ("max_post_age_seconds = ", "Older posts are not shown."),
-    ("served_window_seconds = ", "A post that was served to the viewer is not served again for so long ..."),
-    ("served_window_posts = ", "... counting at most so many of the newest served posts."),
+    ("served_window_seconds = ", "A post that was served to the viewer is not served again for this many seconds ..."),
+    ("served_window_posts = ", "... counting at most this many of the newest served posts."),
     (
         "[action_set]",
         "The actions. Their order is stored with the data: add new ones at the end, and raise the version.",
@@ -53,7 +53,7 @@ pub(super) fn run(config: &Config, args: &InitArgs, output: Output) -> anyhow::R
     let data = &config.data;
     if look(data)? == Found::DataFolder {
         wrong_use!(
-            "{}: is a data folder already, with a {PROFILE} of its own; name another with --data",
+            "{}: is a data folder already and has its own {PROFILE}; give another folder with --data",
             data.display()
         );
     }
@@ -91,7 +91,7 @@ fn profile_of(args: &InitArgs) -> anyhow::Result<Profile> {
     Ok(profile)
 }
 
-/// The actions that are asked for; without any those of the For You feed.
+/// The given actions; without any, those of the For You feed.
 fn actions_of(given: &[String]) -> anyhow::Result<ActionSet> {
     if given.is_empty() {
         return Ok(ActionSet::for_you());
@@ -109,7 +109,7 @@ fn actions_of(given: &[String]) -> anyhow::Result<ActionSet> {
 }
 
 /// The profile as a file that explains itself.
-fn commented(profile: &Profile) -> String {
+pub(super) fn commented(profile: &Profile) -> String {
     let mut text = "# The profile of this data folder: what its data is and how its feed is ranked.\n".to_owned();
     let mut said = Vec::new();
     for line in profile.to_toml().lines() {

@@ -11,6 +11,7 @@ mod init;
 mod models;
 mod openapi;
 mod phoenix;
+mod reference;
 mod restore;
 mod source;
 mod stream;
@@ -48,12 +49,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Whether `--json` stands among the arguments. Only asked where they cannot be parsed.
+/// Whether `--json` is among the arguments. Only used if they cannot be parsed.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
 }
 
-/// Runs a command line and says how it went.
+/// Runs a command line; returns the exit code.
 pub fn run(cli: Cli) -> ExitCode {
     trace_to_stderr(cli.global.verbose);
     let output = Output { json: cli.global.json, human: cli.global.human };
@@ -70,7 +71,7 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
     let effective = Effective::load(&cli.global, variables()?.into_iter())?;
     let config = &effective.config;
     if config.threads > 0 {
-        // Fails where it was set before (tests run several commands in one process): the first stays.
+        // Fails if it was set before (tests run several commands in one process); the first setting stays.
         rayon::ThreadPoolBuilder::new().num_threads(config.threads).build_global().ok();
     }
     match cli.command {
@@ -92,7 +93,8 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Dump(args) => dump::run(config, &args, output),
         Command::Restore(args) => restore::run(config, &args, output),
         Command::Config => config::run(&effective, output),
-        Command::Openapi => openapi::run(output),
+        Command::Openapi => openapi::run(config, output),
+        Command::Reference(args) => reference::run(config, &args, output),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod kubernetes;
 mod rules;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,7 +21,9 @@ use crate::cli::Global;
 use crate::exit::{WrongUse, wrong_use};
 use crate::listen::Listen;
 
-/// The reference of all settings, and the lowest layer.
+pub use values::{default_keys, values_of};
+
+/// All settings with their comments, and the lowest layer.
 pub const DEFAULT: &str = include_str!("../default.toml");
 
 /// The origin of a setting that nothing overrides.

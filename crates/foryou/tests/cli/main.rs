@@ -20,6 +20,7 @@ mod import;
 mod kill;
 mod load;
 mod phoenix;
+mod reference;
 mod rest;
 mod seeds;
 mod startup;

@@ -41,7 +41,7 @@ impl Recipe {
         self.assign(key, value)
     }
 
-    fn assign(&mut self, key: &str, value: Value) -> Result<(), RecipeError> {
+    pub(super) fn assign(&mut self, key: &str, value: Value) -> Result<(), RecipeError> {
         let wrong = |problem: String| RecipeError::Value { key: key.to_owned(), problem };
         let mut whole = serde_json::to_value(&*self).map_err(|e| wrong(e.to_string()))?;
         let mut place = &mut whole;

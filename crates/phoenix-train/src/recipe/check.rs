@@ -3,6 +3,7 @@
 use phoenix::{HistoryAttention, Positions};
 
 use super::{Recipe, RecipeError};
+use crate::data::DataError;
 
 impl Recipe {
     /// The first value out of its range, by its key.
@@ -78,6 +79,10 @@ impl Recipe {
         if sampling.is_some_and(|s| s.uniform > 1 << 20) {
             return wrong("sampling.uniform", "must be at most 1,048,576".to_owned());
         }
-        self.data_options().check().or_else(|e| wrong("data", e.to_string()))
+        match self.data_options().check() {
+            Err(DataError::Option { key, problem }) => wrong(&format!("data.{key}"), problem.to_owned()),
+            Err(e) => wrong("data", e.to_string()),
+            Ok(()) => Ok(()),
+        }
     }
 }

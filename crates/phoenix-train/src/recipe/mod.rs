@@ -4,15 +4,18 @@ mod assign;
 mod check;
 mod defaults;
 mod error;
+mod reference;
 mod sized;
 #[cfg(test)]
 mod tests;
 
 use phoenix::ModelConfig;
 use phoenix::checkpoint::TableInit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::RecipeError;
+pub use reference::{RecipeKey, RecipeSection};
 pub use sized::DataSize;
 
 use crate::data::DataOptions;
@@ -20,7 +23,7 @@ use crate::optim::{AdamWRule, Decay};
 use crate::tables::Adagrad;
 
 /// Every setting of a training. The seed and the threads are the caller's ([`crate::trainer::RunOptions`]).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Passes over the training data.
@@ -50,7 +53,7 @@ pub struct Recipe {
 }
 
 /// The embedding tables and row-wise Adagrad on them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableRecipe {
     /// Step size.
@@ -84,7 +87,7 @@ pub struct TableRecipe {
 }
 
 /// Where the dense tensors start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRecipe {
     /// Scale of the norms after each sub-layer.
@@ -106,7 +109,7 @@ pub struct StartRecipe {
 }
 
 /// AdamW.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DenseRecipe {
     /// Step size.
@@ -124,7 +127,7 @@ pub struct DenseRecipe {
 }
 
 /// The learning rates over the steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRecipe {
     /// Share of the steps on the way up.
@@ -134,7 +137,7 @@ pub struct ScheduleRecipe {
 }
 
 /// Evaluations, and when to end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoppingRecipe {
     /// Steps between evaluations; none for one after each epoch.
@@ -150,7 +153,7 @@ pub struct StoppingRecipe {
 }
 
 /// How the log becomes training data; see [`DataOptions`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataRecipe {
     /// Share of the slates, the last ones, held back for validation.
@@ -164,7 +167,7 @@ pub struct DataRecipe {
 }
 
 /// How much each head counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HeadWeights {
     /// All the same.
@@ -177,7 +180,7 @@ pub enum HeadWeights {
 }
 
 /// The ranker's heads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeadRecipe {
     /// Weights of the discrete heads.
@@ -187,7 +190,7 @@ pub struct HeadRecipe {
 }
 
 /// Retrieval's negatives and temperature.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SamplingRecipe {
     /// Posts drawn uniformly per step, shared by all users.

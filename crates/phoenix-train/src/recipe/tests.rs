@@ -76,5 +76,5 @@ fn check_names_the_key() {
     assert!(checked("model.history_attention", "bidirectional").starts_with("model.history_attention"));
     assert!(checked("post_dropout", "1.5").starts_with("post_dropout"));
     assert!(checked("tables.text_rows", "1").starts_with("tables.text_rows"));
-    assert!(checked("data.validation_share", "2.0").starts_with("data: validation_share"));
+    assert!(checked("data.validation_share", "2.0").starts_with("data.validation_share: must be"));
 }
