@@ -148,7 +148,7 @@ fn posts_are_of_every_form() {
         })
         .collect();
     let ids: FxHashMap<PostId, usize> = posts.iter().enumerate().map(|(i, p)| (p.1.post_id, i)).collect();
-    assert_eq!(ids.len(), posts.len(), "an id stands twice");
+    assert_eq!(ids.len(), posts.len(), "an id occurs twice");
     let n = |f: &dyn Fn(&event_log::PostEvent) -> bool| posts.iter().filter(|p| f(p.1)).count();
     for (what, count) in [
         ("replies", n(&|p| p.is_reply())),

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::event::{Event, EventBody, Topic};
 use crate::log::{AppendError, LogError, Refusal};
 
-/// Longest event id, name of an id, kind or role, in bytes: they become keys of the index.
+/// Longest event id, string id, kind or role, in bytes: they become keys of the index.
 pub const MAX_KEY_BYTES: usize = 1_024;
 
 /// The partition of a key: XXH3-64 of its 8 little-endian bytes, modulo the number of partitions.
@@ -15,7 +15,7 @@ pub fn partition_of(key: u64, partitions: u16) -> u16 {
     (xxh3_64(&key.to_le_bytes()) % u64::from(partitions.max(1))) as u16
 }
 
-/// The topics' partitions, numbered through: a slot is one partition of one topic.
+/// The partitions of all topics, numbered consecutively: a slot is one partition of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     partitions: u16,
@@ -53,19 +53,19 @@ impl Layout {
         }
     }
 
-    /// Where an event goes.
+    /// The slot of an event.
     fn place(self, body: &EventBody) -> (Topic, u16) {
         let (topic, key) = body.topic_and_key();
         (topic, partition_of(key, self.partitions(topic)))
     }
 }
 
-/// 128 bits of an event id, by which duplicates are known.
+/// A 128-bit hash of an event id, to recognise duplicates.
 pub(crate) fn id_hash(id: &str) -> u128 {
     xxh3_128(id.as_bytes())
 }
 
-/// What a log already holds, as far as a new batch has to know.
+/// What a log already holds, as far as a new batch needs to know.
 pub(crate) trait Known {
     fn has_event(&self, id_hash: u128) -> Result<bool, LogError>;
     fn known_id(&self, namespace: Namespace, name: &str) -> Result<Option<u64>, LogError>;
@@ -75,7 +75,7 @@ pub(crate) trait Known {
 /// An event that will be appended.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    /// Its place in the batch as it was given.
+    /// Its place in the given batch.
     pub(crate) place: usize,
     pub(crate) event: Event,
     pub(crate) topic: Topic,
@@ -83,18 +83,18 @@ pub(crate) struct Planned {
     pub(crate) id_hash: Option<u128>,
 }
 
-/// A batch after the duplicates were taken out.
+/// A batch without its duplicates.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) accepted: Vec<Planned>,
-    /// Places in the batch as it was given.
+    /// Places in the given batch.
     pub(crate) duplicates: Vec<usize>,
 }
 
-/// Sorts a batch into what is appended and what is in the log (or earlier in the batch) already.
+/// Splits a batch into events to append and events that the log (or the batch, earlier) already has.
 ///
-/// A [`EventBody::Name`] that says what the dictionary says is a duplicate; one that contradicts it cannot be stored. Names every
-/// event that cannot be: without them, the rest of the batch can.
+/// An [`EventBody::Name`] that agrees with the dictionary is a duplicate; one that contradicts it cannot be stored. The error names
+/// every event that cannot be stored: without them, the rest of the batch can.
 pub(crate) fn plan(events: Vec<Event>, layout: Layout, known: &dyn Known) -> Result<Plan, AppendError> {
     let mut plan = Plan { accepted: Vec::with_capacity(events.len()), duplicates: Vec::new() };
     let mut refused = Vec::new();
@@ -130,7 +130,7 @@ pub(crate) fn plan(events: Vec<Event>, layout: Layout, known: &dyn Known) -> Res
     if refused.is_empty() { Ok(plan) } else { Err(AppendError::Refused(refused)) }
 }
 
-/// Which ids of a batch the log has. Looked up in order, which an index answers about twice as fast as at random.
+/// The ids of a batch that the log has. Looked up in order, which is about twice as fast as in random order.
 fn known_ids(events: &[Event], known: &dyn Known) -> Result<FxHashSet<u128>, LogError> {
     let mut hashes: Vec<_> = events.iter().filter_map(|event| event.id.as_deref().map(id_hash)).collect();
     hashes.sort_unstable();
@@ -149,7 +149,7 @@ fn known_ids(events: &[Event], known: &dyn Known) -> Result<FxHashSet<u128>, Log
 fn problem(event: &Event) -> Option<String> {
     let key = |what: &str, text: &str| {
         (text.is_empty() || text.len() > MAX_KEY_BYTES)
-            .then(|| format!("{what}: must have 1 to {MAX_KEY_BYTES} bytes, this one has {}", text.len()))
+            .then(|| format!("{what}: must have 1 to {MAX_KEY_BYTES} bytes, but has {}", text.len()))
     };
     if let Some(id) = &event.id
         && let Some(problem) = key("id", id)
@@ -157,7 +157,7 @@ fn problem(event: &Event) -> Option<String> {
         return Some(problem);
     }
     match &event.body {
-        EventBody::Name { id: 0, name, .. } => Some(format!("name {name:?}: 0 is no id")),
+        EventBody::Name { id: 0, name, .. } => Some(format!("name {name:?}: its number must not be 0")),
         EventBody::Name { name, .. } => key("name", name),
         EventBody::ImportProgress(progress) => {
             key("kind", &progress.kind).or_else(|| key("role", &progress.role)).or_else(|| {
@@ -175,7 +175,7 @@ enum NameVerdict {
     Contradiction(String),
 }
 
-/// The names a batch brings with it.
+/// The new names of a batch.
 #[derive(Default)]
 struct NewNames {
     by_name: FxHashMap<(u8, String), u64>,
@@ -212,7 +212,7 @@ impl NewNames {
 
 /// Puts the row hashes of the chunks of an import together, from row 0 to the first row that no chunk covers.
 ///
-/// Chunks come in the order of their first row; where two overlap, the later one counts.
+/// Chunks come in the order of their first row; if two overlap, the later one counts.
 pub(crate) fn join_chunks<E>(chunks: impl Iterator<Item = Result<(u64, Vec<u32>), E>>) -> Result<Vec<u32>, E> {
     let mut rows: Vec<u32> = Vec::new();
     for chunk in chunks {

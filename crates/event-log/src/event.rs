@@ -5,7 +5,7 @@
 use foryou_types::{ActionIndex, Namespace, PostId, Surface, TimeMs, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Who put an event into the log. Only imported events move a log clock.
+/// Where an event comes from. Only imported events move a log clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -35,7 +35,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventBody {
-    /// A post was created. (Boxed: it is several times larger than the others, which are the many.)
+    /// A post was created. (Boxed: it is several times larger than the other, more frequent ones.)
     Post(Box<PostEvent>),
     /// A post was deleted.
     Delete {
@@ -81,7 +81,7 @@ pub enum EventBody {
 pub struct PostEvent {
     /// The post.
     pub post_id: PostId,
-    /// Who posted it; none in sets without authors.
+    /// Its author; [`UserId::NONE`] in sets without authors.
     pub author_id: UserId,
     /// Its text.
     pub text: Option<String>,
@@ -169,9 +169,9 @@ pub enum EdgeKind {
 /// An edge that came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeEvent {
-    /// Who follows, blocks, mutes, subscribes.
+    /// The person who follows, blocks, mutes or subscribes.
     pub user_id: UserId,
-    /// Whom.
+    /// The person who is followed, blocked, muted or subscribed to.
     pub target_id: UserId,
     /// Which edge.
     pub kind: EdgeKind,
@@ -215,7 +215,7 @@ pub struct ActionEvent {
     pub dwell_ms: Option<u32>,
     /// Where in the product.
     pub surface: Surface,
-    /// With which app; 0 where not said.
+    /// With which app; 0 if unknown.
     pub client_app: u32,
     /// The action was taken back.
     pub undo: bool,
@@ -232,7 +232,7 @@ pub struct ImpressionEvent {
     pub request_id: Option<String>,
     /// Where in the product.
     pub surface: Surface,
-    /// With which app; 0 where not said.
+    /// With which app; 0 if unknown.
     pub client_app: u32,
 }
 
@@ -245,7 +245,7 @@ pub struct ServedEvent {
     pub user_id: UserId,
     /// What, top first.
     pub posts: Vec<ServedPost>,
-    /// The model version that ranked them, none for the popularity prior.
+    /// The model version that ranked them; `None` for the popularity prior.
     pub model: Option<String>,
 }
 
@@ -292,7 +292,7 @@ pub struct ImportProgress {
     pub role: String,
     /// First row covered, from 0.
     pub first_row: u64,
-    /// Per row covered, the low 32 bits of the XXH3-64 of its bytes: an unchanged row is known by it.
+    /// Per row covered, the low 32 bits of the XXH3-64 of its bytes: they tell whether a row changed.
     pub row_hashes: Vec<u32>,
 }
 

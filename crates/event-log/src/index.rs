@@ -1,7 +1,7 @@
-//! The index beside the segments: what has to be looked up by key. Derived; rebuilt from the segments whenever it does not fit.
+//! The index next to the segments: everything that is looked up by key. Derived; rebuilt from the segments whenever it does not fit.
 //!
-//! One fjall keyspace, so that a batch is atomic in one memtable and the index is always that of some prefix of the log, and not
-//! synced: what a crash takes is read again from the segments. Keys begin with a byte that says what they are:
+//! It is one fjall keyspace: a batch is atomic in one memtable, so the index always belongs to some prefix of the log. It is not
+//! synced: what a crash loses is read again from the segments. Keys begin with a byte that says what they are:
 //!
 //! ```text
 //! c                                   how far the index covers the log: next seq, check
@@ -32,7 +32,7 @@ const VERSION: &[u8] = b"v";
 
 /// The index is looked up at random; blocks of the dictionary of a large set should stay in memory.
 const CACHE_BYTES: u64 = 64 << 20;
-/// Small: everything in it is in the segments too.
+/// Small: the segments hold everything too.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 /// fjall's least.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Index {
     }
 }
 
-/// Entries that go into the index together.
+/// Entries that are written to the index together.
 #[derive(Debug, Default)]
 pub(crate) struct Entries(Vec<(Vec<u8>, Vec<u8>)>);
 
@@ -132,7 +132,7 @@ fn words(bytes: &[u8]) -> Option<Vec<u64>> {
 impl Index {
     /// Opens the index in a folder, or begins one.
     ///
-    /// A damaged one may be beyond what fjall reports as an error, so a panic of it counts as one.
+    /// fjall may panic on a damaged index; such a panic counts as an error.
     pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(path)
@@ -189,7 +189,7 @@ impl Index {
     pub(crate) fn commit(&self, entries: Entries, covered: Position) -> Result<(), LogError> {
         let mut batch = self.database.batch();
         let mut entries = entries.0;
-        // In order, which the tree takes faster. A batch has one sequence number: of equal keys only the last may go in.
+        // In key order, which is faster. A batch has one sequence number, so of equal keys only the last may be written.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         let mut entries = entries.into_iter().peekable();
         while let Some((key, value)) = entries.next() {
@@ -203,25 +203,25 @@ impl Index {
         batch.commit().map_err(|e| self.error(&e))
     }
 
-    /// Holds entries against the index: how many there are, and how many the index has otherwise or not at all.
+    /// Compares entries with the index: how many there are, and how many the index lacks or has with another value.
     pub(crate) fn compare(&self, entries: &Entries) -> Result<(u64, u64), LogError> {
         let mut wrong = 0;
         for (key, value) in &entries.0 {
             let found = self.get(key)?;
-            // Rows of an import may be noted again, with more of them.
+            // Rows of an import may be recorded again, together with more rows.
             let is_newest = key.first() != Some(&b'p') || found.as_ref().is_none_or(|found| found.len() < value.len());
             wrong += u64::from(is_newest && found.as_deref() != Some(value.as_slice()));
         }
         Ok((entries.0.len() as u64, wrong))
     }
 
-    /// The newest time per slot of a complete segment, if it was noted.
+    /// The newest time per slot of a complete segment, if it was recorded.
     pub(crate) fn segment(&self, base_seq: u64, slots: usize) -> Result<Option<Vec<i64>>, LogError> {
         let words = self.get(&segment_key(base_seq))?.and_then(|value| words(&value));
         Ok(words.filter(|w| w.len() == slots).map(|w| w.into_iter().map(u64::cast_signed).collect()))
     }
 
-    /// Notes the newest time per slot of a complete segment.
+    /// Records the newest time per slot of a complete segment.
     pub(crate) fn note_segment(&self, base_seq: u64, newest_at: &[i64]) -> Result<(), LogError> {
         let value: Vec<u8> = newest_at.iter().flat_map(|at| at.to_le_bytes()).collect();
         self.keyspace.insert(segment_key(base_seq), value).map_err(|e| self.error(&e))

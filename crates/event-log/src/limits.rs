@@ -1,8 +1,7 @@
-//! How long the strings and lists of an event may be: one table for REST, gRPC, files and importers, and for the schema that
-//! describes them.
+//! The longest strings and lists of an event: one table for REST, gRPC, files, importers, and the schema that describes them.
 //!
-//! Lengths of strings are counted in characters (Unicode scalar values), as JSON Schema counts them. Only what is taken is
-//! checked: an event that is stored already stays readable, however long it is.
+//! Lengths of strings are counted in characters (Unicode scalar values), as JSON Schema counts them. Only new
+//! events are checked: a stored event stays readable, however long it is.
 
 use crate::event::{EventBody, ImpressionEvent, PostEvent, ProfileEvent, ServedEvent};
 
@@ -17,7 +16,7 @@ pub const TEXT: usize = 25_000;
 pub const TITLE: usize = 1_000;
 /// A language tag: what RFC 5646 (section 4.4.1) asks everyone to hold.
 pub const LANGUAGE: usize = 35;
-/// A country: two letters by ISO 3166-1, or its name where a data set has no code.
+/// A country: two letters by ISO 3166-1, or its name if a data set has no code.
 pub const COUNTRY: usize = 64;
 /// The name of an account.
 pub const SCREEN_NAME: usize = 100;
@@ -38,7 +37,7 @@ pub const TOPICS: usize = 64;
 /// Posts that were shown or served together.
 pub const POSTS: usize = 1_000;
 
-/// What is too long in an event, if anything: the key, and what is wrong with its value.
+/// The first key of an event whose value is too long, and what is wrong with it.
 pub fn exceeded(body: &EventBody) -> Option<(&'static str, String)> {
     match body {
         EventBody::Post(post) => of_post(post),
@@ -93,7 +92,7 @@ fn list(key: &'static str, entries: usize, most: usize) -> Option<(&'static str,
 
 /// What is wrong with a string of more than `most` characters; `None` for a shorter one.
 pub fn too_long(value: &str, most: usize) -> Option<String> {
-    // A string has no more characters than bytes, so most are not counted at all.
+    // A string never has more characters than bytes, so most strings need not be counted.
     let characters = if value.len() <= most { return None } else { value.chars().count() };
     (characters > most).then(|| format!("has {characters} characters, at most {most} are taken"))
 }

@@ -1,4 +1,4 @@
-//! What a log promises, whoever keeps it.
+//! What every log promises.
 //!
 //! * [`EventLog::append`] is atomic: after a crash the log holds whole batches and nothing else, and every batch that was
 //!   acknowledged (as far as the fsync policy reaches).
@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::event::{Event, Topic};
 
-/// An event as it stands in the log.
+/// An event in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Place in the order of all events, dense from 0.
@@ -32,8 +32,8 @@ pub struct Record {
 
 /// How far a reader or projection has come: all events with `seq < next_seq`.
 ///
-/// `check` is the checksum of the batch that ends there: it tells a projection that the log lost its tail (a power cut) and
-/// went on with other events.
+/// `check` is the checksum of the batch that ends there. With it a projection notices that the log lost its tail (a power cut) and
+/// continued with other events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The first event not covered.
@@ -47,7 +47,7 @@ pub struct Position {
 pub struct LogHead {
     /// The end.
     pub position: Position,
-    /// The time of the imported events: the log clock. Without events while nothing was imported.
+    /// The time of the imported events: the log clock. Empty while nothing was imported.
     pub imported: LogTime,
 }
 
@@ -56,31 +56,31 @@ pub struct LogHead {
 pub struct Appended {
     /// Events appended.
     pub accepted: usize,
-    /// Places in the batch of the events that were in the log already.
+    /// Places in the batch of the events that the log already had.
     pub duplicates: Vec<usize>,
     /// The end of the log after the append: a projection that covers it has seen the whole batch.
     pub position: Position,
 }
 
-/// Bytes of a log that are not what was written, and the events concerned.
+/// A damaged place of a log, and the events concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The segment file; where one is missing, the name it would have.
+    /// The segment file; for a missing one, the name it would have.
     pub path: PathBuf,
     /// The byte at which the damage begins.
     pub offset: u64,
-    /// Bytes up to the next whole batch or the end of the file; 0 where that was not looked for, or no byte is concerned.
+    /// Bytes up to the next whole batch or the end of the file; 0 if that is unknown or no bytes are damaged.
     pub bytes: u64,
     /// What is wrong there.
     pub problem: String,
     /// The first event concerned.
     pub first_seq: u64,
-    /// The first event behind the damage that can be read; `None`: nothing behind it tells how many events it held.
+    /// The first event behind the damage that can be read; `None` if nothing behind it tells how many events are damaged.
     pub next_seq: Option<u64>,
 }
 
 impl Damage {
-    /// Events that cannot be read, as far as that can be known.
+    /// Events that cannot be read, as far as can be known.
     pub fn events(&self) -> Option<u64> {
         self.next_seq.map(|next| next.saturating_sub(self.first_seq))
     }
@@ -90,10 +90,10 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: damaged at byte {}: {}; ", self.path.display(), self.offset, self.problem)?;
         match (self.events(), self.first_seq) {
-            (Some(0), _) => write!(f, "no event is concerned"),
-            (Some(1), first) => write!(f, "event {first} is concerned"),
-            (Some(n), first) => write!(f, "{n} events ({first} to {}) are concerned", first + n - 1),
-            (None, first) => write!(f, "the events from {first} on are concerned, how many is not known"),
+            (Some(0), _) => write!(f, "no event is lost"),
+            (Some(1), first) => write!(f, "event {first} cannot be read"),
+            (Some(n), first) => write!(f, "{n} events ({first} to {}) cannot be read", first + n - 1),
+            (None, first) => write!(f, "an unknown number of events from {first} on cannot be read"),
         }
     }
 }
@@ -104,7 +104,7 @@ pub enum LogError {
     /// Reading or writing failed.
     #[error("{what} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
         /// On which file.
         path: String,
@@ -112,9 +112,9 @@ pub enum LogError {
         source: std::io::Error,
     },
     /// A part of the log is damaged.
-    #[error("{0}; `foryou doctor` lists what is damaged, `foryou doctor --repair` goes on with what is whole")]
+    #[error("{0}; `foryou doctor` lists all damage, `foryou doctor --repair` keeps what is whole")]
     Damaged(Box<Damage>),
-    /// Acknowledged events are not in the log any more.
+    /// Acknowledged events are missing from the log.
     #[error(
         "{path}: the log ends after {held} events, but {witness} knows {known}: {} acknowledged events are missing; put the log \
          back, or let `foryou doctor --repair` go on without them", .known.saturating_sub(*.held)
@@ -126,7 +126,7 @@ pub enum LogError {
         held: u64,
         /// Events that were acknowledged.
         known: u64,
-        /// What knows that.
+        /// The source of that knowledge.
         witness: &'static str,
     },
     /// The profile would give stored events another meaning.
@@ -140,8 +140,8 @@ pub enum LogError {
         /// What changed, in words.
         changes: Vec<String>,
     },
-    /// The log was opened to be read only.
-    #[error("{path} was opened to be read only")]
+    /// The log was opened read-only.
+    #[error("{path} was opened read-only")]
     ReadOnly {
         /// The folder.
         path: String,
@@ -162,7 +162,7 @@ pub enum LogError {
         /// What is wrong.
         problem: String,
     },
-    /// The index beside the log failed.
+    /// The index of the log failed.
     #[error("index {path}: {problem}")]
     Index {
         /// The folder.
@@ -172,13 +172,13 @@ pub enum LogError {
     },
 }
 
-/// An append that did not happen.
+/// An append that failed.
 #[derive(Debug, Error)]
 pub enum AppendError {
     /// The log could not be written. Nothing of the batch is in it.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Events that cannot be stored: all of the batch, so that the rest can be appended without another refusal.
+    /// All events of the batch that cannot be stored, so that the rest can be appended without another refusal.
     #[error("{}", describe(.0))]
     Refused(Vec<Refusal>),
 }
@@ -243,7 +243,7 @@ pub trait EventLog: Names + Send + Sync {
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError>;
 }
 
-/// What was stored of a batch.
+/// What became of a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// What the append did: its duplicates are places among the caller's events, its count includes the marks.
@@ -254,8 +254,8 @@ pub struct Stored {
     pub marks: Vec<Event>,
 }
 
-/// Appends those events of a batch that can be stored, in at most two tries. `marks` is told the places of the events that cannot
-/// be, and what it answers is stored behind the others; the log takes marks always.
+/// Appends those events of a batch that can be stored, in at most two tries. `marks` gets the places of the events that cannot be
+/// stored, and returns marks that are stored behind the others; a log always takes marks.
 pub fn append_storable<L: EventLog + ?Sized>(
     log: &L,
     events: &[Event],

@@ -1,4 +1,4 @@
-//! What the stored numbers of a log mean: kept with the log, so that an edited profile cannot give old events another sense.
+//! What the stored numbers of a log mean. It is kept with the log, so that an edited profile cannot change the meaning of old events.
 
 use std::path::Path;
 
@@ -19,18 +19,18 @@ pub struct Meaning {
     pub posts: IdForm,
     /// The names of the actions: events store the place in this list.
     pub actions: Vec<String>,
-    /// Those of them that are no yes or no but an amount.
+    /// Those of them that are amounts, not yes or no.
     pub continuous: Vec<String>,
 }
 
-/// How a profile relates to the meaning that a log was written with.
+/// How a profile fits the meaning that a log was written with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// The same.
     Same,
-    /// As before, with new actions at the end: old events mean what they meant.
+    /// As before, with new actions at the end: old events keep their meaning.
     Extended,
-    /// Old events would mean something else; what changed, in words.
+    /// Old events would change their meaning; what changed, in words.
     Changed(Vec<String>),
 }
 
@@ -48,7 +48,7 @@ impl Meaning {
         }
     }
 
-    /// Refuses a profile that would give the events of the log in `folder` another meaning than this one, which they have.
+    /// Refuses a profile that would change the meaning of the events of the log in `folder`.
     pub fn check(&self, now: &Self, folder: &Path) -> Result<Fit, LogError> {
         match self.fit(now) {
             Fit::Changed(changes) => Err(LogError::Meaning { path: folder.display().to_string(), changes }),
@@ -56,7 +56,7 @@ impl Meaning {
         }
     }
 
-    /// Whether events written with this meaning keep it under another one.
+    /// Whether events with this meaning keep it under another one.
     pub fn fit(&self, other: &Self) -> Fit {
         let mut changes = Vec::new();
         let mut differ = |what: &str, then: &str, now: &str| {

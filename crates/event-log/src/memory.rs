@@ -1,4 +1,4 @@
-//! The log in memory: for tests, replays and worlds that need not outlive the process.
+//! The log in memory: for tests, replays and worlds that end with the process.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::codec;
 use crate::event::{Event, EventBody, Origin, Topic};
 use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
 
-/// A log without files: what [`EventLog`] promises, except that it ends with the process.
+/// A log without files. It keeps the promises of [`EventLog`] until the process ends.
 #[derive(Debug)]
 pub struct MemoryLog {
     layout: Layout,
@@ -151,7 +151,7 @@ impl EventLog for MemoryLog {
     fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
         let mut next = from;
         loop {
-            // Copied out batch by batch: `apply` may append to this very log.
+            // Copied out batch by batch: `apply` may append to this log.
             let state = self.state.read();
             let batch = state.batches.partition_point(|p| p.next_seq <= next);
             let Some(&position) = state.batches.get(batch) else { return Ok(()) };

@@ -1,8 +1,8 @@
 //! Numbers for string ids.
 //!
-//! A number is XXH3-64 of namespace and string, so that two processes (or two runs) give a string the same one. Where that number
-//! is 0 or another string's, the next free one is taken; so a number may depend on which strings came first, and the log's
-//! [`EventBody::Name`] events, not the hash, are what says which string a number is.
+//! A number is the XXH3-64 of namespace and string, so two processes (or two runs) give a string the same number. If that number is
+//! 0 or belongs to another string, the next free one is taken. So a number may depend on which strings came first, and only the
+//! log's [`EventBody::Name`] events, not the hash, say which string a number stands for.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl fmt::Debug for NameAllocator<'_> {
     }
 }
 
-/// The number a string has unless it is taken: XXH3-64 of `users\0NAME` or `posts\0NAME`.
+/// The preferred number of a string: XXH3-64 of `users\0NAME` or `posts\0NAME`.
 pub fn preferred_number(namespace: Namespace, name: &str) -> u64 {
     let mut hasher = Xxh3::new();
     hasher.update(namespace.as_str().as_bytes());
@@ -42,12 +42,12 @@ impl<'a> NameAllocator<'a> {
         Self { names, numbers: FxHashMap::default(), taken: FxHashMap::default(), fresh: Vec::new() }
     }
 
-    /// The dictionary below, without the new names.
+    /// The underlying dictionary, without the new names.
     pub fn names(&self) -> &'a dyn Names {
         self.names
     }
 
-    /// The number of a string; a new one for a string that has none. Never 0.
+    /// The number of a string; an unknown string gets a new one. Never 0.
     pub fn number(&mut self, namespace: Namespace, name: &str) -> u64 {
         self.number_from(namespace, name, preferred_number(namespace, name))
     }
@@ -78,7 +78,7 @@ impl<'a> NameAllocator<'a> {
         self.fresh.len()
     }
 
-    /// Forgets the names that are new since the mark: their event was refused.
+    /// Forgets the names that came after the mark, because their event was refused.
     pub(crate) fn roll_back(&mut self, mark: usize) {
         for (namespace, number) in self.fresh.drain(mark..) {
             if let Some(name) = self.taken.remove(&(namespace, number)) {

@@ -1,4 +1,4 @@
-//! Which event says what "now" is on a log's clock.
+//! The event that sets "now" on a log's clock.
 
 use foryou_types::{Profile, TimeMs};
 
@@ -9,12 +9,12 @@ use crate::log::{EventLog, LogError};
 /// Characters of an event that are shown.
 const SHOWN: usize = 200;
 
-/// The imported event at the log's now, as a person reads it: its number and its JSON form. `None` while nothing was imported.
+/// The imported event that sets the log's clock, for people: its number and its JSON form. `None` while nothing was imported.
 pub fn made_now(log: &dyn EventLog, profile: &Profile) -> Result<Option<String>, LogError> {
     log.head().imported.now().map_or(Ok(None), |now| imported_at(log, profile, now))
 }
 
-/// The imported event that is ahead of all others and so does not move the log's clock, as a person reads it.
+/// The imported event that is far ahead of all others and so does not move the log's clock, for people.
 pub fn ahead_of_now(log: &dyn EventLog, profile: &Profile) -> Result<Option<String>, LogError> {
     log.head().imported.ahead().map_or(Ok(None), |at| imported_at(log, profile, at))
 }

@@ -170,7 +170,7 @@ impl ActionSet {
                 return Some(format!("actions[{i}]: a name and a finite weight are needed"));
             }
             if self.index_of(&action.name) != Some(i) {
-                return Some(format!("actions[{i}]: the name {:?} stands twice", action.name));
+                return Some(format!("actions[{i}]: the name {:?} occurs twice", action.name));
             }
         }
         None

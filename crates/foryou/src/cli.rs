@@ -12,7 +12,7 @@ use crate::listen::Listen;
 #[derive(Debug, Parser)]
 #[command(name = "foryou", version, propagate_version = true)]
 pub struct Cli {
-    /// What every command takes.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
     /// The command.
@@ -20,16 +20,16 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The folder that holds log, state, snapshots and models [default: ./foryou-data]
+    /// The data folder, with log, state and models [default: ./foryou-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Settings; `foryou config` prints the effective ones
+    /// A TOML file with settings; `foryou config` prints the effective settings
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Seed of everything random [default: 1]
+    /// Seed for everything random [default: 1]
     #[arg(long, global = true, value_name = "N")]
     pub seed: Option<u64>,
     /// Threads; 0 for one per core [default: 0]
@@ -41,7 +41,7 @@ pub struct Global {
     /// With --json, print times as RFC 3339
     #[arg(long, global = true, requires = "json")]
     pub human: bool,
-    /// Say more on stderr; twice for everything
+    /// Print more log lines on stderr; -vv for all
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -49,42 +49,42 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a small world where there is none and serve its feed
+    /// Make a small world (if there is none yet), train both models on it, and serve its feed
     Demo(DemoArgs),
-    /// Serve what is in the data folder, gRPC and REST on one port; a missing or empty folder becomes a live one
+    /// Serve the data folder, gRPC and REST on one port; a missing or empty folder becomes a live one
     Up(UpArgs),
-    /// Begin a data folder with a profile of your own: ids, actions and weights, limits, clock
+    /// Make a data folder with your own profile: ids, actions and weights, limits, clock
     Init(InitArgs),
     /// Import a data set into the data folder's log
     Import(ImportArgs),
-    /// Make a synthetic world and write it to files
+    /// Write a synthetic world to files
     World(WorldArgs),
     /// Print one feed
     Feed(FeedArgs),
     /// Train a model from the data folder's log and register it as a version; it serves if it passes its gate
     ///
-    /// The gate judges the model on the newest part of the log, which is held back: it must be better than chance and than
-    /// popularity, and not worse than the version that serves. A version that does not pass is registered with the reasons and
-    /// not promoted; the exit code is 0 all the same, and --json says "promoted": false. A training that is stopped (Ctrl-C,
-    /// SIGTERM) exits with 1 and leaves a checkpoint to --resume from.
+    /// The gate judges the model on the newest part of the log, which is held back. The model must be better than chance and than
+    /// popularity, and not worse than the serving version. A version that does not pass is registered with the reasons, but not
+    /// promoted; the exit code is still 0, and --json says "promoted": false. A training that is stopped (Ctrl-C, SIGTERM) exits
+    /// with 1 and leaves a checkpoint; --resume continues from it.
     Train(TrainArgs),
-    /// Live through a data set: predict each event, then learn it; report as evaluation does
+    /// Live through a data set: predict each event, then learn it; print a report
     Stream(StreamArgs),
     /// Measure model versions on the held-out slates of a synthetic world
     Evaluate(EvaluateArgs),
-    /// Versions of the trained models
+    /// List, promote and roll back versions of the trained models
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// The Phoenix models: check them against reference files, serve them alone
+    /// Check the Phoenix models against reference files, or serve them alone
     #[command(subcommand)]
     Phoenix(PhoenixCommand),
-    /// Check the data folder; rebuild its projections, repair its log
+    /// Check the data folder, rebuild its projections, or repair its log
     Doctor(DoctorArgs),
-    /// Write every event of the data folder to a file, as JSON lines; also from a damaged folder
+    /// Write every event of the data folder to a file, as JSON lines; works on a damaged folder too
     Dump(DumpArgs),
     /// Make a new data folder from a dump
     Restore(RestoreArgs),
-    /// Print the effective settings and where each came from
+    /// Print the effective settings and their origins
     Config,
     /// Print the description of the REST API (OpenAPI), with the actions and ids of the data folder
     Openapi,
@@ -116,7 +116,7 @@ pub struct DemoArgs {
     /// Print one viewer's feed and exit
     #[arg(long)]
     pub once: bool,
-    /// People of the world
+    /// Number of people in the world
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     pub users: u32,
     /// Port to serve on
@@ -127,22 +127,22 @@ pub struct DemoArgs {
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// What to make of a missing or empty folder; a folder with other data is refused
+    /// Kind of folder to make if it is missing or empty; a folder with another kind of data is refused
     #[arg(long, value_enum)]
     pub kind: Option<UpKind>,
-    /// The folder's clock, for this run: `wall` goes on live after an import
+    /// The folder's clock for this run; `wall` continues live after an import
     #[arg(long, value_enum)]
     pub clock: Option<ClockSetting>,
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Option<Listen>,
-    /// Allow --listen with an address that other machines reach. There are no keys: anyone who reaches the port can read every
-    /// feed and write events
+    /// Allow --listen with an address that other machines can reach. There are no API keys: anyone who reaches the port can read
+    /// every feed and write events
     #[arg(long)]
     pub insecure: bool,
 }
 
-/// What `up` makes of a missing or empty folder.
+/// The kind of folder that `up` makes if it is missing or empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum UpKind {
     /// People who post, follow and act now: all 19 actions, the machine's clock
@@ -152,7 +152,7 @@ pub enum UpKind {
 /// Kinds of data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ImportKind {
-    /// Events as JSON lines or a table (--map), packed or not: files, - for standard input, or a folder with events.jsonl
+    /// Events as JSON lines or a table (--map), compressed or not: files, - for standard input, or a folder with events.jsonl
     Events,
     /// A folder written by `foryou world`
     World,
@@ -160,7 +160,7 @@ pub enum ImportKind {
     Higgs,
     /// Deskdrop (CI&T): a folder with its interactions
     Deskdrop,
-    /// Globo.com news: clicks.csv, packed or not, or a folder with it
+    /// Globo.com news: clicks.csv, compressed or not, or a folder with it
     Globo,
     /// MIND (Microsoft News): a folder with behaviors.tsv and news.tsv
     Mind,
@@ -206,22 +206,23 @@ pub struct InitArgs {
     /// Name of the kind of data
     #[arg(long, default_value = "own")]
     pub name: String,
-    /// What the ids of people and posts are
+    /// Form of the ids of people and posts
     #[arg(long, value_enum, default_value_t)]
     pub ids: IdsArg,
-    /// An action and its weight, e.g. --action like=1 --action hide=-5; may be repeated [default: those of the For You feed]
+    /// An action and its weight, for example --action like=1 --action hide=-5; may be repeated [default: the actions of the For You
+    /// feed]
     #[arg(long, value_name = "NAME=WEIGHT", allow_hyphen_values = true)]
     pub action: Vec<String>,
-    /// The folder holds history: now is the time of its newest imported event, not the machine's
+    /// For imported history: now is the time of the newest imported event, not the machine's time
     #[arg(long)]
     pub history: bool,
-    /// Posts older than this are not shown
+    /// Age limit: older posts are not shown
     #[arg(long, value_name = "HOURS", default_value_t = 48, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
     pub max_age_hours: i64,
 }
 
 /// The help of `import --map`.
-const MAP_HELP: &str = r#"Events from tables (CSV and the like): which column is which key, as TOML.
+const MAP_HELP: &str = r#"For events in tables (CSV, TSV): a TOML file that says which column is which key.
 
 A table whose columns have the names of keys (type,at,user_id,...) needs no map. Example, for a file that begins with
 `uid,item,what,when`:
@@ -235,24 +236,24 @@ A table whose columns have the names of keys (type,at,user_id,...) needs no map.
   [constants]          # the same for every row
   type = "action"
 
-  [values.action]      # what the table says = what the event says
+  [values.action]      # value in the table = value in the event
   like = "favorite"
 
-Times are RFC 3339, or numbers whose unit (seconds to nanoseconds) is decided for the whole file; the separator is
-found in the first line. `foryou reference events` lists every type of event with its keys."#;
+Times are RFC 3339, or numbers; their unit (seconds to nanoseconds) is decided for the whole file. The separator is
+taken from the first line. `foryou reference events` lists every type of event with its keys."#;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Kind of data set
     pub kind: ImportKind,
-    /// The file or folder; of events also several files, and - for standard input
+    /// The file or folder; for events also several files, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Events from tables (CSV and the like): which column is which key, as TOML
+    /// For events in tables (CSV, TSV): a TOML file that says which column is which key
     #[arg(long, value_name = "FILE", long_help = MAP_HELP)]
     pub map: Option<PathBuf>,
-    /// Take events that are more than log.max_gap_days (30) after all events before them
+    /// Accept events that are more than log.max_gap_days (30) later than all events before them
     #[arg(long)]
     pub allow_gaps: bool,
 }
@@ -260,10 +261,10 @@ pub struct ImportArgs {
 /// Arguments of `world`.
 #[derive(Debug, Args)]
 pub struct WorldArgs {
-    /// People of the world
+    /// Number of people in the world
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     pub users: u32,
-    /// Folder to write; must be empty or missing
+    /// Folder to write to; must be empty or missing
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
@@ -274,19 +275,19 @@ pub struct FeedArgs {
     /// The viewer (`--user=-123` for negative ids)
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub user: String,
-    /// Posts wanted
+    /// Number of posts
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
     /// Only posts of followed accounts
     #[arg(long)]
     pub in_network_only: bool,
-    /// Tell every decision: what each filter removed and what each scorer did
+    /// Explain every decision: what each filter removed and what each scorer did
     #[arg(long)]
     pub explain: bool,
     /// Record the posts as served
     #[arg(long)]
     pub record: bool,
-    /// The moment of the feed, Unix milliseconds or RFC 3339, instead of the folder's clock
+    /// The moment of the feed (Unix milliseconds or RFC 3339), instead of the folder's clock
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub now: Option<String>,
 }
@@ -294,10 +295,10 @@ pub struct FeedArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Throw the projections and the index away and rebuild them from the log
+    /// Delete the projections and the index, and rebuild them from the log
     #[arg(long)]
     pub rebuild: bool,
-    /// Make a whole log of what can be read of a damaged one; the damaged one is kept beside it
+    /// Replace a damaged log by everything that can be read from it; the damaged log is kept
     #[arg(long)]
     pub repair: bool,
 }
@@ -305,7 +306,7 @@ pub struct DoctorArgs {
 /// Arguments of `dump`.
 #[derive(Debug, Args)]
 pub struct DumpArgs {
-    /// The file to write, which must not be there yet; - for stdout
+    /// The file to write, which must not exist yet; - for stdout
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
@@ -321,9 +322,9 @@ pub struct RestoreArgs {
 /// The models that can be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TrainModel {
-    /// Probabilities of every action on given posts
+    /// Predicts the probability of every action on given posts
     Ranker,
-    /// Unit vectors of people and posts, to find posts by
+    /// Finds posts, by unit vectors of people and posts
     Retrieval,
 }
 
@@ -340,9 +341,9 @@ pub enum Device {
 /// Arguments of `train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Which model
+    /// The model to train
     pub model: TrainModel,
-    /// Run folder: recipe, metrics, curves, checkpoints [default: models/runs/MODEL in the data folder]
+    /// Run folder, for recipe, metrics, curves and checkpoints [default: models/runs/MODEL in the data folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Passes over the training data
@@ -351,25 +352,26 @@ pub struct TrainArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
-    /// Go on where the run folder's last run stopped
+    /// Continue where the run folder's last run stopped
     #[arg(long)]
     pub resume: bool,
-    /// Settings of the training, as TOML; what it does not name keeps its default
+    /// A TOML file with settings of the training (`foryou reference recipes` lists them); others keep their defaults
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// One setting of the training, e.g. --set model.num_layers=2; may be repeated
+    /// One setting of the training, for example --set model.num_layers=2; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Go on from this checkpoint instead of anew: a run folder, its checkpoint or best model, or a version of the registry
+    /// Start from this checkpoint: a run folder, its checkpoint or best model, or a version of the registry
     #[arg(long, value_name = "DIR|VERSION")]
     pub from: Option<String>,
-    /// Learn only from what was shown at or after this moment (Unix milliseconds or RFC 3339), or that of the log's event N (@N)
+    /// Learn only from what was shown at or after this moment: Unix milliseconds, RFC 3339, or @N for the time of the log's event N
     #[arg(long, value_name = "TIME|@OFFSET", allow_hyphen_values = true)]
     pub since: Option<String>,
-    /// Learn only from events before this moment (Unix milliseconds or RFC 3339); a synthetic world's held-out part is never used
+    /// Learn only from events before this moment (Unix milliseconds or RFC 3339). The held-out part of a synthetic world is never
+    /// used
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
-    /// Register the version without serving it
+    /// Register the version, but do not promote it
     #[arg(long)]
     pub no_promote: bool,
 }
@@ -381,31 +383,31 @@ pub struct StreamArgs {
     pub kind: ImportKind,
     /// The file or folder
     pub path: PathBuf,
-    /// The last part of the set that is predicted, as a share of its actions (or impressions, where it has those)
+    /// The last part of the set, which is predicted, as a share of its actions (or of its impressions, if it has them)
     #[arg(long, value_name = "0..1", default_value_t = 0.2)]
     pub test_share: f64,
-    /// Predict only every n-th of what could be predicted [default: 5 of actions, 1 of impressions]
+    /// Predict only every n-th event that could be predicted [default: 5 for actions, 1 for impressions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub every: Option<u64>,
-    /// Refresh the models' weights this often, in the log's time (e.g. 1d, 6h)
+    /// Refresh the models' weights this often, in the log's time (for example 1d or 6h)
     #[arg(long, value_name = "TIME", default_value = "1d")]
     pub train_every: String,
-    /// The first training looks back this far [default: to the beginning]
+    /// How far the first training looks back [default: to the beginning]
     #[arg(long, value_name = "TIME")]
     pub learn_from: Option<String>,
-    /// Most posts that the ranker is asked about; of a larger catalogue those that retrieval and recent counts find
+    /// Most posts that the ranker scores; from a larger catalogue, retrieval and recent counts choose them
     #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(200..=1_000_000))]
     pub shortlist: u32,
-    /// Let the log's time pass this many times as fast as the clock's [default: as fast as it can]
+    /// Let the log's time pass this many times as fast as the clock [default: as fast as possible]
     #[arg(long, value_name = "N")]
     pub speed: Option<f64>,
-    /// A setting of the training, e.g. --set ranker.epochs=2; may be repeated
+    /// A setting of the training, for example --set ranker.epochs=2; may be repeated
     #[arg(long, value_name = "MODEL.KEY=VALUE")]
     pub set: Vec<String>,
-    /// Forget a stream that was begun here
+    /// Start over: delete the progress of a stream that was begun here
     #[arg(long)]
     pub restart: bool,
-    /// Write the report into this folder too, as stream.md and stream.json
+    /// Also write the report into this folder, as stream.md and stream.json
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }
@@ -413,7 +415,7 @@ pub struct StreamArgs {
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// Versions, as `foryou models list` names them [default: those that serve]
+    /// Versions, as `foryou models list` prints them [default: the serving versions]
     #[arg(value_name = "VERSION")]
     pub versions: Vec<String>,
 }
@@ -423,21 +425,21 @@ pub struct EvaluateArgs {
 pub enum ModelsCommand {
     /// List the versions
     List,
-    /// Let a version serve
+    /// Make a version serve
     Promote {
         /// The version
         #[arg(value_name = "VERSION")]
         name: String,
-        /// Only for this share of the users, beside the version that serves now
+        /// Only for this share of the people; the others keep the current version
         #[arg(long, value_name = "0..1")]
         share: Option<f64>,
-        /// Also a version that did not pass its gate
+        /// Even if the version did not pass its gate
         #[arg(long)]
         force: bool,
     },
-    /// Take the last change back: end a share, or else go back to the version that served before
+    /// Undo the last change: end a share or, without one, return to the version that served before
     Rollback {
-        /// Of which model
+        /// The model
         model: TrainModel,
     },
 }
@@ -453,10 +455,10 @@ pub enum PhoenixCommand {
     },
     /// Serve ranking and retrieval alone, over gRPC
     Serve {
-        /// Where to listen [default: 127.0.0.1:8080]
+        /// Address to listen on [default: 127.0.0.1:8080]
         #[arg(long, value_name = "HOST:PORT")]
         listen: Option<Listen>,
-        /// Allow --listen with an address that other machines reach; there are no keys
+        /// Allow --listen with an address that other machines can reach; there are no API keys
         #[arg(long)]
         insecure: bool,
     },

@@ -1,4 +1,4 @@
-//! The key under which a folder's service seals its cursors.
+//! The key that a folder's service seals its cursors with.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ const FILE: &str = "cursor.key";
 /// A key that was being written when the process ended.
 const PART: &str = "cursor.part";
 
-/// The folder's key. One that is absent or damaged is made anew, which only ends the pages that readers are on; where the
-/// folder is only read, it lasts as long as the process.
+/// The folder's key. If it is missing or damaged, a new one is made; then readers must start again at the first page. If the
+/// folder is read-only, the key lasts as long as the process.
 pub(crate) fn cursor_key(folder: &Path, ours: bool) -> anyhow::Result<CursorKey> {
     let path = folder.join(FILE);
     if let Ok(kept) = fs::read(&path)
@@ -22,7 +22,7 @@ pub(crate) fn cursor_key(folder: &Path, ours: bool) -> anyhow::Result<CursorKey>
     getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("random bytes for the key of cursors: {e}"))?;
     let part = folder.join(PART);
     if ours && let Err(error) = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path)) {
-        tracing::warn!(%error, path = %path.display(), "the key of cursors cannot be kept: a restart ends all pages");
+        tracing::warn!(%error, path = %path.display(), "the key of cursors cannot be saved: after a restart, cursors are no longer valid");
     }
     Ok(CursorKey::new(bytes))
 }

@@ -20,7 +20,7 @@ pub fn code(error: &anyhow::Error) -> ExitCode {
     if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
-/// Returns with a [`WrongUse`].
+/// Returns a [`WrongUse`] error.
 macro_rules! wrong_use {
     ($($arg:tt)*) => {
         return Err(anyhow::Error::new($crate::exit::WrongUse(format!($($arg)*))))

@@ -2,7 +2,7 @@
 //!
 //! `main.rs` only parses the arguments and turns the outcome into an exit code. [`commands`] has one file per command,
 //! [`folder`] opens and guards a data folder, [`engine`] wires its parts into a [`server::App`], [`service`] opens the port
-//! before all that.
+//! before that.
 
 pub mod cli;
 pub mod commands;

@@ -7,18 +7,18 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Buckets of times, in seconds: from what a component takes to what a client gives up after.
+/// Buckets of times, in seconds: from the time of one component to the longest time a client waits.
 const SECONDS: [f64; 16] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Buckets of counts: posts that a component was given or gave.
+/// Buckets of counts: posts that a component received or returned.
 const COUNTS: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 35.0, 100.0, 300.0, 1_000.0, 3_000.0];
-/// The recorder keeps every value of a histogram until it is told to put it into its bucket. Nobody may ever ask for
-/// `/metrics`, so this must not wait for that.
+/// How often the recorder sorts the values of histograms into their buckets. It keeps every value until then, and must not wait
+/// for a request of `/metrics`, which may never come.
 const UPKEEP: Duration = Duration::from_secs(1);
 
-/// Installs the recorder, once per process, and gives what renders it. `None` where another recorder is installed already.
+/// Installs the recorder, once per process, and returns what renders it. `None` if another recorder is already installed.
 ///
-/// Before any part is built: parts take their handles when they are made.
+/// Call it before any part is built: parts take their handles when they are made.
 pub(crate) fn renderer() -> Option<impl Fn() -> String + Send + Sync + 'static> {
     let handle = HANDLE.get_or_init(install).clone()?;
     Some(move || handle.render())
@@ -38,7 +38,7 @@ fn install() -> Option<PrometheusHandle> {
         }
     };
     if let Err(error) = std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(upkeep) {
-        tracing::warn!(%error, "metrics take memory until /metrics is asked for");
+        tracing::warn!(%error, "histograms of metrics take memory until /metrics is read");
     }
     Some(handle)
 }

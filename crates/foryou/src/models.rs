@@ -17,12 +17,12 @@ use crate::config::{Config, PhoenixConfig};
 use crate::engine::{Life, Parts};
 use crate::service::Startup;
 
-/// How often it is looked how far the reader of posts is.
+/// How often the progress of the reader of posts is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What the pipeline asks, and what keeps it up to date.
+/// Ranking and retrieval for the pipeline, and what keeps them up to date.
 pub struct Phoenix {
-    /// Ranks: the promoted version, the prior where there is none, or another process.
+    /// Ranks: the promoted version, the prior if no version is promoted, or another process.
     pub ranking: Arc<dyn Ranking>,
     /// Retrieves, in the same way.
     pub retrieval: Arc<dyn Retrieval>,
@@ -35,7 +35,7 @@ pub struct Phoenix {
 }
 
 impl Phoenix {
-    /// Reads the posts, loads what is promoted and, where it serves, follows both.
+    /// Reads the posts and loads the promoted versions. A service then follows both.
     pub fn start(parts: &Parts, config: &Config, life: Life, startup: &Startup) -> anyhow::Result<Self> {
         let started = Self::start_steps(parts, config, life, startup)?;
         startup.phoenix.finish();
@@ -59,7 +59,7 @@ impl Phoenix {
         let registry = Registry::open(&config.data.join("models"))?;
         let serves = |kind| registry.promoted(kind).map(|version| version.is_some());
         if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
-            // One feed by the prior needs no posts in memory.
+            // A single feed by the prior needs no posts in memory.
             return Ok(Self {
                 ranking: remote_ranking.unwrap_or_else(|| prior.clone()),
                 retrieval: remote_retrieval.unwrap_or_else(|| popular.clone()),
@@ -113,28 +113,28 @@ impl Phoenix {
         })
     }
 
-    /// What a feed waits for that must see its viewer's newest events.
+    /// What a feed waits for, so that it sees its viewer's newest events.
     pub fn follower(&self) -> Option<Arc<dyn Follower>> {
         self.follower.clone().map(|follower| Arc::new(PostsFollower(follower)) as _)
     }
 
-    /// What keeps the posts up to date, where it serves.
+    /// What keeps the posts up to date in a service.
     pub fn posts(&self) -> Option<&Arc<CorpusFollower>> {
         self.follower.as_ref()
     }
 }
 
-/// A connection that is made at the first call; none for an empty address.
+/// A connection that is made at the first call; `None` for an empty address.
 fn channel(address: &str) -> anyhow::Result<Option<Channel>> {
     if address.is_empty() {
         return Ok(None);
     }
     let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("the address {address}"))?;
-    // Requests are written whole: waiting for more to send would only delay them.
+    // Requests are written whole: Nagle's algorithm would only delay them.
     Ok(Some(endpoint.tcp_nodelay(true).connect_timeout(Duration::from_secs(2)).connect_lazy()))
 }
 
-/// Waits until the log's end was reached, and says how far it is.
+/// Waits until the end of the log is reached, and reports progress.
 fn wait_for_posts(follower: &CorpusFollower, log: &dyn EventLog, startup: &Startup) {
     while !follower.is_caught_up() {
         let ends = (0..log.partitions(Topic::Posts)).map(|partition| log.end_offset(Topic::Posts, partition));

@@ -37,8 +37,8 @@ impl Output {
         self.write(rendered)
     }
 
-    /// Says why the command failed: on stderr, and with `--json` as the one document on stdout, unless the command has printed
-    /// its own (`doctor` prints what it found and then fails).
+    /// Prints why the command failed: on stderr, and with `--json` also as the one document on stdout, unless the command has
+    /// printed its own (`doctor` prints what it found and then fails).
     pub fn fail(&self, error: &anyhow::Error) {
         self.say(format!("foryou: {error:#}"));
         if !self.json || PRINTED.load(Ordering::Relaxed) {
@@ -46,7 +46,7 @@ impl Output {
         }
         let kind = if error.is::<WrongUse>() { "wrong_use" } else { "failed" };
         let document = serde_json::json!({ "error": { "kind": kind, "message": format!("{error:#}") } });
-        // stdout is gone: stderr has been told.
+        // stdout is closed; stderr has the message.
         self.write(format!("{document:#}")).ok();
     }
 
@@ -57,13 +57,13 @@ impl Output {
         PRINTED.store(true, Ordering::Relaxed);
         let rendered = if self.json { json_safe(&rendered) } else { terminal_safe(&rendered) };
         match io::stdout().lock().write_all(rendered.as_bytes()) {
-            // `foryou feed | head` closes the pipe: not our failure.
+            // `foryou feed | head` closes the pipe: this is not a failure.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other.context("writing to stdout"),
         }
     }
 
-    /// Says something on stderr while the command runs.
+    /// Prints a line on stderr while the command runs.
     #[expect(clippy::print_stderr, reason = "the one place that talks to people while a command runs")]
     pub fn say(&self, line: impl AsRef<str>) {
         eprintln!("{}", terminal_safe(line.as_ref()));
@@ -88,19 +88,19 @@ impl Output {
     }
 }
 
-/// Text of others as one line of a terminal: what would move its cursor, change its colours or title, or turn the direction of what
-/// follows is written as an escape (`\u{1b}`), and so are line breaks and tabs.
+/// Text of unknown origin as one line for a terminal. Characters that would move the cursor, change colours or the title, or turn
+/// the direction of the following text are written as escapes (`\u{1b}`), and so are line breaks and tabs.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, commands_terminal, |c, out| out.extend(c.escape_default()))
 }
 
-/// As [`one_line`], with line breaks kept: for text that was put together here. Whatever part of it somebody else wrote should have
-/// gone through [`one_line`] before; this is the last door.
+/// As [`one_line`], with line breaks kept: for text that was put together here. Parts from elsewhere should have gone through
+/// [`one_line`] before; this is the last safeguard.
 fn terminal_safe(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && commands_terminal(c), |c, out| out.extend(c.escape_default()))
 }
 
-/// JSON that says the same and commands no terminal. Outside of strings it has none of these characters but line breaks.
+/// JSON with the same meaning that cannot control a terminal. Outside of strings it has none of these characters but line breaks.
 fn json_safe(json: &str) -> Cow<'_, str> {
     let escape = |c: char, out: &mut String| {
         let mut units = [0; 2];

@@ -1,4 +1,4 @@
-//! A service from its first moment: the port is open and says what is missing, while the parts behind it are being opened.
+//! The start of a service: the port is open and reports what is missing while the parts behind it are being opened.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ use crate::listen::Listen;
 use crate::output::Output;
 use crate::stop::stopped;
 
-/// How often it is said how far the start is.
+/// How often progress lines are printed during the start.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// The steps of a start, in their order.
@@ -31,9 +31,9 @@ pub struct Startup {
     pub thunder: Step,
     /// Reading the posts for the models.
     pub phoenix: Step,
-    /// Loading what is promoted.
+    /// Loading the promoted versions.
     pub models: Step,
-    /// Answering a few feeds that nobody sees.
+    /// Warming up with a few feeds.
     pub warm_up: Step,
 }
 
@@ -50,7 +50,7 @@ impl Startup {
         }
     }
 
-    /// Steps that nobody looks at: for what answers once.
+    /// Steps that are not shown: for commands that answer once.
     pub fn unseen() -> Self {
         Self::new(&Readiness::default())
     }
@@ -105,8 +105,8 @@ impl Service {
         &self.readiness
     }
 
-    /// Opens what is to be behind the port, on a thread of its own, and says how far it is. `None`: the service was stopped
-    /// meanwhile. What was being opened is left as it is then; that is as safe as a crash, which everything survives.
+    /// Opens the parts behind the port on a thread of its own, and reports progress. `None`: the service was stopped meanwhile.
+    /// Then a part that was being opened is left as it is, which is as safe as a crash.
     pub async fn opened<T: Send + 'static>(
         &mut self,
         open: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
@@ -115,7 +115,7 @@ impl Service {
         let runtime = tokio::runtime::Handle::current();
         let work = move || {
             let _inside = runtime.enter();
-            // Nobody waits any more where the service was stopped.
+            // Fails if the service was stopped: then nobody waits for it.
             done.send(open()).ok();
         };
         thread::Builder::new().name("foryou-open".to_owned()).spawn(work).context("starting a thread")?;
@@ -141,13 +141,13 @@ impl Service {
         self.door.open(services);
     }
 
-    /// Serves until Ctrl-C or the system's request to end.
+    /// Serves until Ctrl-C or SIGTERM.
     pub async fn ended(self) -> anyhow::Result<()> {
         self.serving.await.context("serving")?
     }
 }
 
-/// A listener on an address, or why there is none.
+/// A listener on an address.
 async fn bind(config: &DoorConfig, listen: &Listen) -> anyhow::Result<TcpListener> {
     let addresses = tokio::task::block_in_place(|| listen.resolve())?;
     if let Some(why) = addresses.iter().find_map(|address| config.refused(*address)) {
@@ -155,7 +155,9 @@ async fn bind(config: &DoorConfig, listen: &Listen) -> anyhow::Result<TcpListene
     }
     TcpListener::bind(&*addresses).await.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{listen} is in use by another process: choose another with --listen (demo: --port)")
+            anyhow::anyhow!(
+                "{listen} is in use by another process: choose another address with --listen (for demo: another --port)"
+            )
         }
         _ => anyhow::anyhow!("listening on {listen}: {e}"),
     })

@@ -21,7 +21,7 @@ impl FolderSink {
         Self { log, ingestor, submitted: Cell::new(0) }
     }
 
-    /// Events handed in so far.
+    /// Events appended so far.
     pub fn submitted(&self) -> u64 {
         self.submitted.get()
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C and the system's request to end (SIGTERM), for services and for work that stops at a safe place by itself.
+//! Ctrl-C (SIGINT) and SIGTERM, for services and for work that stops at a safe place.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ const INTERRUPTED: i32 = 130;
 #[cfg(unix)]
 const TERMINATED: i32 = 143;
 
-/// The process's flag, set at the first Ctrl-C or SIGTERM from the first call on. A second one ends the process at once, which
-/// every such work survives too. Where the system gives no handler, already the first one does.
+/// The process's flag. After the first call it is set at the first Ctrl-C or SIGTERM; a second one ends the process at once, which
+/// such work survives too. If the handler cannot be installed, the first one ends the process.
 pub(crate) fn stop_flag() -> &'static AtomicBool {
     static STOP: AtomicBool = AtomicBool::new(false);
     static HANDLER: OnceLock<()> = OnceLock::new();
@@ -31,7 +31,7 @@ pub(crate) fn stop_flag() -> &'static AtomicBool {
     &STOP
 }
 
-/// Waits for the first Ctrl-C or SIGTERM; for ever where the system gives no handler.
+/// Waits for the first Ctrl-C or SIGTERM; for ever if the handler cannot be installed.
 pub(crate) async fn stopped() {
     match Requests::listen() {
         Some(mut requests) => {
@@ -41,12 +41,12 @@ pub(crate) async fn stopped() {
     }
 }
 
-#[expect(clippy::exit, reason = "who asks twice wants the process gone")]
+#[expect(clippy::exit, reason = "a second request ends the process at once")]
 fn end(code: i32) {
     std::process::exit(code);
 }
 
-/// The requests to end. None between two calls is lost.
+/// The requests to end. A request between two calls is not lost.
 #[cfg(unix)]
 struct Requests {
     interrupt: tokio::signal::unix::Signal,
@@ -63,7 +63,7 @@ impl Requests {
         })
     }
 
-    /// The exit code that the next request asks for.
+    /// The exit code for the next request.
     async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => INTERRUPTED,

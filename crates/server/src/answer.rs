@@ -19,22 +19,22 @@ pub(crate) const RANKED_BY: [&str; 3] = ["model", "popularity_prior", "none"];
 /// A served feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FeedAnswer {
-    /// Whose feed.
+    /// The viewer.
     pub viewer: String,
     /// The posts, best first.
     pub feed: Vec<FeedPost>,
     /// The model version that ranked; `null` for the popularity prior.
     pub model: Option<String>,
     /// `model`; `popularity_prior` where no model is promoted, the viewer has no history or the ranker failed; `none` where
-    /// the prior failed, too: then nothing was predicted, and `degraded` says why.
+    /// the prior failed too: then nothing was predicted, and `degraded` says why.
     #[schema(schema_with = schema::ranked_by)]
     pub ranked_by: String,
-    /// The clock used.
+    /// The clock of the request.
     pub clock: ClockUsed,
     /// What did not work; empty when all is well.
     #[schema(schema_with = schema::degraded)]
     pub degraded: Vec<Degraded>,
-    /// Why there is no post; `null` where there is one.
+    /// Why the feed is empty; `null` if it has posts.
     #[serde(default)]
     pub empty_because: Option<String>,
     /// Milliseconds per stage.
@@ -44,9 +44,9 @@ pub struct FeedAnswer {
     pub candidates: Candidates,
     /// The request, for `GET /v1/requests/{id}`.
     pub request_id: String,
-    /// Give it back for the next page; `null` after the last page.
+    /// Send it with the next request to get the next page; `null` after the last page.
     pub next_cursor: Option<String>,
-    /// Every decision, where it was asked for.
+    /// Every decision, if the request asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explained>,
 }
@@ -54,11 +54,11 @@ pub struct FeedAnswer {
 /// The clock of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClockUsed {
-    /// `wall`, `log` (the newest imported event), or `request` (the caller said).
+    /// `wall`, `log` (the newest imported event), or `request` (the caller gave it).
     pub kind: String,
-    /// Its now, Unix milliseconds.
+    /// The moment of the request, in Unix milliseconds.
     pub now: i64,
-    /// Of an empty feed on a log's clock, the event that made now what it is.
+    /// For an empty feed on a log's clock: the event that set the clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
 }
@@ -66,7 +66,7 @@ pub struct ClockUsed {
 /// Candidates after each stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Candidates {
-    /// All that the sources gave.
+    /// From the sources.
     pub sources: usize,
     /// After the filters: how many reached the ranker.
     pub filters: usize,
@@ -74,7 +74,7 @@ pub struct Candidates {
     pub selector: usize,
     /// Survivors of post-selection.
     pub post_selection: usize,
-    /// In the answer.
+    /// Posts in the answer.
     pub selected: usize,
 }
 
@@ -101,7 +101,7 @@ pub struct FeedPost {
     pub probabilities: BTreeMap<String, f64>,
     /// Expected seconds of attention; `null` where the action set has no dwell time.
     pub dwell_time: Option<f64>,
-    /// Its text, of which an answer carries 12 KiB at most; `null` in sets without text.
+    /// Its text, cut to 12 KiB; `null` in sets without text.
     pub text: Option<String>,
     /// When it was posted, Unix milliseconds.
     pub created_at: Option<i64>,
@@ -149,7 +149,7 @@ impl Scored {
         ranked_by(self.result.model.is_some(), self.result.ranked_by_prior)
     }
 
-    /// What the feed's now is: the wall's, the log's, or the request's own.
+    /// Where the feed's moment comes from: the machine's clock, the log's clock, or the request.
     pub(crate) fn clock_kind(&self, app: &App) -> &'static str {
         match app.profile.clock {
             _ if self.said_now => "request",

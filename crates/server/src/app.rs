@@ -23,7 +23,7 @@ use crate::request::{FeedRequest, Resolved};
 /// How long a feed waits for the viewer's own last write.
 const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
 
-/// Something that follows the log and is asked how far it has come.
+/// Something that follows the log and can say how far it has come.
 pub trait Follower: Send + Sync {
     /// Its name in `degraded`.
     fn name(&self) -> &'static str;
@@ -67,7 +67,7 @@ pub(crate) struct Scored {
     /// Whose feed, as the folder prints it.
     pub(crate) viewer: String,
     pub(crate) result: FeedResult,
-    /// Whether the caller said what time it is.
+    /// Whether the caller gave the moment of the feed.
     pub(crate) said_now: bool,
     pub(crate) next_cursor: Option<String>,
 }
@@ -86,7 +86,7 @@ pub struct Rejected {
 pub struct AppendOutcome {
     /// Events taken.
     pub accepted: usize,
-    /// Events that were there already (same `id`).
+    /// Events that the log already had (same `id`), or that change nothing.
     pub duplicates: usize,
     /// Events not taken.
     pub rejected: Vec<Rejected>,
@@ -132,7 +132,7 @@ impl App {
         Ids::new(&self.profile, &*self.log)
     }
 
-    /// Sets the gauges that are only known when somebody asks: the end of the log and how far each follower is behind it.
+    /// Sets the gauges that are computed on demand: the end of the log, and how far each follower is behind it.
     pub fn report_metrics(&self) {
         let head = self.log.head().position.next_seq;
         metrics::gauge!("log_events").set(head as f64);
@@ -181,7 +181,7 @@ impl App {
         Ok(Scored { viewer: viewer.printed, result, said_now, next_cursor })
     }
 
-    /// The event that made a log clock's now, looked for once per moment.
+    /// The event that set the log's clock, looked up once per moment.
     async fn made_now(self: &Arc<Self>) -> Option<String> {
         let imported = self.log.head().imported;
         if let Some((known, event)) = &*self.made_now.lock()
@@ -194,7 +194,7 @@ impl App {
         let event = match found {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the event that made now cannot be looked for");
+                tracing::warn!(%error, "the event that set the log's clock cannot be found");
                 return None;
             }
             Err(_) => return None,
@@ -203,8 +203,8 @@ impl App {
         event
     }
 
-    /// Does something that reads and prints ids. Where these are strings their dictionary is on the disk: on a thread that may
-    /// wait for it then, and not on those that all requests share.
+    /// Runs something that reads and prints ids. If ids are strings, their dictionary is on the disk. Then it runs on a thread that
+    /// may wait for the disk, not on the threads that all requests share.
     pub(crate) async fn looking_up<T: Send + 'static>(
         self: &Arc<Self>,
         look_up: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
@@ -223,7 +223,7 @@ impl App {
         self.own_writes.len()
     }
 
-    /// How `now` stands to the newest post of the folder: a clock that runs far ahead leaves every feed empty.
+    /// Compares `now` with the folder's newest post: a clock that runs far ahead leaves every feed empty.
     async fn newest_post_against(self: &Arc<Self>, now: TimeMs) -> Result<String, Problem> {
         let state = Arc::clone(&self.state);
         let newest = tokio::task::spawn_blocking(move || state.newest_post_at())
@@ -231,14 +231,14 @@ impl App {
             .map_err(|e| Problem::internal(format!("looking for the newest post: {e}")))?
             .map_err(|e| Problem::internal(e.to_string()))?;
         Ok(match newest {
-            None => "; the folder has no post at all".to_owned(),
-            Some(at) if at > now => format!("; now is {now}, the newest post is of {at}, after it"),
+            None => "; the folder has no posts".to_owned(),
+            Some(at) if at > now => format!("; now is {now}, and the newest post is from {at}, which is later"),
             Some(at) => format!("; now is {now}, the newest post is {} old", in_words(now.since(at))),
         })
     }
 
     async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {
-        // Nearly always everything is applied by now, and nobody waits.
+        // Nearly always everything is applied already, and nobody waits.
         let applied = |position| self.followers.iter().all(|f| f.wait_applied(position, Duration::ZERO));
         let needed = self.own_writes.needed(user, applied)?;
         let app = Arc::clone(self);
@@ -254,8 +254,8 @@ impl App {
         Some(Degraded { component: late.to_owned(), reason })
     }
 
-    /// Takes the events that `read` finds in a request, each wholly or not at all; the good ones of a batch are kept. Reading
-    /// and writing happen off the threads that serve.
+    /// Appends the events that `read` finds in a request. Each is taken wholly or refused, and the good ones of a batch are
+    /// kept. Reading and writing happen on threads that may block.
     pub async fn append<R>(self: &Arc<Self>, read: R) -> Result<AppendOutcome, Problem>
     where
         R: FnOnce(&Profile) -> Result<Vec<SentEvent>, Problem> + Send + 'static,
@@ -274,7 +274,7 @@ impl App {
                 count("rejected", outcome.rejected.len());
             }
             Err(problem) if problem.status >= 500 => metrics::counter!("ingest_errors_total").increment(1),
-            // The body could not be read: nothing was to be written.
+            // The body could not be read: nothing was written.
             Err(_) => {}
         }
         outcome
@@ -301,7 +301,7 @@ impl App {
             let place = r.index.checked_sub(names)?;
             Some(Rejected { index: *places.get(place)?, reason: r.reason })
         }));
-        // Names that another request brought at the same time are duplicates, too, but they are not events of the caller.
+        // Names that another request brought at the same time count as duplicates too, but they are not events of the caller.
         let duplicates = outcome.duplicates.iter().filter(|&&place| place >= names).count();
         let accepted = places.len() - duplicates - (rejected.len() - refused);
         rejected.sort_by_key(|r| r.index);

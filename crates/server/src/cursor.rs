@@ -1,4 +1,4 @@
-//! Paging without server state: a cursor carries the posts of the pages before, under a seal.
+//! Paging without server state: a sealed cursor carries the posts of all earlier pages.
 //!
 //! Form: base64url of a version byte, the seal, and the ids as 8 little-endian bytes each, newest page last. The seal is
 //! HMAC-SHA-256 (its first 16 bytes) by the folder's key over the ids and what the feed is of: a cursor that was changed, or
@@ -18,12 +18,12 @@ use crate::problem::Problem;
 
 const VERSION: u8 = 2;
 const SEAL_BYTES: usize = 16;
-/// Ids a cursor carries at most: more than the candidates of a request (1,200 + 1,000).
+/// Most ids in a cursor: more than the candidates of a request (1,200 + 1,000).
 pub const MAX_IDS: usize = 2_500;
-/// Characters of a cursor at most: 27 KB, a length that fits a URL here.
+/// Most characters in a cursor: 27 KB, which still fits into a URL here.
 pub const MAX_CHARACTERS: usize = (1 + SEAL_BYTES + MAX_IDS * 8) * 4 / 3 + 1;
 
-/// The key under which a folder seals its cursors.
+/// The key that a folder seals its cursors with.
 #[derive(Clone)]
 pub struct CursorKey([u8; 32]);
 

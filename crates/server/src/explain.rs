@@ -16,9 +16,9 @@ use crate::ids::Ids;
 pub struct Explained {
     /// Candidates that each filter removed.
     pub removed: BTreeMap<String, usize>,
-    /// Components that took no part in the request.
+    /// Components that were switched off for the request.
     pub disabled: Vec<String>,
-    /// Every candidate, in the order the sources gave them; one that two sources gave stands twice.
+    /// Every candidate, in the order of the sources; one that two sources gave is listed twice.
     pub candidates: Vec<Decision>,
 }
 
@@ -31,14 +31,14 @@ pub struct Decision {
     pub source: String,
     /// The filter that removed it; `null` for a candidate that stayed.
     pub filter: Option<String>,
-    /// Why, where the filter said.
+    /// Why, if the filter gave a reason.
     pub reason: Option<String>,
     /// Hydrators that failed on it.
     pub failed_hydrators: Vec<String>,
-    /// What predicted its probabilities: `model`, or `popularity_prior`; `null` where nothing did, or it was removed before.
+    /// What predicted its probabilities: `model` or `popularity_prior`; `null` if nothing did, or it was removed before.
     #[serde(default)]
     pub ranked_by: Option<String>,
-    /// What each scorer made of its score.
+    /// Its score before and after each scorer.
     pub scores: Vec<Step>,
     /// The score it was sorted by.
     pub score: Option<f64>,
@@ -48,7 +48,7 @@ pub struct Decision {
     pub rank: Option<usize>,
 }
 
-/// A candidate's score before and after one scorer; `null` where it had none yet.
+/// A candidate's score before and after one scorer; `null` if it had none yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     /// The scorer.

@@ -57,7 +57,7 @@ pub struct Viewer {
     pub id: UserId,
     /// The id as the folder prints it.
     pub printed: String,
-    /// Whether the dictionary does not hold the viewer: a new one, whose number nobody has yet.
+    /// Whether the viewer is missing from the dictionary: a new one without a number.
     pub stranger: bool,
 }
 
@@ -74,11 +74,11 @@ impl<'a> Ids<'a> {
         Self { profile, log }
     }
 
-    /// Looks a viewer up. Whom the dictionary does not hold is a viewer without history.
+    /// Looks a viewer up. A viewer that is missing from the dictionary is treated as one without history.
     pub fn viewer(&self, given: &GivenId) -> Result<Viewer, String> {
         let form = self.profile.ids.users;
         match given {
-            GivenId::Text(text) if text.is_empty() => Err("is missing: say whose feed".to_owned()),
+            GivenId::Text(text) if text.is_empty() => Err("is missing: name the viewer".to_owned()),
             GivenId::Number(0) => Err("must not be 0".to_owned()),
             GivenId::Number(number) if form == IdForm::Dictionary => {
                 let name = self.log.name_of(Namespace::Users, *number);
@@ -115,7 +115,7 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Looks a post up; `None` for one that the dictionary does not hold, which is in no feed.
+    /// Looks a post up; `None` for one that is missing from the dictionary, since no feed can hold it.
     pub fn post(&self, given: &GivenId) -> Result<Option<PostId>, String> {
         let text = match given {
             GivenId::Number(number) => return Ok(PostId(*number).some()),
@@ -135,7 +135,7 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// Prints a user id, `None` for none.
+    /// Prints a user id; `None` for [`UserId::NONE`].
     pub fn print_user(&self, id: UserId) -> Option<String> {
         id.some().map(|id| self.profile.ids.users.print(Namespace::Users, id.0, self.log))
     }

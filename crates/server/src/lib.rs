@@ -1,7 +1,7 @@
 //! gRPC and REST on one port.
 //!
-//! [`App`] holds the parts of one data folder; [`App::feed`] and [`App::append`] are what every transport calls. [`rest`] and
-//! [`grpc`] translate; [`door`] puts both on one listener and decides who is let in. Nothing here ranks or stores anything.
+//! [`App`] holds the parts of one data folder; every transport calls [`App::feed`] and [`App::append`]. [`rest`] and
+//! [`grpc`] translate; [`door`] puts both on one listener and admits requests. Nothing here ranks or stores anything.
 
 pub mod answer;
 pub mod app;

@@ -1,34 +1,34 @@
-//! How much a request may ask and an answer may carry: the numbers that the code enforces and that the schema says.
+//! The limits of requests and answers: the numbers that the code enforces and the schema states.
 //!
-//! The limits of events stand in [`event_log::limits`]. Lengths of strings are counted in characters, as JSON Schema does.
+//! The limits of events are in [`event_log::limits`]. Lengths of strings are counted in characters, as JSON Schema does.
 
 use event_log::limits;
 use home_mixer::bloom::ImpressionBloomFilterEntry;
 
 use crate::problem::Problem;
 
-/// Events of one request at most.
+/// Most events in one request.
 pub const EVENTS: usize = 10_000;
-/// Bytes of a request body at most.
+/// Most bytes in a request body.
 pub const BODY_BYTES: usize = 16 << 20;
-/// Posts that a client says were seen, or were served, at most: more than a person looks at in a day.
+/// Most posts that a client may list as seen, or as served: more than a person looks at in a day.
 pub const LISTED_POSTS: usize = 10_000;
-/// Topics of a request at most.
+/// Most topics in a request.
 pub const TOPICS: usize = limits::TOPICS;
-/// Bloom filters of a request at most. Each is asked about some 2,000 candidates.
+/// Most bloom filters in a request. Each is asked about some 2,000 candidates.
 pub const BLOOM_FILTERS: usize = 32;
-/// Bytes of a bloom filter at most: 64 KiB hold 54,000 posts at one wrong yes in a hundred.
+/// Most bytes in a bloom filter: 64 KiB hold 54,000 posts at 1 % false positives.
 pub const BLOOM_BYTES: usize = 64 << 10;
-/// Hash functions of a bloom filter at most.
+/// Most hash functions of a bloom filter.
 pub const BLOOM_HASHES: u32 = ImpressionBloomFilterEntry::MAX_HASHES;
-/// Posts of a feed at most.
+/// Most posts in a feed.
 pub const FEED: usize = home_mixer::params::MAX_RESULT_SIZE;
-/// Bytes of a post's text in an answer at most; a longer one is cut. A feed of 200 posts stays below the 4 MiB that gRPC
+/// Most bytes of a post's text in an answer; a longer text is cut. A feed of 200 posts stays below the 4 MiB that gRPC
 /// clients take unless told otherwise.
 pub const ANSWER_TEXT_BYTES: usize = 12 << 10;
-/// Bytes of an account's name in an answer at most; a longer one (stored before names had a limit) is cut.
+/// Most bytes of an account's name in an answer; a longer one (stored before names had a limit) is cut.
 pub const ANSWER_NAME_BYTES: usize = 4 * limits::SCREEN_NAME;
-/// Bytes of the reasons in an answer to a batch of events at most, over gRPC: see [`ANSWER_TEXT_BYTES`].
+/// Most bytes of the reasons in a gRPC answer to a batch of events: see [`ANSWER_TEXT_BYTES`].
 pub const ANSWER_REASONS_BYTES: usize = 3 << 20;
 
 /// Refuses a string of more than `most` characters.

@@ -13,7 +13,7 @@ pub(crate) fn describe() {
     describe_gauge!(ENTRIES, "Entries of a table in memory");
 }
 
-/// Sets the gauges of every cache and of every table that grows with the people.
+/// Sets the gauges of every cache and of every table that grows with the number of people.
 pub(crate) fn measure(app: &App) {
     let state = app.state.memory();
     for (name, bytes) in [

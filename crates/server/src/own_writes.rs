@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use foryou_types::UserId;
 use parking_lot::Mutex;
 
-/// The last log position that each recent writer wrote, for as long as somebody may have to wait for it.
+/// The last log position that each recent writer wrote, kept as long as a feed may have to wait for it.
 ///
-/// Bounded: of more than [`Self::KEPT`] writers, those go whose last write is the oldest.
+/// Bounded: beyond [`Self::KEPT`] writers, those with the oldest last write are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct OwnWrites {
     inner: Mutex<Inner>,
@@ -45,7 +45,7 @@ impl OwnWrites {
         }
     }
 
-    /// The position a user's feed must cover; `None` where `is_applied` says that it does. What is applied is forgotten.
+    /// The position that a user's feed must cover; `None` if `is_applied` says that it does. What is applied is forgotten.
     pub(crate) fn needed(&self, user: UserId, is_applied: impl Fn(u64) -> bool) -> Option<u64> {
         let mut inner = self.inner.lock();
         let position = inner.last.get(&user).copied()?;
@@ -56,7 +56,7 @@ impl OwnWrites {
         Some(position)
     }
 
-    /// Writers that are remembered.
+    /// Most writers that are remembered.
     pub(crate) fn len(&self) -> usize {
         self.inner.lock().last.len()
     }

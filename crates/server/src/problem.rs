@@ -21,7 +21,7 @@ pub struct Problem {
     pub detail: String,
 }
 
-/// Bytes of a detail at most: it may quote what the caller sent.
+/// Most bytes of a detail: it may quote what the caller sent.
 const DETAIL_BYTES: usize = 1_000;
 
 impl Problem {
@@ -59,7 +59,7 @@ impl Problem {
         Self { title: "unavailable", status: 503, detail: detail.into() }
     }
 
-    /// Our fault.
+    /// A fault of the service.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self { title: "internal error", status: 500, detail: detail.into() }
     }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_problem_is_a_status_of_the_same_meaning() {
         for (problem, code) in [
-            (Problem::field("limit", "must be 1 to 200"), tonic::Code::InvalidArgument),
+            (Problem::field("limit", "must be between 1 and 200"), tonic::Code::InvalidArgument),
             (Problem::not_found("x"), tonic::Code::NotFound),
             (Problem::too_large("x"), tonic::Code::ResourceExhausted),
             (Problem::unavailable("x"), tonic::Code::Unavailable),

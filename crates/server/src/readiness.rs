@@ -1,5 +1,5 @@
-//! Whether the service is ready, and if not, what is missing and how far it is: the one answer that `/readyz`, gRPC health and
-//! the start-up's progress lines give.
+//! Whether the service is ready, and if not, what is missing and how far it is. `/readyz`, gRPC health and the progress lines of
+//! the start all answer from here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ type Ask = Box<dyn Fn() -> Option<Missing> + Send + Sync>;
 pub struct Readiness(Arc<RwLock<Vec<Ask>>>);
 
 impl Readiness {
-    /// Adds a part that says itself what it lacks; `None` when nothing.
+    /// Adds a part that reports what it lacks; `None` when it is ready.
     pub fn watch(&self, ask: impl Fn() -> Option<Missing> + Send + Sync + 'static) {
         self.0.write().push(Box::new(ask));
     }
@@ -75,7 +75,7 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// Something that is done once, before the service is ready.
+/// A step that is done once, before the service is ready.
 #[derive(Clone, Debug)]
 pub struct Step(Arc<StepState>);
 
@@ -105,13 +105,13 @@ impl StepState {
 }
 
 impl Step {
-    /// How far it is: `done` of `total`.
+    /// Reports how far it is: `done` of `total`.
     pub fn reached(&self, done: u64, total: u64) {
         self.0.done.store(done, Relaxed);
         self.0.total.store(total, Relaxed);
     }
 
-    /// It is done.
+    /// Marks it as done.
     pub fn finish(&self) {
         self.0.finished.store(true, Relaxed);
     }

@@ -26,8 +26,8 @@ impl<'de> Deserialize<'de> for TimeText {
     }
 }
 
-/// Everything a caller may say about a feed: the unhydrated fields of the documents' `ScoredPostsQuery` by their names, and
-/// ours.
+/// Everything that a caller may say about a feed: the unhydrated fields of the documents' `ScoredPostsQuery` under their names,
+/// and a few of our own.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeedRequest {
@@ -64,7 +64,7 @@ pub struct FeedRequest {
     #[serde(default)]
     #[schema(schema_with = schema::bloom_filters)]
     pub bloom_filter_entries: Vec<ImpressionBloomFilterEntry>,
-    /// Made up by the server when empty.
+    /// Id of the request; generated if it is empty.
     #[serde(default)]
     #[schema(schema_with = schema::request_id)]
     pub request_id: String,
@@ -78,11 +78,11 @@ pub struct FeedRequest {
     #[serde(default)]
     #[schema(schema_with = schema::topics)]
     pub topic_ids: Vec<u32>,
-    /// Posts wanted.
+    /// Number of posts.
     #[serde(default)]
     #[schema(schema_with = schema::optional_limit)]
     pub limit: Option<usize>,
-    /// The moment of the request, instead of the folder's clock. Such a feed is a look: it is never recorded as served.
+    /// The moment of the request, instead of the folder's clock. Such a feed is never recorded as served.
     #[serde(default)]
     #[schema(schema_with = schema::optional_time)]
     pub now: Option<TimeText>,
@@ -90,14 +90,14 @@ pub struct FeedRequest {
     #[serde(default)]
     #[schema(schema_with = schema::optional_surface)]
     pub surface: Option<Surface>,
-    /// `next_cursor` of the page before. It fits only a request by the same viewer for the same kind of feed.
+    /// `next_cursor` of the page before. It is valid only for the same viewer and the same kind of feed.
     #[serde(default)]
     #[schema(schema_with = schema::optional_cursor)]
     pub cursor: Option<String>,
     /// Record the posts as served (the default) or not.
     #[serde(default)]
     pub record: Option<bool>,
-    /// Tell every decision about every candidate.
+    /// Explain every decision about every candidate.
     #[serde(default)]
     pub explain: bool,
 }
@@ -110,21 +110,21 @@ pub(crate) struct Resolved {
     pub(crate) earlier: Vec<PostId>,
     pub(crate) scope: Scope,
     pub(crate) query: ScoredPostsQuery,
-    /// Whether the caller said what time it is.
+    /// Whether the caller gave the moment of the feed.
     pub(crate) said_now: bool,
     pub(crate) record: bool,
     pub(crate) explain: bool,
 }
 
 impl FeedRequest {
-    /// The pipeline's query, with the posts of earlier pages (from the cursor) among the served.
+    /// The pipeline's query. The posts of earlier pages (from the cursor) count as served.
     pub(crate) fn resolve(self, app: &App) -> Result<Resolved, Problem> {
         self.check()?;
         let ids = app.ids();
         let viewer = ids.viewer(&self.user_id).map_err(|e| Problem::field("user_id", e))?;
         let said_now = self.now.is_some();
         if said_now && self.record == Some(true) {
-            let problem = "a feed with a now of its own is only a look and is never recorded: leave out now or record";
+            let problem = "a feed with its own now is never recorded: leave out now or record";
             return Err(Problem::field("record", problem));
         }
         let now = self.now.map_or_else(|| app.clock.now(), |t| t.0);
@@ -150,13 +150,13 @@ impl FeedRequest {
             query.served_ids.extend(&earlier);
             query.is_bottom_request = true;
         }
-        // What is served to someone the dictionary does not hold cannot be recorded under a name, and a feed of another time
-        // than the clock's was shown to nobody.
+        // A viewer who is missing from the dictionary has no name to record under, and a feed with its own now was shown to
+        // nobody.
         let record = self.record.unwrap_or(true) && !viewer.stranger && !said_now;
         Ok(Resolved { viewer, earlier, scope, query, said_now, record, explain: self.explain })
     }
 
-    /// Refuses what is longer than the schema allows, by the name of the field.
+    /// Refuses strings and lists that are longer than the schema allows; the error names the field.
     fn check(&self) -> Result<(), Problem> {
         limits::text("country_code", &self.country_code, event_log::limits::COUNTRY)?;
         limits::text("language_code", &self.language_code, event_log::limits::LANGUAGE)?;
@@ -170,19 +170,19 @@ impl FeedRequest {
             entry.check().map_err(|e| Problem::field(&format!("bloom_filter_entries[{i}]"), e.to_string()))?;
         }
         if self.limit.is_some_and(|limit| !(1..=limits::FEED).contains(&limit)) {
-            return Err(Problem::field("limit", format!("must be 1 to {}", limits::FEED)));
+            return Err(Problem::field("limit", format!("must be between 1 and {}", limits::FEED)));
         }
         Ok(())
     }
 }
 
-/// Refuses an id of a request that is too long, or that cannot stand in a header or a line of a log.
+/// Refuses a request id that is too long, or that cannot be put into a header or a log line.
 pub(crate) fn check_request_id(field: &str, id: &str) -> Result<(), Problem> {
     limits::text(field, id, event_log::limits::REQUEST_ID)?;
     if id.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
-    Err(Problem::field(field, "must have only visible ASCII characters"))
+    Err(Problem::field(field, "must consist of visible ASCII characters"))
 }
 
 fn posts(ids: Ids<'_>, field: &str, given: &[GivenId]) -> Result<Vec<PostId>, Problem> {

@@ -1,6 +1,6 @@
-//! Schemas of what requests and answers hold, made from the limits and types that the code enforces.
+//! Schemas of the values in requests and answers, made from the limits and types that the code enforces.
 //!
-//! The documentation of a type names them; [`components`] says what they are in a folder with its profile.
+//! The documentation of a type refers to them by name; [`components`] defines them for a folder's profile.
 
 use std::borrow::Cow;
 
@@ -141,7 +141,7 @@ fn bloom_filter() -> Value {
         "properties": {
             "bits": {
                 "type": "array",
-                "description": "Not every bit may be set: such a filter would hold every post",
+                "description": "At least one bit must be 0: a filter with every bit set would hold every post",
                 "minItems": 1,
                 "maxItems": limits::BLOOM_BYTES,
                 "items": {"type": "integer", "minimum": 0, "maximum": u8::MAX},

@@ -1,4 +1,4 @@
-//! What is behind the door of a data folder: its REST routes and its gRPC services.
+//! The services of a data folder: its REST routes and its gRPC services.
 
 use std::sync::Arc;
 

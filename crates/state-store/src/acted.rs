@@ -1,10 +1,10 @@
-//! What each person's actions on posts are worth now, whatever their histories still hold.
+//! Which of each person's actions on posts stand now, whatever their histories still hold.
 //!
-//! One key per person, original and action. Its value says how the action stands on the original itself and on every repost of it
-//! that the person acted on ([`Standing`]): together they count once, from the first on that stands, and taking one back leaves the
-//! others. A continuous action (attention) is not taken back, so its key alone says that it happened.
+//! There is one key per person, original and action. Its value says how the action stands on the original and on every repost of it
+//! that the person acted on ([`Standing`]). Together they count once, from the first one that stands; taking one back leaves the
+//! others. A continuous action (attention) cannot be taken back, so its key alone says that it happened.
 //!
-//! Where the last post of a chain of reposts is not known, it stands for the original until its creation is read, see
+//! If a chain of reposts ends at an unknown post, that post counts as the original until its creation is read; see
 //! [`Applier::adopt`].
 
 use event_log::ActionEvent;
@@ -17,7 +17,7 @@ use crate::error::StateError;
 use crate::keys::{Key, Table, number_at};
 use crate::store::StateStore;
 
-/// Keys between two wanted posts that are read before the rest is jumped over: a jump costs about as much as reading so many.
+/// Keys between two wanted posts that are read before a jump: a jump costs about as much as reading this many keys.
 const JUMP_AFTER: usize = 16;
 
 /// How an action stands on an original and its reposts, by post.
@@ -25,7 +25,7 @@ const JUMP_AFTER: usize = 16;
 struct Group(Vec<(PostId, Standing)>);
 
 impl Group {
-    /// Since when the action counts; `None`: it does not.
+    /// Since when the action counts; `None` if it does not.
     fn since(&self) -> Option<TimeMs> {
         self.0.iter().filter_map(|(_, standing)| standing.since()).min()
     }
@@ -78,10 +78,10 @@ fn waiting_key(post: PostId, user: UserId, action: ActionIndex) -> Key {
 }
 
 impl StateStore {
-    /// Which of these posts an action of a person stands on, in the order of `posts`; an action on a repost stands on its
-    /// original, too.
+    /// Which of these posts have a standing action of a person, in the order of `posts`. An action on a repost counts for its
+    /// original too.
     ///
-    /// What the person did is walked along the sorted posts, with a jump over longer stretches between two of them: the work is
+    /// The person's actions are read along the sorted posts, with a jump over longer stretches between two of them. So the work is
     /// bounded by the number of posts asked about, not by the person's past.
     pub fn acted_among(&self, user: UserId, posts: &[PostId]) -> Result<Vec<bool>, StateError> {
         let mut wanted = posts.iter().map(|&post| self.original(post)).collect::<Result<Vec<_>, _>>()?;
@@ -121,7 +121,7 @@ impl StateStore {
         Ok(posts.iter().map(|post| acted.contains(post)).collect())
     }
 
-    /// The actions of a person that stand on a post, or on reposts of it where it is an original.
+    /// The actions of a person that stand on a post or, if it is an original, on reposts of it.
     pub fn acted(&self, user: UserId, post: PostId) -> Result<ActionMask, StateError> {
         let original = self.original(post)?;
         let mut actions = ActionMask::default();
@@ -142,7 +142,7 @@ impl StateStore {
     }
 
     /// The group of a stored action; `Some(None)` for a continuous one.
-    #[expect(clippy::option_option, reason = "what cannot be read is not what has no group")]
+    #[expect(clippy::option_option, reason = "unreadable is not the same as without a group")]
     fn group(&self, key: &[u8], value: &[u8]) -> Option<Option<Group>> {
         let &action = key.get(17)?;
         if self.settings.is_discrete(action) { Group::decode(Decoder(value)).map(Some) } else { Some(None) }
@@ -150,7 +150,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// Takes in a discrete action or its taking back; answers whether anything stands otherwise than before.
+    /// Takes in a discrete action or its taking back; returns whether this changed anything.
     pub(crate) fn stand(&mut self, at: TimeMs, event: &ActionEvent, target: &Target) -> Result<bool, StateError> {
         let (user, post, action) = (event.user_id, event.post_id, event.action);
         let key = key(user, target.original, action);
@@ -183,20 +183,20 @@ impl Applier<'_, '_> {
         Ok(true)
     }
 
-    /// Notes a continuous action.
+    /// Records a continuous action.
     pub(crate) fn note_looked(&mut self, event: &ActionEvent, target: &Target) {
         self.tx.put(key(event.user_id, target.original, event.action), |_| {});
         self.wait(event.user_id, event.action, target);
     }
 
-    /// Where the original is not known, notes who acted on it.
+    /// If the original is not known, records who acted on it.
     fn wait(&mut self, user: UserId, action: ActionIndex, target: &Target) {
         if !target.original_known {
             self.tx.put(waiting_key(target.original, user, action), |_| {});
         }
     }
 
-    /// Moves what stood for a post whose creation has just been read to the original that it turns out to stand for.
+    /// The creation of a post has just been read: moves the actions kept under it to its original.
     pub(crate) fn move_actions(&mut self, post: PostId, to: &Target) -> Result<(), StateError> {
         let moves = to.original != post;
         for waiting in self.tx.keys(&Key::of(Table::Waiting).post(post))? {
@@ -227,7 +227,7 @@ impl Applier<'_, '_> {
         let Some(moved) = self.tx.read(&from, Group::decode)? else { return Ok(()) };
         let mut group = self.tx.read(&to, Group::decode)?.unwrap_or_default();
         self.tx.delete(from);
-        // Both count once together: what counted apart is taken away, and the earlier one counted again.
+        // Both count once together: the separate counts are removed, and the earlier one is counted again.
         let (apart, counted) = (moved.since(), group.since());
         for (post, standing) in moved.0 {
             *group.standing_mut(post) = standing;

@@ -1,6 +1,6 @@
 //! Applying events: which projections an event changes.
 //!
-//! Applying is deterministic and knows nothing of batches: the same events leave the same bytes, however they were split.
+//! Applying is deterministic and does not depend on batches: the same events leave the same bytes, however they were split.
 
 use event_log::{ActionEvent, Event, EventBody};
 use foryou_types::{ActionKind, PostId, TimeMs, UserId};
@@ -10,28 +10,28 @@ use crate::popularity::Popularity;
 use crate::settings::Settings;
 use crate::tx::Tx;
 
-/// Changes the projections, event by event. The parts of it stand with their tables.
+/// Changes the projections, event by event. Its methods are in the files of their tables.
 pub(crate) struct Applier<'a, 't> {
     pub(crate) tx: &'a mut Tx<'t>,
     pub(crate) popularity: &'a mut Popularity,
     pub(crate) settings: &'a Settings,
 }
 
-/// What an engagement is with.
+/// The target of an engagement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    /// The author of the post, none where it is not known.
+    /// The author of the post, if known.
     pub(crate) author: UserId,
     /// Whether the post's creation is known.
     pub(crate) known: bool,
-    /// The post whose engagement it is: of a repost, the original.
+    /// The post that the engagement counts for: for a repost, the original.
     pub(crate) original: PostId,
     /// Whether the original's creation is known.
     pub(crate) original_known: bool,
 }
 
 impl Applier<'_, '_> {
-    /// Applies an event; answers whether it changed anything that a reader can see.
+    /// Applies an event; returns whether it changed anything that a reader can see.
     pub(crate) fn event(&mut self, event: &Event) -> Result<bool, StateError> {
         let at = event.at;
         let changed = match &event.body {
@@ -52,12 +52,12 @@ impl Applier<'_, '_> {
     }
 
     fn action(&mut self, at: TimeMs, action: &ActionEvent) -> Result<bool, StateError> {
-        // An action that the profile's set does not have (any more) has no weight and no place in a mask.
+        // An action outside the profile's set has no weight and no place in a mask.
         let Some(kind) = self.settings.actions.get(action.action).map(|def| def.kind) else { return Ok(false) };
         let target = self.target(action.post_id)?;
         let is_continuous = kind == ActionKind::Continuous;
         let mut changed = if is_continuous { false } else { self.stand(at, action, &target)? };
-        // What was looked at was looked at: attention is never taken back.
+        // Attention cannot be taken back.
         if !action.undo && (is_continuous || action.dwell_ms.is_some_and(|ms| ms > 0)) {
             if is_continuous {
                 self.note_looked(action, &target);

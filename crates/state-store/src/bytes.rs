@@ -51,7 +51,7 @@ impl Encoder {
     }
 }
 
-/// Reads values from a buffer; `None` wherever it does not hold them.
+/// Reads values from a buffer; `None` if the buffer does not hold such a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder<'a>(pub(crate) &'a [u8]);
 
@@ -97,8 +97,8 @@ impl<'a> Decoder<'a> {
         std::str::from_utf8(bytes).ok()
     }
 
-    /// A time, or `None` inside where there is none: see [`Encoder::maybe_time`].
-    #[expect(clippy::option_option, reason = "what cannot be read is not a time that is not there")]
+    /// A time that may be absent: see [`Encoder::maybe_time`].
+    #[expect(clippy::option_option, reason = "unreadable is not the same as absent")]
     pub(crate) fn maybe_time(&mut self) -> Option<Option<TimeMs>> {
         match self.byte()? {
             0 => Some(None),
@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// `Some` when everything was read: a value with a tail is not one of ours.
+    /// `Some` if everything was read: a value with a tail was not written by this store.
     pub(crate) fn end<T>(self, value: T) -> Option<T> {
         self.0.is_empty().then_some(value)
     }

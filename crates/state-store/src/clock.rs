@@ -5,15 +5,15 @@ use std::sync::Arc;
 use event_log::EventLog;
 use foryou_types::{Clock, ClockKind, Profile, TimeMs, WallClock};
 
-/// Now is the time of the newest imported event that does not stand far ahead of all others ([`foryou_types::LogTime`]); before
-/// the first import, what another clock says.
+/// Now is the time of the newest imported event that is not far ahead of all others ([`foryou_types::LogTime`]); before the first
+/// import, the time of another clock.
 pub struct LogClock {
     log: Arc<dyn EventLog>,
     before: Arc<dyn Clock>,
 }
 
 impl LogClock {
-    /// The clock of a log; `before` tells the time while nothing was imported.
+    /// The clock of a log; `before` is the clock until something is imported.
     pub fn new(log: Arc<dyn EventLog>, before: Arc<dyn Clock>) -> Self {
         Self { log, before }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with the state.
+//! Errors of the state.
 
 use event_log::LogError;
 use thiserror::Error;
@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum StateError {
     /// The folder is open elsewhere.
-    #[error("state {path} is in use by another process: stop it, or ask it instead")]
+    #[error("state {path} is in use by another process: stop that process, or ask its service")]
     InUse {
         /// The folder.
         path: String,
@@ -15,9 +15,9 @@ pub enum StateError {
     /// The file system refused.
     #[error("{what} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// On what.
+        /// The path.
         path: String,
         /// Why not.
         source: std::io::Error,
@@ -29,10 +29,10 @@ pub enum StateError {
         path: String,
         /// The table that was read or written.
         table: &'static str,
-        /// What the engine says.
+        /// The engine's error.
         source: fjall::Error,
     },
-    /// The state holds something that this version did not write. It is rebuilt at the next start.
+    /// The state holds something that this version did not write. The state is rebuilt at the next start.
     #[error("state {path}, table {table}: {problem}; it is rebuilt from the log at the next start")]
     Corrupt {
         /// The folder.
@@ -42,13 +42,13 @@ pub enum StateError {
         /// What is wrong.
         problem: String,
     },
-    /// An earlier write failed, so the state follows the log no more until it is opened again.
-    #[error("state {path} stopped after a failed write: start again once its cause is gone")]
+    /// An earlier write failed, so the state no longer follows the log until it is opened again.
+    #[error("state {path} stopped after a failed write: remove the cause, then start again")]
     Stopped {
         /// The folder.
         path: String,
     },
-    /// The state covers acknowledged events that the log does not hold any more.
+    /// The state covers acknowledged events that the log no longer holds.
     #[error(
         "state {path} covers {covered} events, and the log holds {held}: {} acknowledged events are missing; put the log back, or let \
          `foryou doctor --repair` go on without them", .covered.saturating_sub(*.held)
@@ -61,8 +61,8 @@ pub enum StateError {
         /// Events in the log.
         held: u64,
     },
-    /// Records were given that do not follow the ones applied.
-    #[error("state {path} is at event {expected}, it cannot go on with event {found}")]
+    /// Records do not follow the ones applied before.
+    #[error("state {path} is at event {expected} and cannot continue with event {found}")]
     Gap {
         /// The folder.
         path: String,
@@ -77,7 +77,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// Whether throwing the state away and reading the log again can help.
+    /// Whether rebuilding the state from the log can help.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Corrupt { .. } => true,
@@ -92,8 +92,8 @@ impl StateError {
     }
 }
 
-/// Tells damaged files from a machine that cannot serve them now (full, read-only, no permission): the latter must never cost
-/// the state.
+/// Tells damaged files from a machine that cannot serve them now (full, read-only, no permission). The latter must never cost the
+/// state.
 fn engine_damage(error: &fjall::Error) -> bool {
     use std::io::ErrorKind::{
         AlreadyExists, InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, OutOfMemory, PermissionDenied,
@@ -102,7 +102,7 @@ fn engine_damage(error: &fjall::Error) -> bool {
     let io = |e: &std::io::Error| match e.kind() {
         PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded | OutOfMemory | WriteZero => false,
         AlreadyExists | InvalidData | InvalidInput | IsADirectory | NotADirectory | NotFound | UnexpectedEof => true,
-        // EMFILE and its like have no kind of their own; what does not come from the system comes from a decoder.
+        // EMFILE and its like have no `ErrorKind`; an error without a system code comes from a decoder.
         _ => e.raw_os_error().is_none(),
     };
     match error {

@@ -1,8 +1,8 @@
 //! The graph, both ways.
 //!
-//! An edge is what the event about it with the latest *time* says, of two at one moment the later in the log: one that went keeps
-//! its time, so that an event which arrives late and is older changes nothing. A follow that is sent again takes the later time.
-//! Lists are newest first, by the greater id among equals.
+//! The event with the latest *time* decides about an edge; of two at one moment, the later in the log. A removed edge keeps its time,
+//! so that an older event that arrives late changes nothing. A follow that is sent again takes the later time.
+//! Lists are newest first; among equals the greater id comes first.
 
 use event_log::{EdgeEvent, EdgeKind};
 use foryou_types::{TimeMs, UserId};
@@ -28,7 +28,7 @@ fn edge_key(table: Table, kind: EdgeKind, user: UserId, other: UserId) -> Key {
     list_key(table, kind, user).user(other)
 }
 
-/// Whether the edge is there, and since when (or until when it was not).
+/// Whether the edge exists, and since when (or since when not).
 fn decode_edge(mut value: Decoder<'_>) -> Option<(bool, TimeMs)> {
     let edge = (value.flag()?, value.time()?);
     value.end(edge)
@@ -40,12 +40,12 @@ fn decode_degree(mut value: Decoder<'_>) -> Option<Degree> {
 }
 
 impl StateStore {
-    /// Whom `user` follows, blocks, mutes or subscribes to, newest first.
+    /// The people that `user` follows, blocks, mutes or subscribes to, newest first.
     pub fn targets(&self, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
         self.neighbours(Table::Targets, kind, user)
     }
 
-    /// Who follows, blocks, mutes or subscribes to `user`, newest first.
+    /// The people who follow, block, mute or subscribe to `user`, newest first.
     pub fn sources(&self, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
         self.neighbours(Table::Sources, kind, user)
     }
@@ -98,7 +98,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// Answers whether the edge came or went.
+    /// Returns whether the edge was added or removed.
     pub(crate) fn edge(&mut self, at: TimeMs, edge: &EdgeEvent) -> Result<bool, StateError> {
         let EdgeEvent { user_id, target_id, kind, added } = *edge;
         let out = edge_key(Table::Targets, kind, user_id, target_id);

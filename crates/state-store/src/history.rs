@@ -1,9 +1,9 @@
-//! What people did, in the order of its own time, as tokens.
+//! What people did, in the order of event time, as tokens.
 //!
-//! A person's acts stand one by one under (time, post, action): where the action counts from, and where attention was paid. Tokens
-//! are what consecutive acts join to ([`ActionToken::is_joined_by`], the rule that training counts tokens by too). Whether an act
-//! starts a token depends on the act before it alone, so an act that comes or goes anywhere changes their number by what changes
-//! between its neighbours. An act at the end, which nearly all are, needs only the newest act, which stands in the head.
+//! A person's acts are stored one by one under (time, post, action): the moment an action counts from, or the moment of attention.
+//! Consecutive acts join to tokens ([`ActionToken::is_joined_by`]; training uses the same rule). Whether an act starts a token depends
+//! only on the act before it. So if an act is added or removed anywhere, only its neighbours matter for the number of tokens. Nearly
+//! all acts are added at the end; that needs only the newest act, which is in the head.
 
 use foryou_types::{ActionIndex, ActionMask, ActionToken, PostId, Surface, TimeMs, UserActionSequence, UserId};
 
@@ -21,10 +21,10 @@ struct Head {
     newest: Key,
 }
 
-/// An act but for its key.
+/// An act without its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Act {
-    /// The discrete action counts from here.
+    /// The discrete action counts from this moment.
     counts: bool,
     dwell_ms: u32,
     surface: Surface,
@@ -96,7 +96,7 @@ fn starts(earlier: Option<&Key>, next: Option<&Key>) -> Option<u64> {
     Some(u64::from(!token(earlier)?.is_joined_by(&token(next)?)))
 }
 
-/// Tells everyone's last act.
+/// Reads everyone's last act.
 pub(crate) fn last_acts(storage: &Storage, mut tell: impl FnMut(UserId, TimeMs)) -> Result<(), StateError> {
     for pair in storage.scan(&Key::of(Table::Histories)) {
         let (key, value) = pair?;
@@ -113,7 +113,7 @@ pub(crate) fn last_acts(storage: &Storage, mut tell: impl FnMut(UserId, TimeMs))
 impl StateStore {
     /// A person's newest 1,024 tokens, oldest first, and how many there are.
     pub fn action_sequence(&self, user: UserId) -> Result<UserActionSequence, StateError> {
-        // Head and acts are of one moment.
+        // Head and acts are read at one moment of the store.
         let view = self.storage.snapshot();
         let key = head_key(user);
         let Some(value) = view.get(&key)? else { return Ok(UserActionSequence::default()) };
@@ -141,7 +141,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// A discrete action counts from here.
+    /// A discrete action counts from this moment.
     pub(crate) fn mark(
         &mut self,
         user: UserId,
@@ -160,7 +160,7 @@ impl Applier<'_, '_> {
         })
     }
 
-    /// A discrete action counts from here no more.
+    /// A discrete action no longer counts from this moment.
     pub(crate) fn unmark(
         &mut self,
         user: UserId,
@@ -207,7 +207,7 @@ impl Applier<'_, '_> {
         change: impl FnOnce(&mut Act),
     ) -> Result<(), StateError> {
         let newest = self.head(user)?.map(|head| head.newest);
-        // An act behind all others cannot be there yet.
+        // An act behind all others cannot exist yet.
         let known = if newest.is_none_or(|newest| newest < key) { None } else { self.tx.read(&key, decode_act)? };
         let mut act = known.unwrap_or(Act { author: target.author, ..Act::default() });
         change(&mut act);
@@ -227,7 +227,7 @@ impl Applier<'_, '_> {
         self.tx.read(&head_key(user), |value| decode_head(user, value))
     }
 
-    /// Counts the tokens anew after an act came or went.
+    /// Updates the number of tokens after an act was added or removed.
     fn acts_changed(&mut self, user: UserId, key: Key, came: bool) -> Result<(), StateError> {
         let acts = acts_key(user);
         let head = self.head(user)?;
@@ -258,7 +258,7 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Gives the acts on a post, whose creation has just been read, their author.
+    /// The creation of a post has just been read: sets its author in the acts on it.
     pub(crate) fn name_author(&mut self, post: PostId, author: UserId) -> Result<(), StateError> {
         for key in self.tx.keys(&Key::of(Table::Authorless).post(post))? {
             self.tx.delete(key);

@@ -1,8 +1,8 @@
 //! Tables and keys.
 //!
-//! All tables live in one fjall keyspace, told apart by the first byte of the key: fjall flushes keyspaces independently, so
-//! only within one of them does a power cut leave a prefix of whole batches. Numbers in keys are big-endian: key order is
-//! number order, and the order of signed times too once their sign bit is flipped.
+//! All tables are in one fjall keyspace and differ in the first byte of the key: fjall flushes keyspaces independently, so only
+//! within one keyspace does a power cut leave a prefix of whole batches. Numbers in keys are big-endian, so key order is number
+//! order; for signed times too, because their sign bit is flipped.
 
 use std::cmp::Ordering;
 
@@ -27,9 +27,9 @@ pub(crate) enum Table {
     Viewers = 5,
     /// user -> profile.
     Profiles = 6,
-    /// kind, user, target -> whether the edge is there, since when or until when.
+    /// kind, user, target -> whether the edge exists, since when or since when not.
     Targets = 7,
-    /// kind, target, user -> since when; only edges that are there.
+    /// kind, target, user -> since when; only existing edges.
     Sources = 8,
     /// kind, user -> number of targets and of sources.
     Degrees = 9,
@@ -47,9 +47,9 @@ pub(crate) enum Table {
     Served = 15,
     /// post or user, hash of the label -> time, end, label.
     Labels = 16,
-    /// post whose creation is not known, user, action: actions that are kept under it.
+    /// post with unknown creation, user, action: actions kept under it.
     Waiting = 17,
-    /// post whose creation is not known, user, time, action: acts that have no author yet.
+    /// post with unknown creation, user, time, action: acts without an author yet.
     Authorless = 18,
 }
 
@@ -79,19 +79,19 @@ impl Table {
         }
     }
 
-    /// Whether the writer reads values of this table before it writes them, so that it pays to keep them at hand. (Small values
-    /// only: posts hold texts.)
+    /// Whether the writer reads values of this table before it writes them, so that caching them pays off. (Small values only: posts
+    /// hold texts.)
     pub(crate) const fn is_read_by_writer(self) -> bool {
         matches!(self, Self::Counts | Self::Profiles | Self::Degrees | Self::Histories | Self::Seen | Self::Served)
     }
 
-    /// Whether the writer looks for neighbours of a key, so that what a batch writes must stand in order.
+    /// Whether the writer looks for neighbours of a key, so that the writes of a batch must be kept in order.
     pub(crate) const fn is_ordered(self) -> bool {
         matches!(self, Self::Acts | Self::Waiting | Self::Authorless)
     }
 }
 
-/// A key, at most [`Key::MAX`] bytes, unused ones zero.
+/// A key of at most [`Key::MAX`] bytes; unused bytes are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     table: Table,
@@ -140,7 +140,7 @@ impl Key {
         self.number((at.0 ^ i64::MIN).cast_unsigned())
     }
 
-    /// The key of this table with these bytes: one that the store gave for this prefix.
+    /// The key of this table with these bytes, as the store returned them.
     pub(crate) fn longer(&self, bytes: &[u8]) -> Self {
         let mut key = Self { table: self.table, len: bytes.len().min(Self::MAX) as u8, bytes: [0; Self::MAX] };
         key.bytes[..usize::from(key.len)].copy_from_slice(&bytes[..usize::from(key.len)]);

@@ -1,7 +1,7 @@
 //! Muted keywords.
 //!
-//! Two spellings are one keyword where matching takes them for one ([`foryou_types::keyword::fold`]): who muted `Election` and
-//! unmutes `election` has unmuted it. The event with the latest time decides, of two at one moment the later in the log.
+//! Two spellings are one keyword if matching treats them as equal ([`foryou_types::keyword::fold`]): a person who muted `Election` and
+//! unmutes `election` has unmuted it. The event with the latest time decides; of two at one moment, the later in the log.
 
 use foryou_types::{TimeMs, UserId, keyword};
 use xxhash_rust::xxh3::xxh3_128;
@@ -12,7 +12,7 @@ use crate::error::StateError;
 use crate::keys::{Key, Table};
 use crate::store::StateStore;
 
-/// Keys have a bounded length and keywords have not: the key holds the hash of the folded keyword.
+/// Keys have a bounded length, keywords do not. So the key holds the hash of the folded keyword.
 fn key(user: UserId, keyword: &str) -> Key {
     Key::of(Table::Keywords).user(user).raw(&xxh3_128(keyword::fold(keyword).as_bytes()).to_be_bytes())
 }
@@ -25,7 +25,7 @@ fn decode(mut value: Decoder<'_>) -> Option<(TimeMs, Option<&str>)> {
 }
 
 impl StateStore {
-    /// The words and phrases a person muted, as they were sent last, in alphabetical order.
+    /// The words and phrases that a person muted, as last sent, in alphabetical order.
     pub fn muted_keywords(&self, user: UserId) -> Result<Vec<String>, StateError> {
         let mut keywords = Vec::new();
         for pair in self.storage.scan(&Key::of(Table::Keywords).user(user)) {
@@ -41,7 +41,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// Answers whether the keyword was muted or unmuted by it.
+    /// Returns whether this muted or unmuted the keyword.
     pub(crate) fn mute_keyword(
         &mut self,
         at: TimeMs,

@@ -1,5 +1,5 @@
-//! Labels on posts and people. A label given again takes the end of the event with the latest time, of two at one moment that of
-//! the later in the log; one whose end has passed does not count.
+//! Labels on posts and people. If a label is given again, the event with the latest time decides about its end; of two at one
+//! moment, the later in the log. A label whose end has passed does not count.
 
 use event_log::{LabelEvent, LabelTarget};
 use foryou_types::{PostId, TimeMs, UserId};
@@ -22,7 +22,7 @@ fn target_key(target: LabelTarget) -> Key {
 struct Label<'a> {
     /// The time of the event that gave it.
     at: TimeMs,
-    /// When it ends, `None` for never.
+    /// When it ends; `None` for never.
     until: Option<TimeMs>,
     name: &'a str,
 }
@@ -60,7 +60,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// Answers whether the label is new or ends at another time.
+    /// Returns whether the label is new or ends at another time.
     pub(crate) fn label(&mut self, at: TimeMs, event: &LabelEvent) -> Result<bool, StateError> {
         let key = target_key(event.target).number(xxh3_64(event.label.as_bytes()));
         let known = self.tx.read(&key, |value| decode(value).map(|label| (label.at, label.until)))?;

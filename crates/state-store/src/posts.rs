@@ -1,8 +1,8 @@
 //! Posts.
 //!
-//! * A post known twice keeps its first creation in the log (ingestion refuses another one).
+//! * A post that was created twice keeps its first creation in the log (ingestion refuses another one).
 //! * A delete before its create keeps the post deleted.
-//! * What people do with a post before its creation is read belongs to it afterwards as if it had been read before.
+//! * Actions on a post that come before its creation count as if they had come after it.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ use crate::store::StateStore;
 /// A post as the state knows it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredPost {
-    /// The fields of its creation; of a post of which only the delete is known, just its id.
+    /// The fields of its creation; only the id if just its delete is known.
     pub post: PostEvent,
-    /// When it was created; when it was deleted where only that is known.
+    /// When it was created; if only its delete is known, when it was deleted.
     pub created_at: TimeMs,
     /// Deleted.
     pub deleted: bool,
@@ -38,7 +38,7 @@ struct Row {
     created: bool,
 }
 
-/// What an action or impression needs to know of its post.
+/// What an action or impression needs to know about its post.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PostRef {
     /// Its author.
@@ -77,7 +77,7 @@ impl StateStore {
         ids.iter().map(|&id| self.post(id)).collect()
     }
 
-    /// Whether a post was deleted. A post nobody heard of was not.
+    /// Whether a post was deleted. An unknown post was not.
     pub fn is_deleted(&self, id: PostId) -> Result<bool, StateError> {
         if self.popularity.read().recent(id).is_some() {
             return Ok(false); // a deleted post is not among the recent ones
@@ -85,21 +85,21 @@ impl StateStore {
         Ok(self.post(id)?.is_some_and(|post| post.deleted))
     }
 
-    /// What a post reposts: the post it names first, then what that one reposts, and so on, the original last. Empty for a post
-    /// that reposts nothing. Ends at a post that is not known, which is still named. Reposts of each other in a circle end at the
-    /// one with the smallest id, whichever of them is asked about, so that all of them have the same original.
+    /// The chain of reposts: the post that this one reposts, then the post that that one reposts, and so on, the original last. Empty
+    /// if the post reposts nothing. The chain ends at an unknown post, which is included. Posts that repost each other in a circle end
+    /// at the one with the smallest id, whichever of them is asked about, so that all have the same original.
     pub fn reposted(&self, id: PostId) -> Result<Vec<PostId>, StateError> {
         chain(id, |at| Ok(self.post(at)?.and_then(|post| post.post.source_post_id.some())))
     }
 
-    /// The post that a post stands for: the last of [`Self::reposted`], or the post itself.
+    /// The original of a post: the last of [`Self::reposted`], or the post itself.
     pub fn original(&self, id: PostId) -> Result<PostId, StateError> {
         Ok(self.reposted(id)?.last().copied().unwrap_or(id))
     }
 
-    /// The conversation a post belongs to: its `conversation_id` where one is given, else that of the post it answers, and so on
-    /// up to the first post of the thread. A repost belongs to the conversation of its original. Posts that answer each other in
-    /// a circle belong to the one with the smallest id.
+    /// The conversation of a post: its `conversation_id` if it has one, else that of the post it answers, and so on up to the first
+    /// post of the thread. A repost belongs to the conversation of its original. Posts that answer each other in a circle belong to the
+    /// one with the smallest id.
     pub fn conversation(&self, id: PostId) -> Result<PostId, StateError> {
         self.conversation_of(id, &mut FxHashMap::default())
     }
@@ -119,7 +119,7 @@ impl StateStore {
             }
             let Some(post) = self.post(at)? else { return Ok(None) };
             let post = &post.post;
-            // A reply that names itself as the first post of its thread says nothing.
+            // A reply that names itself as the first post of its thread is ignored.
             let named = post.conversation_id.some().filter(|named| *named != at || !post.is_reply());
             given = if post.is_repost() { None } else { named };
             Ok(match given {
@@ -132,7 +132,7 @@ impl StateStore {
         Ok(conversation)
     }
 
-    /// When the newest post that is not deleted was created; `None` where there is none.
+    /// When the newest post that is not deleted was created; `None` without posts.
     pub fn newest_post_at(&self) -> Result<Option<TimeMs>, StateError> {
         let (from, to) = (by_time_key(TimeMs(i64::MIN), PostId::NONE), by_time_key(TimeMs(i64::MAX), PostId(u64::MAX)));
         let Some(newest) = self.storage.range(&from, &to).next_back() else { return Ok(None) };
@@ -140,8 +140,8 @@ impl StateStore {
         time_at(&key, 1).map(Some).ok_or_else(|| self.storage.corrupt(Table::PostsByTime, "an entry cannot be read"))
     }
 
-    /// The posts above a reply: its parent first, then the parent's parent, at most `limit`. Ends at a post that is not known
-    /// (which is still named) and at one that was met before.
+    /// The posts above a reply: its parent first, then the parent's parent, at most `limit`. Ends at an unknown post (included) and at
+    /// a post that was visited before.
     pub fn ancestors(&self, id: PostId, limit: usize) -> Result<Vec<PostId>, StateError> {
         let mut above = Vec::new();
         let mut at = id;
@@ -158,7 +158,7 @@ impl StateStore {
 }
 
 impl Applier<'_, '_> {
-    /// Answers whether the post was not known yet.
+    /// Returns whether the post is new.
     pub(crate) fn create_post(&mut self, at: TimeMs, post: &PostEvent) -> Result<bool, StateError> {
         let id = post.post_id;
         if self.popularity.recent(id).is_some() {
@@ -190,15 +190,15 @@ impl Applier<'_, '_> {
         Ok(true)
     }
 
-    /// Puts right what was taken in for a post before its creation was read: its author, and where it counts, since it may be a
-    /// repost.
+    /// Corrects what was taken in for a post before its creation was read: its author, and the post that it counts for, since it may
+    /// be a repost.
     fn adopt(&mut self, id: PostId, author: UserId) -> Result<(), StateError> {
         self.name_author(id, author)?;
         let target = self.target(id)?;
         self.move_actions(id, &target)
     }
 
-    /// Answers whether the post was not deleted yet.
+    /// Returns whether the post was not deleted before.
     pub(crate) fn delete_post(&mut self, at: TimeMs, id: PostId) -> Result<bool, StateError> {
         match self.tx.read(&key(id), |value| Row::decode(id, value))? {
             Some(row) if row.created && row.post.deleted => Ok(false),
@@ -219,7 +219,7 @@ impl Applier<'_, '_> {
         }
     }
 
-    /// Author and source of a post; `None` where its creation is not known (yet).
+    /// Author and source of a post; `None` if its creation is not known (yet).
     fn post_ref(&mut self, id: PostId) -> Result<Option<PostRef>, StateError> {
         if let Some(recent) = self.popularity.recent(id) {
             return Ok(Some(PostRef { author: recent.author, source: recent.source }));
@@ -230,7 +230,7 @@ impl Applier<'_, '_> {
             .map(|row| PostRef { author: row.post.post.author_id, source: row.post.post.source_post_id }))
     }
 
-    /// What an engagement with a post is with.
+    /// The target of an engagement with a post.
     pub(crate) fn target(&mut self, id: PostId) -> Result<Target, StateError> {
         let found = self.post_ref(id)?;
         let (author, known) = (found.unwrap_or_default().author, found.is_some());
@@ -246,14 +246,14 @@ impl Applier<'_, '_> {
     }
 }
 
-/// What a by-time entry says of its post.
+/// What a by-time entry says about its post.
 pub(crate) fn decode_by_time(mut value: Decoder<'_>) -> Option<PostRef> {
     let found = PostRef { author: UserId(value.number()?), source: PostId(value.number()?) };
     value.end(found)
 }
 
-/// Posts read lately, and the rule that keeps a reader from putting back what a batch just changed: a reader that started
-/// before the batch ended finds another epoch and does not cache.
+/// A cache of posts. A reader must not put back what a batch just changed: if it started before the batch ended, it finds another
+/// epoch and does not cache.
 pub(crate) struct PostCache {
     cache: Cache<PostId, Arc<StoredPost>, Bytes>,
     epoch: Mutex<u64>,
@@ -270,14 +270,14 @@ impl Weighter<PostId, Arc<StoredPost>> for Bytes {
 }
 
 impl PostCache {
-    /// Bytes of posts kept.
+    /// Most bytes of cached posts.
     const CAPACITY: u64 = 32 << 20;
 
     pub(crate) fn new() -> Self {
         Self { cache: Cache::with_weighter(65_536, Self::CAPACITY, Bytes), epoch: Mutex::new(0) }
     }
 
-    /// Bytes of the posts that are kept.
+    /// Bytes of the cached posts.
     pub(crate) fn bytes(&self) -> u64 {
         self.cache.weight()
     }
@@ -289,7 +289,7 @@ impl PostCache {
         }
     }
 
-    /// Forgets posts that a finished batch wrote.
+    /// Drops posts that a finished batch wrote.
     pub(crate) fn forget(&self, ids: &[PostId]) {
         if ids.is_empty() {
             return;
@@ -349,7 +349,7 @@ fn encode(post: &PostEvent, created_at: TimeMs, deleted: bool, created: bool, ou
                 MediaKind::Video => 1,
                 MediaKind::Gif => 2,
             };
-            // Lengths are stored plus one, 0 for none.
+            // Lengths are stored plus one; 0 means absent.
             out.byte(kind).number(media.duration_ms.map_or(0, |ms| u64::from(ms) + 1));
         }
     }

@@ -1,5 +1,5 @@
-//! People's profiles: whole fields replaced where an event gives them. Of each field, the event with the latest time decides, of two
-//! at one moment the later in the log.
+//! People's profiles. An event replaces the fields that it gives. For each field the event with the latest time decides; of two at one
+//! moment, the later in the log.
 
 use event_log::{EdgeKind, ProfileEvent};
 use foryou_types::{TimeMs, UserId};
@@ -17,7 +17,7 @@ pub struct StoredProfile {
     pub user_id: UserId,
     /// The name shown.
     pub screen_name: Option<String>,
-    /// Followers: as the platform counts them where it said so, else followers in the graph.
+    /// Followers: as the platform counts them if that is known, else followers in the graph.
     pub followers: u64,
     /// Verified.
     pub verified: bool,
@@ -38,8 +38,8 @@ fn key(user: UserId) -> Key {
 }
 
 impl StateStore {
-    /// A person's profile. `None`: nothing was ever said of the person and nobody follows them. A person only known from the
-    /// graph has a profile with nothing but the number of followers.
+    /// A person's profile; `None` if the person has neither profile events nor followers. A person who is only known from the graph has
+    /// a profile with just the number of followers.
     pub fn profile(&self, user: UserId) -> Result<Option<StoredProfile>, StateError> {
         let key = key(user);
         let Some(value) = self.storage.get(&key)? else {
@@ -92,7 +92,7 @@ struct Known {
     suspended: Dated<bool>,
 }
 
-/// Takes a value over where it is given and not older; answers whether the field changed.
+/// Takes over a value that is given and not older; returns whether the field changed.
 fn take<T: Clone + PartialEq>(field: &mut Dated<T>, at: TimeMs, given: Option<&T>) -> bool {
     let Some(given) = given else { return false };
     if field.as_ref().is_some_and(|(latest, _)| at < *latest) {
@@ -120,7 +120,7 @@ impl Known {
 }
 
 impl Applier<'_, '_> {
-    /// Answers whether any field changed.
+    /// Returns whether any field changed.
     pub(crate) fn profile(&mut self, at: TimeMs, event: &ProfileEvent) -> Result<bool, StateError> {
         let key = key(event.user_id);
         let mut known = self.tx.read(&key, decode)?.unwrap_or_default();

@@ -1,8 +1,8 @@
-//! What of the profile the projections depend on.
+//! The part of the profile that the projections depend on.
 
 use foryou_types::{ActionIndex, ActionKind, ActionSet, HalfLife, Has, Profile};
 
-/// The profile's part in the projections.
+/// The settings of the projections, from the profile.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The actions.
@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     pub(crate) half_life: HalfLife,
     /// The half-life in milliseconds.
     pub(crate) half_life_ms: i64,
-    /// Whether each post's own impressions are recorded. Where not, the active viewers stand for them.
+    /// Whether each post's own impressions are recorded. If not, the number of active viewers replaces them.
     pub(crate) has_impressions: bool,
     /// Posts older than the newest event by more than this (ms) are not kept in memory.
     pub(crate) retention_ms: i64,
@@ -44,7 +44,7 @@ impl Settings {
         self.discrete.get(usize::from(action)).copied().unwrap_or_default()
     }
 
-    /// What a stored state was computed with: one computed with anything else is rebuilt. `schema` is the version of the layout.
+    /// The settings that a stored state was computed with: a state with other settings is rebuilt. `schema` is the version of the layout.
     pub(crate) fn fingerprint(&self, schema: u32) -> String {
         format!(
             "schema {schema}, {} actions, dwell head {:?}, half-life {} ms, impressions {}",

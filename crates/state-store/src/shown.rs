@@ -14,7 +14,7 @@ use crate::error::StateError;
 use crate::keys::{Key, Table};
 use crate::store::StateStore;
 
-/// Entries kept of a person in each ring.
+/// Entries per person in each ring.
 pub(crate) const KEPT: u64 = 5_000;
 
 /// The number the next entry gets, and the newest time so far.
@@ -41,8 +41,8 @@ fn decode_entry(mut value: Decoder<'_>) -> Option<Entry> {
 }
 
 impl StateStore {
-    /// Posts shown to a person at or after `since` (impressions), newest first; of a repost, the reposted post too. The newest
-    /// 5,000 entries are kept. A post shown twice stands twice.
+    /// Posts shown to a person at or after `since` (impressions), newest first; for a repost, the reposted post too. The newest
+    /// 5,000 entries are kept. A post shown twice is listed twice.
     pub fn seen_posts(&self, user: UserId, since: TimeMs) -> Result<Vec<PostId>, StateError> {
         let entries = self.ring(Table::Seen, user, since..=TimeMs(i64::MAX), usize::MAX)?;
         Ok(entries.into_iter().map(|(post, _)| post).collect())

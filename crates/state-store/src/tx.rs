@@ -1,4 +1,4 @@
-//! One batch in the making: reads see what the batch wrote, and nothing reaches the store before the end.
+//! An unfinished batch: reads see what the batch wrote, and nothing reaches the store before the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -12,11 +12,11 @@ use crate::error::StateError;
 use crate::keys::{Key, Table};
 use crate::storage::Storage;
 
-/// Values that the writer read or wrote lately (`None`: not there), so that a running import hardly ever asks the engine.
+/// Values that the writer read or wrote lately (`None`: no value), so that a running import rarely reads from the engine.
 pub(crate) struct WriterCache(Cache<Key, Option<UserValue>>);
 
 impl WriterCache {
-    /// Values kept: about 20 MB of keys and short values.
+    /// Most values kept: about 20 MB of keys and short values.
     const CAPACITY: usize = 120_000;
 
     pub(crate) fn new() -> Self {
@@ -24,12 +24,12 @@ impl WriterCache {
     }
 }
 
-/// A batch in the making.
+/// An unfinished batch.
 pub(crate) struct Tx<'a> {
     storage: &'a Storage,
     cache: &'a mut WriterCache,
     writes: FxHashMap<Key, Option<UserValue>>,
-    /// Writes to the tables whose neighbours are asked for.
+    /// Writes to the tables in which the writer looks for neighbours.
     ordered: BTreeMap<Key, Option<UserValue>>,
     scratch: Encoder,
 }
@@ -156,7 +156,7 @@ impl<'a> Tx<'a> {
                 self.cache.0.insert(*key, value.clone());
             }
         }
-        // In key order: neighbours find their place in the engine's tree at half the cost.
+        // In key order: inserting neighbours costs the engine half as much.
         let mut writes: Vec<_> = self.writes.into_iter().chain(self.ordered).collect();
         writes.sort_unstable_by_key(|(key, _)| *key);
         self.storage.write(writes.into_iter())

@@ -1,7 +1,7 @@
 //! The stored form of an event's body: a schema version, then a payload of that version.
 //!
-//! The version byte stands in the record's header, beside time, origin, topic and partition; the payload holds the event's id
-//! and body. A version that was once written is read for ever: its decoder stays, with fixtures under `tests/fixtures/`.
+//! The version byte is in the record's header, with time, origin, topic and partition; the payload holds the event's id and body.
+//! A version that was once written stays readable for ever: its decoder stays, with fixtures under `tests/fixtures/`.
 
 mod v1;
 pub(crate) mod varint;
@@ -18,14 +18,14 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum CodecError {
     /// Written by a newer version of foryou, or damaged.
-    #[error("schema version {0} of an event is not known here (newest: {VERSION})")]
+    #[error("the event has schema version {0}, which this program does not know (newest: {VERSION}); use a newer one")]
     UnknownVersion(u8),
-    /// The payload is not what its version says it is.
+    /// The payload does not have the form of its version.
     #[error("stored event: {0}")]
     Payload(String),
 }
 
-/// The stored form of an event's id and body in [`VERSION`]: the version, then the payload. Time and origin stand beside it.
+/// The stored form of an event's id and body in [`VERSION`]: the version, then the payload. Time and origin are stored separately.
 pub fn to_bytes(event: Event) -> Vec<u8> {
     let mut out = vec![VERSION];
     v1::encode(event, &mut out);

@@ -1,4 +1,4 @@
-//! `log.toml`: what a log is, under a checksum of its own.
+//! `log.toml`: the description of a log, with its own checksum.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,8 +17,8 @@ pub(crate) const DESCRIPTION: &str = "log.toml";
 /// The file while it is being written.
 pub(super) const UNFINISHED_DESCRIPTION: &str = "log.toml.tmp";
 
-/// Newest format of the folder that this version reads, and the one it writes. In 1 there are no checksum of this file, no
-/// meaning and no own checks of frames; a log of format 1 becomes one of format 2 when it is opened to be written.
+/// Newest format of the folder that this version reads, and the one that it writes. Format 1 has no checksum of this file, no
+/// meaning, and no own checks of frames. A log of format 1 becomes format 2 when it is opened for writing.
 const FORMAT: u32 = 2;
 
 /// Most partitions of a topic: each costs 8 bytes in the header of every segment.
@@ -27,25 +27,25 @@ pub(crate) const MAX_PARTITIONS: u16 = 1_024;
 const HEAD: &str = "# An event log of foryou. Written by the program: a change by hand is refused.\n";
 const CHECK: &str = "# check ";
 
-/// What a log is.
+/// The description of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Description {
     pub(super) format: u32,
     /// Partitions of the topics by key.
     pub(crate) partitions: u16,
-    /// What its events mean; `None` until a profile was pinned.
+    /// What its events mean; `None` until a profile is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) meaning: Option<Meaning>,
 }
 
 impl Description {
-    /// Of a new log.
+    /// The description of a new log.
     pub(crate) const fn new(partitions: u16) -> Self {
         Self { format: FORMAT, partitions, meaning: None }
     }
 
-    /// Whether the log was written by a version that did not write what this one does.
+    /// Whether an older version wrote the log, in an older format.
     pub(crate) const fn is_old(&self) -> bool {
         self.format < FORMAT
     }
@@ -61,16 +61,20 @@ impl Description {
         let text = str::from_utf8(bytes).map_err(|_| "is not text".to_owned())?;
         let description: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
         if description.format == 0 || description.format > FORMAT {
-            return Err(format!("format {} is not known to this version (newest: {FORMAT})", description.format));
+            return Err(format!(
+                "format {} is not known to this program (newest: {FORMAT}); use a newer one",
+                description.format
+            ));
         }
         if !description.is_old() {
-            let (content, check) = text.rsplit_once(CHECK).ok_or("was cut: the checksum at its end is missing")?;
+            let (content, check) =
+                text.rsplit_once(CHECK).ok_or("was cut short: the checksum at its end is missing")?;
             if check.trim_end() != checksum(content) {
                 return Err("was changed since the program wrote it".to_owned());
             }
         }
         if description.partitions == 0 || description.partitions > MAX_PARTITIONS {
-            return Err(format!("partitions = {} is not 1 to {MAX_PARTITIONS}", description.partitions));
+            return Err(format!("partitions = {}: must be between 1 and {MAX_PARTITIONS}", description.partitions));
         }
         Ok(description)
     }
@@ -81,7 +85,7 @@ impl Description {
         Ok(format!("{content}{CHECK}{check}\n"))
     }
 
-    /// Writes the description, in the newest format, so that the file is there as a whole.
+    /// Writes the description in the newest format; the file is replaced as a whole.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), LogError> {
         let path = folder.join(DESCRIPTION);
         let unfinished = folder.join(UNFINISHED_DESCRIPTION);

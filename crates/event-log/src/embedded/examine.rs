@@ -1,4 +1,4 @@
-//! Looks at every byte of a log, whole or damaged, and says what is there and what is not. Changes nothing.
+//! Reads every byte of a log, whole or damaged, and reports what it holds and what is damaged or missing. Changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,16 +18,16 @@ use crate::segment::salvage::walk;
 use crate::segment::tail::moves_the_clock;
 use crate::segment::{corrupt, list};
 
-/// What a log holds and what it does not.
+/// What a log holds, and what is damaged or missing.
 #[derive(Clone, Debug, Default)]
 pub struct Examination {
-    /// Events that were read and are whole, by topic.
+    /// Events that could be read, by topic.
     pub events: BTreeMap<Topic, u64>,
     /// Where the log ends: the first event behind the last whole batch.
     pub next_seq: u64,
     /// Time of the newest imported event.
     pub newest_imported: Option<TimeMs>,
-    /// What the events mean; `None` where nothing was noted, or the note cannot be read.
+    /// What the events mean; `None` if this was not recorded or cannot be read.
     pub meaning: Option<Meaning>,
     /// What is wrong with the log's description, if anything.
     pub description: Option<String>,
@@ -37,7 +37,7 @@ pub struct Examination {
     pub unfinished: Option<Damage>,
     /// How many events the log is known to have held, if it ends before that.
     pub known: Option<u64>,
-    /// Events that a power cut took earlier, one sentence each.
+    /// Earlier losses in power cuts, one sentence each.
     pub losses: Vec<String>,
     /// Bytes of all segments.
     pub bytes: u64,
@@ -49,7 +49,7 @@ impl Examination {
         self.events.values().sum()
     }
 
-    /// Acknowledged events that are gone or cannot be read, as far as that can be known.
+    /// Acknowledged events that are lost or cannot be read, as far as can be known.
     pub fn missing(&self) -> u64 {
         self.next_seq.max(self.known.unwrap_or(0)).saturating_sub(self.read())
     }
@@ -62,7 +62,7 @@ impl Examination {
 
 /// Examines the log in a folder and hands every event that can be read to `visit`, batch by batch, in order.
 ///
-/// Events that cannot be decoded although their batch is whole are named as damage.
+/// Events that cannot be decoded although their batch is whole are reported as damage.
 pub fn examine(dir: &Path, visit: &mut dyn FnMut(Vec<Event>) -> Result<(), LogError>) -> Result<Examination, LogError> {
     let mut found = Examination { losses: losses::read(dir), ..Examination::default() };
     let segments = dir.join("segments");
@@ -115,7 +115,7 @@ pub fn examine(dir: &Path, visit: &mut dyn FnMut(Vec<Event>) -> Result<(), LogEr
     Ok(found)
 }
 
-/// The partitions of the log in a folder, by its description or, where that cannot be read, by its segments.
+/// The partitions of the log in a folder, from its description or, if that cannot be read, from its segments.
 pub(super) fn partitions(dir: &Path) -> Result<u16, LogError> {
     Description::read(dir).map(|description| description.partitions).or_else(|_| partitions_of(&dir.join("segments")))
 }
@@ -129,5 +129,5 @@ fn partitions_of(segments: &Path) -> Result<u16, LogError> {
             return Ok(stored);
         }
     }
-    Err(corrupt(segments, "there is neither a description of the log nor a segment with a whole header"))
+    Err(corrupt(segments, "the folder has neither a readable log.toml nor a segment with a whole header"))
 }

@@ -1,4 +1,4 @@
-//! The folder of a log that is written: its description, and the lock.
+//! The folder of a log that is open for writing: its description and its lock.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -21,7 +21,7 @@ pub(super) struct Folder {
     lock: Mutex<File>,
 }
 
-/// Who holds a log.
+/// The process that holds a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockHolder {
     /// The process.
@@ -31,7 +31,7 @@ pub struct LockHolder {
 }
 
 impl LockHolder {
-    /// Who holds the log in a folder now; `None` when nobody does or there is no log.
+    /// The process that holds the log in a folder now; `None` if no process does, or there is no log.
     pub fn of(dir: &Path) -> io::Result<Option<Self>> {
         let file = match File::open(dir.join(LOCK)) {
             Ok(file) => file,
@@ -56,12 +56,12 @@ impl LockHolder {
 }
 
 impl Folder {
-    /// Takes a folder: makes it if it is missing, locks it, and reads or writes what it is.
+    /// Takes a folder: makes it if it is missing, locks it, and reads or writes its description.
     pub(super) fn take(path: &Path, partitions: u16) -> Result<Self, LogError> {
         if partitions == 0 || partitions > MAX_PARTITIONS {
-            return Err(corrupt(path, format!("a log has 1 to {MAX_PARTITIONS} partitions, not {partitions}")));
+            return Err(corrupt(path, format!("partitions = {partitions}: must be between 1 and {MAX_PARTITIONS}")));
         }
-        // Looked at before anything is written into what may be someone else's folder.
+        // Checked before anything is written: it may be someone else's folder.
         let described = path.join(DESCRIPTION).exists();
         if !described {
             refuse_other_content(path)?;
@@ -92,7 +92,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Holds what stored events mean against what they shall mean; notes it where nothing was noted, or actions came in addition.
+    /// Compares what stored events mean with what they would mean under a profile. Records the meaning if it was not recorded yet, or
+    /// if actions were added at the end.
     pub(super) fn pin(&self, meaning: &Meaning) -> Result<(), LogError> {
         let mut description = self.description.lock();
         if let Some(then) = &description.meaning
@@ -135,12 +136,11 @@ fn refuse_other_content(path: &Path) -> Result<(), LogError> {
             Some("segments") => fs::read_dir(entry.path()).map_err(io_error("reading", path))?.next().is_none(),
             _ => false,
         };
-        // It may be that another process is making the log right now.
+        // Another process may be making the log right now.
         if !ours && !path.join(DESCRIPTION).exists() {
             let name = name.to_string_lossy();
-            let problem = format!(
-                "is not an event log: there is {name:?} in it, and no {DESCRIPTION}; give an empty or a new folder"
-            );
+            let problem =
+                format!("is not an event log: it holds {name:?} but no {DESCRIPTION}; give an empty or a new folder");
             return Err(corrupt(path, problem));
         }
     }

@@ -1,4 +1,4 @@
-//! Keeps the index in step with the segments: opens it, brings it up to date, and replaces it where it does not fit.
+//! Keeps the index in step with the segments: opens it, brings it up to date, and rebuilds it if it does not fit.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -15,23 +15,23 @@ use crate::segment::tail::Tail;
 /// Entries are committed in portions of about this many.
 const PORTION: usize = 20_000;
 
-/// The index, or none after a write to it failed: the next append opens it again.
+/// The index; missing after a failed write, until the next append opens it again.
 #[derive(Debug)]
 pub(super) struct IndexSlot {
     path: PathBuf,
     index: RwLock<Option<Index>>,
-    /// It could not be read: the next append builds it anew.
+    /// It could not be read: the next append rebuilds it.
     unreadable: AtomicBool,
 }
 
 impl IndexSlot {
-    /// Opens the index in a folder and brings it up to the log's end. Also says why it had to be built anew, if it had to.
+    /// Opens the index in a folder and brings it up to the log's end. Also returns why it was rebuilt, if it was.
     pub(super) fn open(path: PathBuf, chain: &Chain, tail: &Tail) -> Result<(Self, Option<String>), LogError> {
         let (index, rebuilt) = open(&path, chain, tail)?;
         Ok((Self { path, index: RwLock::new(Some(index)), unreadable: AtomicBool::new(false) }, rebuilt))
     }
 
-    /// The index, opened again if it failed and built anew if it could not be read.
+    /// The index, opened again if it failed, and rebuilt if it could not be read.
     pub(super) fn healthy(&self, chain: &Chain, tail: &Tail) -> Result<MappedRwLockReadGuard<'_, Index>, LogError> {
         if self.unreadable.load(Ordering::Acquire) {
             let mut slot = self.index.write();
@@ -61,7 +61,7 @@ impl IndexSlot {
         look(index).inspect_err(|_| self.distrust())
     }
 
-    /// As [`Self::read`], where the caller cannot be given an error.
+    /// As [`Self::read`], for callers that cannot return an error.
     pub(super) fn lookup<T>(&self, what: &str, look: impl FnOnce(&Index) -> Result<Option<T>, LogError>) -> Option<T> {
         self.read(look).unwrap_or_else(|error| {
             tracing::error!(%error, "{what} could not be looked up");
@@ -81,7 +81,7 @@ fn open(path: &Path, chain: &Chain, tail: &Tail) -> Result<(Index, Option<String
         Err(Misfit::Log(error)) => return Err(error),
         Err(Misfit::Index(reason)) => {
             let index = rebuild(path, &reason, chain, tail)?;
-            // A new log has no index, which is no news.
+            // A new log has no index yet: nothing to report.
             return Ok((index, (tail.position.next_seq > 0).then_some(reason)));
         }
     };
@@ -89,9 +89,9 @@ fn open(path: &Path, chain: &Chain, tail: &Tail) -> Result<(Index, Option<String
     Ok((index, None))
 }
 
-/// How many events an index on disk covers; `None` where there is none that can be read.
+/// How many events the index on the disk covers; `None` if it is missing or cannot be read.
 pub(super) fn covered(path: &Path) -> Option<u64> {
-    // Opening a missing one would make it.
+    // Opening a missing index would make it.
     let index = path.exists().then(|| Index::open(path).ok()).flatten()?;
     index.covered().ok().flatten().map(|position| position.next_seq)
 }
@@ -99,7 +99,7 @@ pub(super) fn covered(path: &Path) -> Option<u64> {
 /// Builds the index from the segments.
 fn rebuild(path: &Path, reason: &str, chain: &Chain, tail: &Tail) -> Result<Index, LogError> {
     if tail.position.next_seq > 0 {
-        tracing::warn!(path = %path.display(), reason, "the index is built anew from the log");
+        tracing::warn!(path = %path.display(), reason, "the index is rebuilt from the log");
     }
     let index = Index::begin_anew(path)?;
     catch_up(&index, Position::default(), chain, tail)?;
@@ -124,7 +124,7 @@ impl From<LogError> for Misfit {
     }
 }
 
-/// The index on disk, if what it covers is in the log; brought up to date.
+/// The index on the disk, brought up to date, if the log holds what it covers.
 fn fitting(path: &Path, chain: &Chain, tail: &Tail) -> Result<Index, Misfit> {
     if !path.exists() {
         return Err(Misfit::Index("there is none".to_owned()));
@@ -148,13 +148,13 @@ fn fitting(path: &Path, chain: &Chain, tail: &Tail) -> Result<Index, Misfit> {
 pub struct IndexCheck {
     /// Events the index covers.
     pub covers: u64,
-    /// Entries that the log says there are.
+    /// Entries that the log demands.
     pub entries: u64,
-    /// Those of them that the index does not have, or has otherwise.
+    /// Those of them that the index lacks or has with another value.
     pub wrong: u64,
 }
 
-/// Holds every entry of the index in a log's folder against the log. `None`: there is no index. No process may have it open.
+/// Compares every entry of the index in a log's folder with the log. `None`: there is no index. No process may have it open.
 pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexCheck>, LogError> {
     let path = folder.join("index");
     if !path.exists() {

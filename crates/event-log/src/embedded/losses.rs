@@ -1,4 +1,4 @@
-//! What a power cut took: a list beside the segments, kept until somebody has read it.
+//! Events lost in power cuts: a list next to the segments, kept until `foryou doctor --repair` removes it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::segment::io_error;
 /// The file in a log's folder: a line for each loss.
 pub(crate) const LOSSES: &str = "losses";
 
-/// Notes that `lost` events from `next_seq` on were acknowledged and are gone.
+/// Records that `lost` acknowledged events from `next_seq` on are lost.
 pub(super) fn note(dir: &Path, next_seq: u64, lost: u64) -> Result<(), LogError> {
     let path = dir.join(LOSSES);
     let last = next_seq + lost - 1;
@@ -25,7 +25,7 @@ pub(super) fn note(dir: &Path, next_seq: u64, lost: u64) -> Result<(), LogError>
     write().map_err(io_error("writing", &path))
 }
 
-/// What was noted.
+/// The recorded losses.
 pub(super) fn read(dir: &Path) -> Vec<String> {
     let bytes = std::fs::read(dir.join(LOSSES)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()

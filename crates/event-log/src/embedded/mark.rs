@@ -1,7 +1,7 @@
-//! How much of a log is known to be on the disk: what the log must still hold, whatever happens.
+//! How much of a log is known to be on the disk. The log must still hold this, whatever happens.
 //!
 //! The file `synced` beside the segments holds one position and its checksum. It is written in place after each sync: it may be
-//! behind the log, never ahead of it. A log that ends before it has lost events that no crash can take.
+//! behind the log, never ahead of it. A log that ends before it has lost events that a crash cannot explain.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -29,7 +29,7 @@ impl SyncedMark {
         Self { path: folder.join(SYNCED), file: Mutex::new(None) }
     }
 
-    /// What the mark says; `None` where there is none or it cannot be read.
+    /// The marked position; `None` if there is no mark or it cannot be read.
     pub(crate) fn read(folder: &Path) -> Option<Position> {
         let mut text = String::new();
         File::open(folder.join(SYNCED)).and_then(|file| file.take(256).read_to_string(&mut text)).ok()?;
@@ -40,11 +40,11 @@ impl SyncedMark {
         (check == checksum(content)).then_some(position)
     }
 
-    /// Everything before `position` is on the disk; an earlier position than the last one is passed over. A mark that cannot be
-    /// written stays behind, and is still true.
+    /// Everything before `position` is on the disk; a position before the last one is ignored. A mark that cannot be written stays
+    /// behind, but stays true.
     pub(super) fn write(&self, position: Position) {
         if let Err(error) = self.try_write(position) {
-            tracing::warn!(path = %self.path.display(), %error, "how much of the log is on the disk could not be noted");
+            tracing::warn!(path = %self.path.display(), %error, "the mark of what is on the disk could not be written");
         }
     }
 
@@ -62,7 +62,7 @@ impl SyncedMark {
         }
         file.seek(SeekFrom::Start(0))?;
         file.write_all(text.as_bytes())?;
-        // A longer file than this one writes was changed by somebody.
+        // A longer file was not written by this program.
         file.set_len(text.len() as u64)?;
         *newest = position.next_seq;
         Ok(())

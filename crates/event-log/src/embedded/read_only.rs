@@ -1,4 +1,4 @@
-//! A log that is read as it is, beside whoever writes it: without its lock, and without changing anything.
+//! A log that is read while another process may write it: without its lock, and without changing anything.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ use crate::meaning::Meaning;
 use crate::segment::chain::Chain;
 use crate::segment::inspect::{Inspected, inspect};
 
-/// A look that falls into the writing of a batch is taken again, this many times.
+/// How often reading is tried again if a batch is just being written.
 const LOOKS: u32 = 20;
-/// Time between two looks.
+/// Time between two tries.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
-/// The log in a folder as it was when it was opened: what a writer appends later is not seen.
+/// The log in a folder as it was when it was opened: later appends are not seen.
 ///
-/// Needs no right to write, takes no lock and leaves every file as it is. An unfinished batch at the end is not part of it.
+/// Needs no write permission, takes no lock and leaves every file as it is. An unfinished batch at the end is not part of it.
 pub struct ReadOnlyLog {
     path: PathBuf,
     layout: Layout,
@@ -49,13 +49,13 @@ impl std::fmt::Debug for ReadOnlyLog {
 }
 
 impl ReadOnlyLog {
-    /// Opens the log in a folder, which must hold one. Damage is an error, as it is for a writer.
+    /// Opens the log in a folder; it must exist. Damage is an error, as it is for a writer.
     pub fn open(dir: &Path) -> Result<Self, LogError> {
         let mut looks = LOOKS;
         loop {
             looks -= 1;
             match Self::look(dir) {
-                // Beside a writer it may be half of what it is doing.
+                // If a writer is active, this may be its unfinished work.
                 Err(LogError::Damaged(_) | LogError::Missing { .. })
                     if looks > 0 && matches!(super::LockHolder::of(dir), Ok(Some(_))) =>
                 {
@@ -69,7 +69,7 @@ impl ReadOnlyLog {
     fn look(dir: &Path) -> Result<Self, LogError> {
         let description = Description::read(dir)?;
         let layout = Layout::new(description.partitions);
-        // Before the segments: a writer is never behind its mark.
+        // Read before the segments: a writer is never behind its mark.
         let mark = SyncedMark::read(dir);
         let Inspected { segments, tail, .. } = inspect(&dir.join("segments"), layout)?;
         super::check_mark(dir, mark, tail.position.next_seq)?;
@@ -77,7 +77,7 @@ impl ReadOnlyLog {
         Ok(Self { path: dir.to_owned(), layout, meaning: description.meaning, view, dictionary: OnceLock::new() })
     }
 
-    /// What the stored events mean; `None` in a log that was not opened by a version that notes it.
+    /// What the stored events mean; `None` in a log that only older versions have opened.
     pub const fn meaning(&self) -> Option<&Meaning> {
         self.meaning.as_ref()
     }

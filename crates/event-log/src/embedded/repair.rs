@@ -16,20 +16,20 @@ use crate::segment::storage::sync_folder;
 pub struct Repaired {
     /// What the log was before.
     pub before: Examination,
-    /// Where the log as it was is kept, if it was replaced. It may be deleted.
+    /// Where the damaged log is kept, if it was replaced. It may be deleted.
     pub kept_as: Option<PathBuf>,
     /// The end of the log now.
     pub position: Position,
 }
 
-/// Repairs the log in a folder: what can be read of it becomes a new log, which takes its place; the old one is kept beside it,
-/// whole, as `FOLDER.damaged-N`. A log that is whole stays as it is. No process may have it open.
+/// Repairs the log in a folder: a new log of everything that can be read replaces it. The old one is kept next to it as
+/// `FOLDER.damaged-N`. A whole log stays as it is. No process may have it open.
 ///
-/// The events behind a damaged place move up, so positions of before do not fit the new log: what was derived from the old one is
-/// computed again. `meaning` is noted in the new log if that of the old one cannot be read.
+/// The events behind a damaged place move up, so old positions do not fit the new log: what was derived from the old one is
+/// computed again. `meaning` is recorded in the new log if that of the old one cannot be read.
 pub fn repair(dir: &Path, meaning: &Meaning, options: LogOptions) -> Result<Repaired, LogError> {
     take_up_interrupted(dir)?;
-    // Its lock says whether somebody has it open; a damaged description does not matter here.
+    // The lock says whether a process has it open; a damaged description does not matter here.
     if let Some(holder) = super::LockHolder::of(dir).map_err(io_error("locking", dir))? {
         return Err(LogError::InUse { path: dir.display().to_string(), pid: holder.pid });
     }
@@ -45,7 +45,7 @@ pub fn repair(dir: &Path, meaning: &Meaning, options: LogOptions) -> Result<Repa
 
     let anew = beside(dir, "repaired");
     if anew.exists() {
-        // Of a repair that was interrupted before it was complete.
+        // Left by an interrupted repair.
         fs::remove_dir_all(&anew).map_err(io_error("removing", &anew))?;
     }
     let position = write_anew(dir, &anew, before.meaning.as_ref().unwrap_or(meaning), options)?;
@@ -71,7 +71,7 @@ fn write_anew(dir: &Path, anew: &Path, meaning: &Meaning, options: LogOptions) -
     Ok(log.head().position)
 }
 
-/// A repair that ended between its two renames left the new log beside the place of the old one.
+/// A repair that was interrupted between its two renames left the new log next to the old one's place.
 fn take_up_interrupted(dir: &Path) -> Result<(), LogError> {
     let anew = beside(dir, "repaired");
     if !dir.exists() && anew.exists() {
@@ -80,7 +80,7 @@ fn take_up_interrupted(dir: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-/// `FOLDER.what`, beside a folder.
+/// `FOLDER.what`, next to a folder.
 fn beside(dir: &Path, what: &str) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{what}"));

@@ -10,15 +10,14 @@ use super::mark::SyncedMark;
 use crate::log::Position;
 use crate::segment::storage::SegmentFile;
 
-/// When an appended batch is forced to the disk. A killed process loses nothing under any of them; a power cut loses what was
-/// not forced.
+/// When an appended batch is forced to the disk. A killed process never loses anything; a power cut loses what was not forced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FsyncPolicy {
     /// Before `append` returns.
     Always,
     /// In the background, at most this many milliseconds after `append` returned.
     EveryMs(u64),
-    /// When the operating system likes, when a segment is complete, and when the log is closed.
+    /// When the operating system decides, when a segment is complete, and when the log is closed.
     Never,
 }
 

@@ -20,8 +20,7 @@ use crate::names::NameAllocator;
 /// Reads events as they are sent to a folder with a profile.
 ///
 /// One decoder serves one batch (or one import): strings that are new to the dictionary get their numbers here, and
-/// [`Self::take_new_names`] gives the events that must stand in front of the batch. An event that is refused leaves no names
-/// behind.
+/// [`Self::take_new_names`] returns the events that must precede the batch. A refused event leaves no names behind.
 ///
 /// ```
 /// use event_log::{EventBody, EventDecoder};
@@ -68,7 +67,7 @@ impl<'a> EventDecoder<'a> {
         self.decode_draft(EventDraft(Fields::of(value)?))
     }
 
-    /// Reads one event that its sender's transport took apart already.
+    /// Reads one event that a transport has already parsed.
     pub fn decode_draft(&mut self, draft: EventDraft) -> Result<Event, DecodeError> {
         let mark = self.names.mark();
         let decoded = self.event(draft.0);
@@ -87,7 +86,7 @@ impl<'a> EventDecoder<'a> {
         if let Some(version) = fields.take("v")
             && version.as_u64() != Some(VERSION)
         {
-            let problem = format!("version {} of events is not known here (newest: {VERSION})", describe(&version));
+            let problem = format!("version {} of events is not known (newest: {VERSION})", describe(&version));
             return Err(fields.error("v", problem));
         }
         let kind = fields.require("type")?;
@@ -113,7 +112,7 @@ impl<'a> EventDecoder<'a> {
             "action" => EventBody::Action(self.action(f)?),
             "impression" => EventBody::Impression(self.impression(f)?),
             "served" if self.origin == Origin::Live => {
-                return Err(f.error("type", "\"served\" is written by the server itself, it cannot be sent"));
+                return Err(f.error("type", "\"served\" is written by the server itself and cannot be sent"));
             }
             "served" => EventBody::Served(self.served(f)?),
             "label" => EventBody::Label(self.label(f)?),
@@ -122,7 +121,7 @@ impl<'a> EventDecoder<'a> {
                     let user_id = self.user_id(f, "user_id")?;
                     let target_id = self.user_id(f, "target_id")?;
                     if user_id == target_id {
-                        return Err(f.error("target_id", "is the user's own id"));
+                        return Err(f.error("target_id", "must not be the user_id"));
                     }
                     EventBody::Edge(EdgeEvent { user_id, target_id, kind, added })
                 }
@@ -186,7 +185,7 @@ impl<'a> EventDecoder<'a> {
         };
         let dwell_ms = f.small_count("dwell_ms")?;
         if dwell_ms.is_none() && set.get(action).is_some_and(|action| action.kind == ActionKind::Continuous) {
-            return Err(f.error("dwell_ms", format!("is missing: {name} is measured by it")));
+            return Err(f.error("dwell_ms", format!("is missing: {name} needs it")));
         }
         Ok(ActionEvent {
             user_id,
@@ -244,8 +243,10 @@ impl<'a> EventDecoder<'a> {
         let target = match (f.take("post_id"), f.take("user_id")) {
             (Some(post), None) => LabelTarget::Post(PostId(self.some_id(Namespace::Posts, &post, "post_id")?)),
             (None, Some(user)) => LabelTarget::User(UserId(self.some_id(Namespace::Users, &user, "user_id")?)),
-            (None, None) => return Err(f.error("post_id", "is missing: a label is on a post_id or a user_id")),
-            (Some(_), Some(_)) => return Err(f.error("user_id", "a label is on a post_id or a user_id, not on both")),
+            (None, None) => return Err(f.error("post_id", "is missing: a label needs a post_id or a user_id")),
+            (Some(_), Some(_)) => {
+                return Err(f.error("user_id", "must be left out: a label takes a post_id or a user_id, not both"));
+            }
         };
         Ok(LabelEvent { target, label: f.required_text("label")?, until: time(f, "until")? })
     }
@@ -306,9 +307,9 @@ impl<'a> EventDecoder<'a> {
     }
 }
 
-/// The times that are taken as numbers, in Unix milliseconds (0, too): see [`TimeMs::from_given`].
+/// The numbers that are accepted as Unix milliseconds (0 is too): see [`TimeMs::from_given`].
 pub(super) const TIMES_MS: RangeInclusive<i64> = 100_000_000_000..=99_999_999_999_999;
-/// Bytes of a time at most: a longer text is not one.
+/// Most bytes of a time.
 const TIME_BYTES: usize = 64;
 
 /// A moment: an integer of Unix milliseconds, or a string of them or of RFC 3339.
@@ -330,7 +331,7 @@ pub fn read_time(text: &str) -> Result<TimeMs, String> {
     TimeMs::parse(text).map_err(|e| e.to_string())
 }
 
-/// Refuses a time that is in another unit than milliseconds.
+/// Refuses a number that is not in milliseconds.
 pub fn check_time(time: TimeMs) -> Result<TimeMs, String> {
     TimeMs::from_given(time.0).map_err(|e| e.to_string())
 }

@@ -1,12 +1,12 @@
-//! An event as its sender wrote it.
+//! An event as the sender wrote it.
 
 use serde_json::Value;
 
 use super::error::DecodeError;
 use super::fields::Fields;
 
-/// The keys and values of an event, before its ids are numbers and its names are known: what every way in (JSON, gRPC) gives
-/// to the [`EventDecoder`](super::EventDecoder).
+/// The keys and values of an event before decoding: JSON and gRPC both give drafts to the
+/// [`EventDecoder`](super::EventDecoder).
 ///
 /// ```
 /// use event_log::{EventDecoder, EventDraft};
@@ -45,7 +45,7 @@ impl EventDraft {
         self.0.put(key, value.into());
     }
 
-    /// Adds a key where there is a value.
+    /// Adds a key if it has a value.
     pub fn put_some(&mut self, key: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.put(key, value);

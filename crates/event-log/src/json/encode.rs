@@ -8,7 +8,7 @@ use crate::event::{ActionEvent, Event, EventBody, ImpressionEvent, LabelTarget, 
 
 /// An event as [`super::EventDecoder`] reads it. Keys without a value are left out; ids are strings in the profile's form.
 ///
-/// [`EventBody::Name`] and [`EventBody::ImportProgress`] have a form too, for a person to look at; it cannot be sent.
+/// [`EventBody::Name`] and [`EventBody::ImportProgress`] have a form too, for people to read; it cannot be sent.
 pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Value {
     let mut out = Object { keys: Map::new(), profile, names };
     out.put("type", kind(&event.body));
@@ -52,7 +52,7 @@ pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Val
     Value::Object(out.keys)
 }
 
-/// Unix milliseconds; RFC 3339 where the number would be taken for another unit.
+/// Unix milliseconds; RFC 3339 if the number would be mistaken for another unit.
 fn time(at: TimeMs) -> Value {
     if at.is_plain() { at.0.into() } else { at.to_rfc3339().into() }
 }

@@ -1,8 +1,8 @@
-//! What is wrong with an event as it was sent.
+//! What is wrong with a sent event.
 
 use thiserror::Error;
 
-/// An event that is refused. The text is for the sender: it names the key and says what would be right.
+/// A refused event. The text is for the sender: it names the key and says what would be right.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum DecodeError {
     /// Not a JSON object.

@@ -12,7 +12,7 @@ use super::error::DecodeError;
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     entries: Vec<(String, Value)>,
-    /// Where the object stands, for messages: empty at the top, else `media[0].`.
+    /// The path of the object, for messages: empty at the top, else `media[0].`.
     path: String,
 }
 
@@ -28,7 +28,7 @@ impl Fields {
         }
     }
 
-    /// The object that stands at a place of this one.
+    /// A nested object.
     pub(super) fn nested(value: Value, place: &str) -> Result<Self, DecodeError> {
         match value {
             Value::Object(map) => Ok(Self { entries: map.into_iter().collect(), path: format!("{place}.") }),
@@ -96,7 +96,7 @@ impl Fields {
             None => Ok(None),
             Some(value) => match value.as_u64() {
                 Some(count) => Ok(Some(count)),
-                None => Err(self.error(key, format!("{} is not a whole number from 0 on", describe(&value)))),
+                None => Err(self.error(key, format!("{} is not a whole number from 0", describe(&value)))),
             },
         }
     }
@@ -130,12 +130,12 @@ impl Fields {
     }
 }
 
-/// A value as a message shows it, cut short.
+/// A value for a message, cut short.
 pub(super) fn describe(value: &Value) -> String {
     shorten(&value.to_string()).into_owned()
 }
 
-/// What a sender wrote as a message shows it, cut short.
+/// A sender's text for a message, cut short.
 fn shorten(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -155,9 +155,9 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut entries: Vec<(String, Value)> = Vec::with_capacity(8);
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
-                    // Which of two values was meant is not for us to guess.
+                    // We must not guess which of two values was meant.
                     if entries.iter().any(|(name, _)| *name == key) {
-                        return Err(serde::de::Error::custom(format_args!("the key {:?} stands twice", shorten(&key))));
+                        return Err(serde::de::Error::custom(format_args!("the key {:?} occurs twice", shorten(&key))));
                     }
                     entries.push((key, value));
                 }

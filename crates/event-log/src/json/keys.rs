@@ -1,10 +1,10 @@
-//! The types of events and their keys: one table that the decoder checks every event against and that the schema is made of.
+//! The types of events and their keys: one table, from which the decoder's checks, the schema and the reference are made.
 
 use super::error::DecodeError;
 use super::fields::Fields;
 use crate::limits;
 
-/// What the value of a key is.
+/// What the value of a key may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A user's id in the form of the profile, not 0.
@@ -15,11 +15,11 @@ pub enum Form {
     UserOrNone,
     /// A post's id; 0 means that there is no post.
     PostOrNone,
-    /// A text of at most so many characters.
+    /// A text of at most this many characters.
     Text(usize),
-    /// A text that is not blank, of at most so many characters.
+    /// A text of at most this many characters that is not blank.
     Name(usize),
-    /// A text or an integer, 1 to so many characters.
+    /// A text of 1 to this many characters, or an integer.
     EventId(usize),
     /// A whole number from 0 on.
     Count,
@@ -39,11 +39,11 @@ pub enum Form {
     MediaKind,
     /// The version of the form.
     Version,
-    /// Numbers below 2^32, at most so many.
+    /// At most this many numbers below 2^32.
     Numbers(usize),
-    /// Ids of posts, 1 to so many.
+    /// 1 to this many ids of posts.
     Posts(usize),
-    /// Objects with these keys, at most so many.
+    /// At most this many objects with these keys.
     Objects(&'static [Key], usize),
 }
 
@@ -52,11 +52,11 @@ pub enum Form {
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What its value is.
+    /// What its value may be.
     pub form: Form,
-    /// Whether it must be there. A key that need not be there may be null.
+    /// Whether it is required. An optional key may be null.
     pub required: bool,
-    /// What it says.
+    /// What it means.
     pub about: &'static str,
 }
 
@@ -69,7 +69,7 @@ pub struct EventType {
     pub about: &'static str,
     /// Its own keys; those of every event are [`COMMON_KEYS`].
     pub keys: &'static [Key],
-    /// Two keys of which one must be there and the other must not; empty for types without such a choice.
+    /// Two keys of which exactly one must be given; empty for types without such a choice.
     pub either: &'static [&'static str],
     /// An event of the type, as one line of a file.
     pub example: &'static str,

@@ -1,8 +1,9 @@
-//! The JSON form of events, as files, REST and the command line have it: one object each.
+//! The JSON form of events in files, REST and on the command line: one object each.
 //!
 //! Common keys: `type`, `at` (Unix milliseconds or RFC 3339), `id` (the same id twice is one event), `v` (version of this form,
 //! 1 when absent). Ids of users and posts are strings or integers in the form of the profile; they are printed as strings. Times
-//! are printed as integers, and as RFC 3339 where an integer would be taken for another unit. A key that is `null` is absent; a key that the event does not have is an error.
+//! are printed as integers, or as RFC 3339 if the integer would be mistaken for another unit. A key that is `null` is absent; an unknown
+//! key is an error.
 
 mod decode;
 mod draft;
@@ -29,7 +30,7 @@ use crate::event::{EdgeKind, MediaKind};
 /// The newest version of the form that is read, and the one that is written.
 pub const VERSION: u64 = 1;
 
-/// The types of edges: name, kind, and whether the edge comes.
+/// The types of edges: name, kind, and whether the edge is added (or removed).
 const EDGES: [(&str, EdgeKind, bool); 8] = [
     ("follow", EdgeKind::Follow, true),
     ("unfollow", EdgeKind::Follow, false),

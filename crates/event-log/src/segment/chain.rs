@@ -17,10 +17,10 @@ use super::tail::Tail;
 use super::{corrupt, io_error, salvage};
 use crate::log::{Damage, LogError, Position};
 
-/// A mark is kept for every so many bytes of the newest segment: a reader that follows the end scans no more than this.
+/// Distance of the marks in the newest segment, in bytes: a reader that follows the end scans no more than this.
 const MARK_BYTES: u64 = 256 * 1024;
 
-/// A place between two frames, with what a reader of one partition has to know there.
+/// A place between two frames, with what a reader of one partition needs there.
 #[derive(Clone, Debug)]
 struct Mark {
     cursor: Cursor,
@@ -32,7 +32,7 @@ struct Mark {
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) header: SegmentHeader,
-    /// Readable bytes: whole frames that will not be rolled back.
+    /// Readable bytes: whole frames that cannot be rolled back any more.
     bytes: AtomicU64,
     marks: RwLock<Vec<Mark>>,
     /// Per slot, the newest time; known once the segment is complete.
@@ -57,7 +57,7 @@ impl Segment {
         Cursor { offset: SegmentHeader::bytes(self.header.layout) as u64, position: self.header.base }
     }
 
-    /// Notes a place between two frames, if the last one noted is far enough away.
+    /// Records a mark between two frames, if the last mark is far enough away.
     pub(crate) fn mark(&self, cursor: Cursor, ends: &[u64]) {
         let mut marks = self.marks.write();
         let last = marks.last().map_or(0, |mark| mark.cursor.offset);
@@ -85,7 +85,9 @@ impl Segment {
     /// The error of a frame that cannot be read at a cursor. `next_base` is where the next segment begins, if there is one.
     pub(crate) fn fault(&self, at: Cursor, fault: ReadFault, next_base: Option<u64>) -> LogError {
         let problem = match fault {
-            ReadFault::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => "the file was cut".to_owned(),
+            ReadFault::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                "the file was cut short".to_owned()
+            }
             ReadFault::Io(source) => return io_error("reading", &self.path)(source),
             ReadFault::Frame(fault) => fault.to_string(),
         };
@@ -102,7 +104,7 @@ impl Segment {
         }
     }
 
-    /// Reads the whole segment and says what was at its end.
+    /// Reads the whole segment and returns the state at its end.
     pub(crate) fn scan(&self) -> Result<Tail, LogError> {
         let mut tail = self.header.tail();
         let mut reader = self.reader(self.start())?;

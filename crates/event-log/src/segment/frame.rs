@@ -10,8 +10,8 @@
 //! 32       payload
 //! ```
 //!
-//! The check proves a frame as the successor of the one before it. The own check proves it alone: behind damage, where the check
-//! of the frame before is not known, it tells a whole frame from bytes that only look like one.
+//! The check proves that a frame follows the one before it. The own check proves the frame alone: behind damage, where the check
+//! of the frame before is unknown, it tells a whole frame from bytes that only look like one.
 
 use foryou_types::TimeMs;
 use thiserror::Error;
@@ -25,7 +25,7 @@ use crate::log::Position;
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 32;
 
-/// Marks a frame: what follows damage is searched for it.
+/// Marks a frame, so that frames behind damage can be found.
 pub(crate) const MAGIC: [u8; 4] = *b"fyB\x01";
 
 /// Largest payload. A length is 32 bits; half of that keeps every sum far from overflowing.
@@ -38,7 +38,7 @@ pub(crate) struct FrameHeader {
     pub(crate) payload_bytes: u32,
     pub(crate) first_seq: u64,
     pub(crate) count: u32,
-    /// 0 where the frame was written without one.
+    /// 0 if the frame was written without one.
     pub(crate) own_check: u32,
 }
 
@@ -47,11 +47,11 @@ pub(crate) struct FrameHeader {
 pub(crate) enum FrameFault {
     #[error("no batch begins here")]
     Magic,
-    #[error("a batch of {wanted} bytes, where {left} are left")]
+    #[error("a batch of {wanted} bytes, but only {left} are left")]
     Cut { wanted: u64, left: u64 },
     #[error("a batch with {count} events in {bytes} bytes")]
     Count { count: u32, bytes: u32 },
-    #[error("a batch of event {found}, where event {expected} follows")]
+    #[error("a batch that begins with event {found} instead of event {expected}")]
     Sequence { found: u64, expected: u64 },
     #[error("a batch whose checksum is wrong")]
     Checksum,
@@ -75,7 +75,7 @@ impl FrameHeader {
         Ok(header)
     }
 
-    /// Reads the header of a frame that may stand anywhere in the log.
+    /// Reads the header of a frame anywhere in the log.
     pub(crate) fn parse_any(bytes: &[u8; HEADER_BYTES], left: u64) -> Result<Self, FrameFault> {
         if bytes[8..12] != MAGIC {
             return Err(FrameFault::Magic);
@@ -114,7 +114,7 @@ pub(crate) fn checksum(frame: &[u8], previous: u64) -> u64 {
     xxh3_64_with_seed(frame.get(8..).unwrap_or_default(), previous)
 }
 
-/// The checksum of a whole frame by itself. Never 0, which stands for none.
+/// The own checksum of a frame. Never 0, which stands for a missing one.
 pub(crate) fn own_checksum(frame: &[u8]) -> u32 {
     let mut hash = Xxh3Default::new();
     hash.update(frame.get(8..28).unwrap_or_default());
@@ -135,9 +135,9 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Writes a batch as the frame that follows `tail`, into `out` (emptied first), and moves `tail` behind it.
+/// Writes a batch as the frame that follows `tail` into `out` (emptied first), and moves `tail` behind it.
 ///
-/// Gives back the place in `batch` of the first event that is too large, if there is one.
+/// Returns the place in `batch` of the first event that is too large, if there is one.
 pub(crate) fn build(batch: Vec<Planned>, tail: &mut Tail, out: &mut Vec<u8>) -> Result<(), usize> {
     out.clear();
     out.resize(HEADER_BYTES, 0);

@@ -1,4 +1,4 @@
-//! The header of a segment: what the log was when the segment began.
+//! The header of a segment: the state of the log when the segment began.
 //!
 //! ```text
 //!  0  [u8; 8]  magic
@@ -29,7 +29,7 @@ pub(crate) const FORMAT: u16 = 1;
 
 const FIXED_BYTES: usize = 56;
 
-/// What the log was when a segment began.
+/// The state of the log when a segment began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
     pub(crate) layout: Layout,

@@ -1,4 +1,4 @@
-//! Looks at the segments of a folder: the headers of all, every batch of the newest. Changes nothing.
+//! Reads the segments of a folder: all headers, and every batch of the newest segment. Changes nothing.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -27,7 +27,7 @@ pub(crate) struct Inspected {
     pub(crate) unfinished: Vec<PathBuf>,
 }
 
-/// What a crash leaves at the end of the log: bytes of one batch that was being written, and nothing whole behind them.
+/// What a crash leaves at the end of the log: bytes of one unfinished batch, and nothing whole behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Torn {
     /// The newest segment, or a file that was to become the newest and holds nothing.
@@ -35,13 +35,13 @@ pub(crate) struct Torn {
     /// Where the bytes begin; `None`: the whole file.
     pub(crate) offset: Option<u64>,
     pub(crate) bytes: u64,
-    /// Cut short or never written. Otherwise a disk may have overwritten something: the bytes are kept.
+    /// Whether the bytes were cut short or never written. Otherwise a disk may have overwritten something, and the bytes are kept.
     pub(crate) plain: bool,
     /// What is wrong with the first of them.
     pub(crate) problem: String,
 }
 
-/// Looks at the segments in `folder`. Damage that no crash explains is an error.
+/// Reads the segments in `folder`. Damage that a crash cannot explain is an error.
 pub(crate) fn inspect(folder: &Path, layout: Layout) -> Result<Inspected, LogError> {
     let listing = list(folder)?;
     let mut segments: Vec<Arc<Segment>> = Vec::new();
@@ -55,16 +55,19 @@ pub(crate) fn inspect(folder: &Path, layout: Layout) -> Result<Inspected, LogErr
                 segments.push(Arc::new(Segment::new(path.clone(), header, bytes)));
             }
             Err(HeaderFault::Format(format)) => {
-                return Err(corrupt(path, format!("segment format {format}, which this version does not know")));
+                return Err(corrupt(
+                    path,
+                    format!("it has segment format {format}, which this program does not know; use a newer one"),
+                ));
             }
-            // Renamed to its name, and the disk lost what it held.
+            // The file was renamed, but the disk lost its contents.
             Err(HeaderFault::Damaged) if newest && i > 0 && is_blank(path).map_err(io_error("reading", path))? => {
                 let bytes = fs::metadata(path).map_err(io_error("reading", path))?.len();
-                let problem = "the file holds nothing".to_owned();
+                let problem = "the file is empty".to_owned();
                 torn = Some(Torn { path: path.clone(), offset: None, bytes, plain: true, problem });
             }
-            Ok(_) => return Err(bad_header(path, *base, "the header is of another segment")),
-            Err(HeaderFault::Damaged) => return Err(bad_header(path, *base, "the header is not whole")),
+            Ok(_) => return Err(bad_header(path, *base, "the header belongs to another segment")),
+            Err(HeaderFault::Damaged) => return Err(bad_header(path, *base, "the header is damaged")),
         }
     }
     let unfinished = listing.unfinished;
@@ -73,7 +76,7 @@ pub(crate) fn inspect(folder: &Path, layout: Layout) -> Result<Inspected, LogErr
         return Ok(Inspected { segments, tail: Tail::empty(layout), cursor, torn, unfinished });
     };
     let (tail, cursor, torn) = if torn.is_some() {
-        // The one before is complete: what is wrong in it is damage, not an unfinished write.
+        // The segment before is complete: an error in it is damage, not an unfinished write.
         let tail = newest.scan()?;
         let cursor = Cursor { offset: newest.bytes(), position: tail.position };
         (tail, cursor, torn)
@@ -103,12 +106,12 @@ fn read_header(path: &Path, layout: Layout) -> Result<Result<SegmentHeader, Head
     Ok(SegmentHeader::parse(&bytes, layout))
 }
 
-/// Whether a file is empty or holds nothing but zeros.
+/// Whether a file is empty or holds only zeros.
 fn is_blank(path: &Path) -> io::Result<bool> {
     Ok(fs::read(path)?.iter().all(|&byte| byte == 0))
 }
 
-/// A segment begins where the one before it, complete since, ends.
+/// A segment must begin where the one before it ends.
 fn check_predecessor(path: &Path, header: &SegmentHeader, previous: Option<&Segment>) -> Result<(), LogError> {
     let (bytes, base) = previous.map_or((0, 0), |p| (p.bytes(), p.header.base.next_seq));
     let wanted = header.previous_bytes;
@@ -142,7 +145,7 @@ fn whole_until(segment: &Segment) -> io::Result<u64> {
     }
 }
 
-/// Reads the newest segment as far as it is whole.
+/// Reads the newest segment up to the first damaged byte.
 fn scan_newest(segment: &Segment) -> Result<(Tail, Cursor, Option<Torn>), LogError> {
     let path = &segment.path;
     let mut tail = segment.header.tail();
@@ -152,7 +155,7 @@ fn scan_newest(segment: &Segment) -> Result<(Tail, Cursor, Option<Torn>), LogErr
         let cursor = reader.cursor();
         match reader.next_after(0) {
             Ok(Some(frame)) => {
-                // Its checksum is right: what is wrong with its records was written so.
+                // Its checksum is right, so its records were written like this.
                 observe(&mut tail, &frame).map_err(|problem| damaged(path, cursor.offset, &problem))?;
             }
             Ok(None) => return Ok((tail, cursor, None)),

@@ -9,10 +9,10 @@
 //! ```
 //!
 //! Numbers are little-endian. The `check` of a frame is XXH3-64 over the rest of the frame, seeded with the check of the frame
-//! before it (0 at the start of the log): it stands for everything up to there, a frame left over from an earlier life of the
-//! file cannot follow another one by chance, and a projection that covered the same number of other events is found out.
+//! before it (0 at the start of the log). So it vouches for everything up to there: a frame left over from earlier contents of the
+//! file cannot follow another one by chance, and a projection that covered the same number of other events is detected.
 //!
-//! The own check of a frame stands for that frame alone: behind damage it tells what is whole (salvage.rs).
+//! The own check of a frame vouches for that frame alone: behind damage it tells which frames are whole (salvage.rs).
 //!
 //! A segment is synced before the next one begins, whatever the fsync policy: only the newest can be damaged by a power cut.
 
@@ -39,7 +39,7 @@ pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::
     move |source| LogError::Io { what, path, source }
 }
 
-/// Something in a file that this version cannot read.
+/// The error for something in a file that this version cannot read.
 pub(crate) fn corrupt(path: &Path, problem: impl Into<String>) -> LogError {
     LogError::Corrupt { path: path.display().to_string(), problem: problem.into() }
 }

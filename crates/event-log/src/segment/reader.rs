@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::frame::{self, Frame, FrameFault, FrameHeader, HEADER_BYTES};
 use crate::log::Position;
 
-/// Small frames are read from this buffer, many a system call.
+/// Size of the read buffer: many small frames are read with one system call.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A place between two frames of a segment.
@@ -72,7 +72,7 @@ impl FrameReader {
 
     /// The next frame that ends after `from`, its checksum verified; `None` at the end.
     ///
-    /// Frames that end at or before `from` are passed over by their headers.
+    /// Frames that end at or before `from` are skipped by their headers.
     pub(crate) fn next_after(&mut self, from: u64) -> Result<Option<Frame<'_>>, ReadFault> {
         loop {
             let Some(header) = self.header()? else { return Ok(None) };
@@ -81,7 +81,7 @@ impl FrameReader {
                 self.pass(&header);
                 continue;
             }
-            // `parse` has seen that so many bytes are there.
+            // `parse` has checked that these bytes exist.
             self.buffer.resize(header.frame_bytes() as usize, 0);
             self.file.read_exact(&mut self.buffer[HEADER_BYTES..])?;
             if frame::checksum(&self.buffer, self.cursor.position.check) != header.check {
@@ -92,7 +92,7 @@ impl FrameReader {
         }
     }
 
-    /// Passes over frames by their headers until one ends at or after `next_seq`; the position there, `None` past the end.
+    /// Skips frames by their headers until one ends at or after `next_seq`. Returns the position there; `None` past the end.
     pub(crate) fn pass_to(&mut self, next_seq: u64) -> Result<Option<Position>, ReadFault> {
         while self.cursor.position.next_seq < next_seq {
             let Some(header) = self.header()? else { return Ok(None) };

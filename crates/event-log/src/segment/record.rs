@@ -20,7 +20,7 @@ pub(crate) const MIN_BYTES: usize = 6;
 
 const HAS_ID: u8 = 1 << 5;
 
-/// A record whose body was not decoded yet.
+/// A record whose body is not decoded yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordHeader<'a> {
     pub(crate) topic: Topic,
@@ -102,7 +102,7 @@ impl<'a> Iterator for Records<'a> {
             self.left = 0;
             self.rest = &[];
         }
-        Some(record.ok_or_else(|| "a record that cannot be read".to_owned()))
+        Some(record.ok_or_else(|| "a record cannot be read".to_owned()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Makes segments ready to be written on: cuts the newest after its last whole batch, and clears away what a crash left.
+//! Prepares segments for writing: cuts the newest one after its last whole batch, and removes what a crash left.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
@@ -19,16 +19,16 @@ use crate::log::LogError;
 pub struct Recovery {
     /// Bytes of an unfinished batch that were cut off the newest segment.
     pub cut_bytes: u64,
-    /// Where the cut bytes are kept, if they were not simply cut short or never written.
+    /// Where the cut bytes are kept; `None` if they were only an unfinished write.
     pub kept_as: Option<PathBuf>,
-    /// Events that were acknowledged and are gone: they were not on the disk yet when the machine went down, as the fsync policy
-    /// allows. The index knew them.
+    /// Acknowledged events that are lost: they were not on the disk yet when the machine went down, as the fsync policy allows.
+    /// The index knew them.
     pub lost_unsynced: u64,
-    /// Why the index was built anew from the segments, if it was.
+    /// Why the index was rebuilt from the segments, if it was.
     pub index_rebuilt: Option<String>,
 }
 
-/// The segments of a folder, ready to be read and written on.
+/// The segments of a folder, ready for reading and writing.
 pub(crate) struct Opened {
     pub(crate) chain: Chain,
     pub(crate) tail: Tail,
@@ -36,7 +36,7 @@ pub(crate) struct Opened {
     pub(crate) recovery: Recovery,
 }
 
-/// Makes what was inspected ready to be written on; begins the first segment where there is none.
+/// Prepares inspected segments for writing; makes the first segment if there is none.
 pub(crate) fn recover(
     folder: &Path,
     layout: Layout,
@@ -64,11 +64,11 @@ pub(crate) fn recover(
     Ok(Opened { chain, tail, cursor, recovery })
 }
 
-/// Cuts off what a crash left. It is kept beside the segment, unless it is no more than an unfinished batch.
+/// Cuts off what a crash left. It is kept next to the segment, unless it is only an unfinished batch.
 fn clear(torn: &Torn) -> io::Result<Option<PathBuf>> {
     let path = &torn.path;
     let Some(end) = torn.offset else {
-        tracing::info!(path = %path.display(), "a segment that was begun and holds nothing was removed");
+        tracing::info!(path = %path.display(), "an empty new segment was removed");
         fs::remove_file(path)?;
         return Ok(None);
     };
@@ -84,7 +84,7 @@ fn clear(torn: &Torn) -> io::Result<Option<PathBuf>> {
         copy.sync_all()?;
         tracing::warn!(
             path = %path.display(), byte = end, bytes = torn.bytes, kept_as = %kept.display(), problem = torn.problem,
-            "the end of the log was not written to the end; it goes on after the last whole batch"
+            "the last batch of the log is incomplete and was cut off; the bytes are kept"
         );
         Some(kept)
     };

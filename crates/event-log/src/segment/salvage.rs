@@ -1,7 +1,7 @@
-//! Finds what is whole in damaged segments, and says what is not.
+//! Finds the whole frames in damaged segments, and reports the damage.
 //!
-//! A frame is taken behind damage if its own check proves it, or the check of the frame before, as far as that is known. Frames
-//! of format 1 have no own check: there one whose records can all be read and that the next frame follows is taken too.
+//! Behind damage a frame is accepted if its own check proves it, or the check of the frame before, if that is known. Frames of
+//! format 1 have no own check: such a frame is also accepted if all its records can be read and the next frame follows it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{corrupt, io_error, list};
 use crate::batch::Layout;
 use crate::log::{Damage, LogError};
 
-/// A whole frame and where it stands.
+/// A whole frame and its place.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     offset: usize,
@@ -48,7 +48,7 @@ fn header_at(file: &[u8], offset: usize) -> Result<FrameHeader, FrameFault> {
     FrameHeader::parse_any(bytes, left)
 }
 
-/// The frame at a place, if something proves it.
+/// The frame at a place, if a check proves it.
 fn proven_at(file: &[u8], offset: usize, before: &Before) -> Option<Found> {
     let found = Found { offset, header: header_at(file, offset).ok()? };
     if found.header.first_seq < before.next_seq {
@@ -75,12 +75,12 @@ fn is_likely(file: &[u8], found: &Found) -> bool {
 
 /// The first whole frame behind damage that begins at `from`.
 fn resync(file: &[u8], from: usize, before: &Before) -> Option<Found> {
-    // The damaged frame's own fields, where they still say something.
+    // The damaged frame's own fields, if they are still plausible.
     let stored = file.get(from..from + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
     let mut before = Before { next_seq: before.next_seq, checks: stored.into_iter().collect() };
     if let Ok(header) = header_at(file, from) {
         let damaged = Found { offset: from, header };
-        // Its length is right if a whole frame follows: what its payload holds is not searched for frames then.
+        // Its length is right if a whole frame follows; then its payload need not be searched for frames.
         if header.first_seq == before.next_seq
             && let Some(found) = proven_at(file, damaged.end(), &before)
         {
@@ -112,7 +112,7 @@ pub(crate) fn next_readable(path: &Path, offset: u64, next_seq: u64) -> Result<O
 /// What a walk over all segments found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Walked {
-    /// What is damaged, in order. The last one may be what a crash left of an unfinished batch, see `unfinished`.
+    /// Damaged places, in order. The last one may be an unfinished batch of a crash, see `unfinished`.
     pub(crate) damages: Vec<Damage>,
     /// Bytes at the end of the newest segment behind the last whole batch.
     pub(crate) unfinished: Option<Damage>,
@@ -120,7 +120,7 @@ pub(crate) struct Walked {
     pub(crate) next_seq: u64,
 }
 
-/// Reads every segment and visits every whole frame in order, whatever is damaged between them. Changes nothing.
+/// Reads every segment and visits every whole frame in order, across all damage. Changes nothing.
 pub(crate) fn walk(
     folder: &Path,
     layout: Layout,
@@ -139,10 +139,10 @@ pub(crate) fn walk(
         }
         match &header {
             Some(header) if header.base.next_seq != *base => {
-                walked.damages.push(damage(path, 0, 0, "the header is of another segment", *base, Some(*base)));
+                walked.damages.push(damage(path, 0, 0, "the header belongs to another segment", *base, Some(*base)));
             }
             Some(_) => {}
-            None => walked.damages.push(damage(path, 0, 0, "the header is not whole", *base, Some(*base))),
+            None => walked.damages.push(damage(path, 0, 0, "the header is damaged", *base, Some(*base))),
         }
         let rest = frames(path, &file, SegmentHeader::bytes(layout), &mut before, &mut walked.damages, visit)?;
         let is_newest = i + 1 == paths.len();
@@ -167,13 +167,14 @@ fn header(path: &Path, file: &[u8], layout: Layout) -> Result<Option<SegmentHead
     match SegmentHeader::parse(file, layout) {
         Ok(header) => Ok(Some(header)),
         Err(HeaderFault::Damaged) => Ok(None),
-        Err(HeaderFault::Format(format)) => {
-            Err(corrupt(path, format!("segment format {format}, which this version does not know")))
-        }
+        Err(HeaderFault::Format(format)) => Err(corrupt(
+            path,
+            format!("it has segment format {format}, which this program does not know; use a newer one"),
+        )),
     }
 }
 
-/// Visits the whole frames of one file. What is left at its end and is not a frame is answered.
+/// Visits the whole frames of one file. Returns what is left at its end without being a frame.
 fn frames(
     path: &Path,
     file: &[u8],
@@ -224,7 +225,7 @@ fn frames(
     Ok(None)
 }
 
-/// The events between the end of one segment and the beginning of the next file there is.
+/// The missing events between the end of one segment and the beginning of the next existing file.
 fn gap(
     folder: &Path,
     before: &Before,

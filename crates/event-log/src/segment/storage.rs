@@ -1,13 +1,13 @@
-//! The writing side of segment files, as a seam: tests put a disk in its place that fills up or fails to sync.
+//! The writing side of segment files, as a trait: tests replace it by a disk that fills up or fails to sync.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A segment file that is written. One thread writes; `sync` may run beside it.
+/// A segment file that is open for writing. One thread writes; `sync` may run at the same time.
 pub trait SegmentFile: Send + Sync {
-    /// Writes all of `bytes` at the end. After an error any part of them may be there.
+    /// Writes all of `bytes` at the end. After an error, any part of them may have been written.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
     /// Cuts the file to `len` bytes and writes on from there.
     fn truncate(&self, len: u64) -> io::Result<()>;
@@ -17,7 +17,7 @@ pub trait SegmentFile: Send + Sync {
 
 /// Where segment files are made.
 pub trait Storage: Send + Sync {
-    /// A new, empty file; one that is there already is emptied.
+    /// A new, empty file; an existing one is emptied.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn SegmentFile>>;
     /// An existing file, cut to `len` bytes and written on from there.
     fn open(&self, path: &Path, len: u64) -> io::Result<Arc<dyn SegmentFile>>;

@@ -34,7 +34,7 @@ impl Tail {
         LogHead { position: self.position, imported: self.imported }
     }
 
-    /// Takes in one more record. What is wrong with it, if it cannot follow.
+    /// Takes in one more record. The error says why it cannot follow.
     pub(crate) fn observe(&mut self, record: &RecordHeader<'_>) -> Result<(), String> {
         let Some(slot) = self.layout.slot(record.topic, record.partition) else {
             return Err(format!("partition {} of topic {}", record.partition, record.topic.name()));
@@ -53,7 +53,7 @@ impl Tail {
     }
 }
 
-/// Whether an event moves the log clock: imported ones do, except what the importer notes for itself.
+/// Whether an event moves the log clock: imported events do, except the importer's own bookkeeping.
 pub(crate) fn moves_the_clock(topic: Topic, origin: Origin) -> bool {
     origin == Origin::Import && topic != Topic::Meta
 }

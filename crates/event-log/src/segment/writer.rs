@@ -1,4 +1,4 @@
-//! Writes the newest segment: a batch is in the file as a whole, or the file is as it was.
+//! Writes the newest segment: a batch is in the file as a whole, or the file is unchanged.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -40,7 +40,7 @@ pub(crate) fn create(
     match made {
         Ok(file) => Ok((Segment::new(path, header, bytes.len() as u64), file)),
         Err(source) => {
-            // Not there, or removed at the next open.
+            // Does not exist, or is removed at the next open.
             let _ = fs::remove_file(&unfinished);
             Err(io_error("beginning", &path)(source))
         }
@@ -80,13 +80,13 @@ pub(crate) fn write_anew(
         Ok(file)
     });
     if written.is_err() {
-        // Not there, or removed at the next open.
+        // Does not exist, or is removed at the next open.
         let _ = fs::remove_file(&unfinished);
     }
     written
 }
 
-/// The newest segment as it is written.
+/// The newest segment, open for writing.
 pub(crate) struct SegmentWriter {
     path: PathBuf,
     file: Arc<dyn SegmentFile>,
@@ -122,16 +122,16 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// The frame just written stays.
+    /// Keeps the frame just written.
     pub(crate) const fn keep(&mut self, frame_bytes: usize) {
         self.bytes += frame_bytes as u64;
     }
 
-    /// The frame just written goes. Where that fails it is tried again before the next write.
+    /// Removes the frame just written. If that fails, it is tried again before the next write.
     pub(crate) fn roll_back(&mut self) {
         self.dirty = true;
         if let Err(error) = self.clean() {
-            tracing::error!(%error, "a batch that was not acknowledged could not be taken back yet");
+            tracing::error!(%error, "a batch that was not acknowledged could not be removed yet");
         }
     }
 
@@ -143,7 +143,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Completes the file: everything kept is on the disk, and nothing else is in it.
+    /// Completes the file: everything kept is on the disk, and the file holds nothing else.
     pub(crate) fn seal(&mut self) -> Result<(), LogError> {
         self.clean()?;
         self.sync()

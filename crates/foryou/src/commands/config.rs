@@ -1,4 +1,4 @@
-//! `foryou config`: the effective settings, each with where it came from.
+//! `foryou config`: the effective settings, each with its origin.
 
 use comfy_table::{Table, presets};
 

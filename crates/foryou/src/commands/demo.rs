@@ -1,4 +1,4 @@
-//! `foryou demo`: a small world where there is none, and its feed.
+//! `foryou demo`: makes a small world if there is none yet, and serves its feed.
 
 use std::sync::atomic::Ordering;
 
@@ -23,7 +23,7 @@ use crate::stop::stop_flag;
 
 pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let listen = args.port.map_or_else(|| config.server.listen.clone(), |port| config.server.listen.with_port(port));
-    // The port before anything is made: it may be in use, and world and training take minutes.
+    // The port comes first: it may be in use, and world and training take minutes.
     let service = if args.once { None } else { Some(up::open_port(config, &listen, output).await?) };
     let mut folder = DataFolder::open_or_create(&config.data, &World::profile())?.ours(&config.data)?;
     let making = service.as_ref().map(|service| service.readiness().step("world and models of the demo", ""));
@@ -34,12 +34,12 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     let parts = Parts::open(folder, config)?;
     if !files.join("events.jsonl").is_file() && parts.state.position().next_seq > 0 {
         wrong_use!(
-            "{} holds a world that the demo did not make: serve it with `foryou up`, or name another folder with --data",
+            "{} holds a world that the demo did not make: serve it with `foryou up`, or give another folder with --data",
             config.data.display()
         );
     }
     let manifest = world_of(config, args, &files, output)?;
-    // Idempotent: an interrupted import goes on here, a whole one adds nothing.
+    // An interrupted import continues here; a complete one adds nothing.
     let importer = datasets::import::open("world", &files, Some(&parts.profile))?;
     let report = import::import(&parts, &*importer, stop_flag(), output)?;
     if report.imported.total() > 0 {
@@ -50,8 +50,11 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     if stop_flag().load(Ordering::Relaxed) {
         bail!("stopped");
     }
-    let viewer =
-        manifest.demo_viewers.first().context("the world has no viewer worth showing; make it larger")?.clone();
+    let viewer = manifest
+        .demo_viewers
+        .first()
+        .context("the world is too small to have a viewer with a full feed; use more --users")?
+        .clone();
     if let Some(service) = service {
         output.say(format!("viewers to look at: {}", manifest.demo_viewers.join(" ")));
         let startup = Startup::new(service.readiness());
@@ -68,13 +71,13 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     output.print(&answer, || feed::describe(&answer))
 }
 
-/// Trains what no version serves yet, with the small recipes, and says how good it is.
+/// Trains each model that has no serving version yet, with the small recipes, and prints how good it is.
 fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Result<()> {
     let registry = Registry::open(&config.data.join("models"))?;
     let source = Source::of(parts);
     let mut trained = false;
     for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
-        // One that did not pass its gate is not trained again at every start.
+        // A model that did not pass its gate is not trained again at every start.
         if registry.list()?.iter().any(|version| version.kind == kind) {
             continue;
         }
@@ -88,7 +91,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
             run: train::run_folder(&config.data, kind),
             resume: false,
             promote: true,
-            again: "`foryou demo` trains it anew",
+            again: "`foryou demo` trains it again",
         };
         let report = train::train(&source, config, &job, output)?;
         output.say(format!("trained {} in {:.1} s", report.version, report.seconds));
@@ -105,7 +108,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
     Ok(())
 }
 
-/// The world of the folder, made where there is none or an interrupted one.
+/// The world of the folder. If it is missing or incomplete, it is made.
 fn world_of(
     config: &Config,
     args: &DemoArgs,
@@ -116,7 +119,7 @@ fn world_of(
         let manifest = read_manifest(files)?;
         if manifest.config.users != args.users || manifest.config.seed != config.seed {
             output.say(format!(
-                "using the world that is there ({} users, seed {}), not the one asked for ({}, {})",
+                "using the world of the folder ({} users, seed {}), not a new one of {} users with seed {}",
                 manifest.config.users, manifest.config.seed, args.users, config.seed
             ));
         }

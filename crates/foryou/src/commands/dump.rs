@@ -1,6 +1,6 @@
 //! `foryou dump`: every event of the folder as JSON lines, also from a damaged folder.
 //!
-//! The first line says what the folder is, the last one how many events there were: a dump that was cut is found out.
+//! The first line says what the folder is, the last one how many events there were. So a dump that was cut short is detected.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -43,9 +43,9 @@ struct Report {
     path: PathBuf,
     /// Events written.
     events: u64,
-    /// Events that are gone or cannot be read, as far as that can be known.
+    /// Events that are lost or cannot be read, as far as can be known.
     missing: u64,
-    /// What of the log is damaged, one sentence each.
+    /// Damaged places of the log, one sentence each.
     damages: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn run(config: &Config, args: &DumpArgs, output: Output) -> anyhow::R
     let profile = read_profile(&config.data)?;
     let to_stdout = args.file.as_os_str() == "-";
     if to_stdout && output.json {
-        wrong_use!("dump -: the events go to stdout, and so would the --json report; name a file, or leave --json out");
+        wrong_use!("dump -: events and --json report would both go to stdout; give a file, or leave out --json");
     }
     let file: Box<dyn Write> = if to_stdout {
         Box::new(io::stdout().lock())
@@ -68,7 +68,7 @@ pub(super) fn run(config: &Config, args: &DumpArgs, output: Output) -> anyhow::R
     } else {
         output.print(&report, || describe(&report))?;
     }
-    ensure!(!broken, "the log is damaged: {} events are not in the dump, see above", report.missing);
+    ensure!(!broken, "the log is damaged: {} events are not in the dump; see above", report.missing);
     Ok(())
 }
 
@@ -94,7 +94,7 @@ fn write(config: &Config, args: &DumpArgs, profile: &Profile, file: Box<dyn Writ
     let mut damages: Vec<_> = examined.damages.iter().map(ToString::to_string).collect();
     damages.extend(examined.description.clone());
     if let Some(known) = examined.known {
-        damages.push(format!("the log ends after {} events, and held {known}", examined.next_seq));
+        damages.push(format!("the log ends after {} events, but had held {known}", examined.next_seq));
     }
     Ok(Report { path: args.file.clone(), events, missing: examined.missing(), damages })
 }

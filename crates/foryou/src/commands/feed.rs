@@ -1,4 +1,4 @@
-//! `foryou feed`: one feed, from the running service where the folder has one, else from the folder itself.
+//! `foryou feed`: one feed, from the folder's running service if there is one, else from the folder itself.
 
 use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -21,7 +21,7 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
         opened => {
             let parts = match opened {
                 Opened::Ours(folder) => Parts::open(folder, config)?,
-                // It cannot be recorded what was served. Everything else can be read.
+                // What was served cannot be recorded. Everything else works read-only.
                 opened if args.record => Parts::open(opened.ours(&config.data)?, config)?,
                 Opened::Held(_) | Opened::ReadOnly(_) => Parts::aside(config)?,
             };
@@ -43,7 +43,7 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
     output.print(&answer, || describe(&answer))
 }
 
-/// The caller's mistakes are wrong use, everything else a failure.
+/// Mistakes of the caller are wrong use, everything else is a failure.
 pub(super) fn problem(problem: Problem) -> anyhow::Error {
     if problem.status < 500 { WrongUse(problem.detail).into() } else { anyhow::anyhow!(problem.detail) }
 }
@@ -59,7 +59,7 @@ async fn ask_service(address: &str, args: &FeedArgs, now: Option<TimeMs>) -> any
     });
     let url = format!("http://{address}/v1/feed");
     let (status, text) = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        // The service is on this machine: no proxy stands between.
+        // The service is on this machine: no proxy is used.
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -112,14 +112,14 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
         one_line(answer.model.as_deref().unwrap_or("none")),
     );
     if answer.feed.is_empty() {
-        let why = answer.empty_because.as_deref().unwrap_or("no post is eligible for this viewer");
+        let why = answer.empty_because.as_deref().unwrap_or("no post can be shown to this viewer");
         text.push_str(&format!("the feed is empty: {}\n", one_line(why)));
         if let Some(event) = &answer.clock.made_by {
-            text.push_str(&format!("now was made by {}\n", one_line(event)));
+            text.push_str(&format!("now was set by {}\n", one_line(event)));
         }
     }
     if let Some(first) = answer.feed.first() {
-        text.push_str("\nwhat the first post's score is made of:\n");
+        text.push_str("\nhow the first post's score adds up:\n");
         let mut heads: Vec<_> = first.probabilities.iter().collect();
         heads.sort_by(|a, b| b.1.total_cmp(a.1));
         for line in heads.chunks(6) {
@@ -156,7 +156,7 @@ pub(super) fn describe(answer: &FeedAnswer) -> String {
     text
 }
 
-/// What was removed by which filter, and how the scores of the feed's posts came about.
+/// What each filter removed, and how the scores of the feed's posts were computed.
 fn describe_decisions(explained: &Explained, text: &mut String) {
     text.push_str("\nremoved:\n");
     for (filter, n) in &explained.removed {

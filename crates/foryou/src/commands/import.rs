@@ -1,4 +1,4 @@
-//! `foryou import`: a data set into the folder's log and projections.
+//! `foryou import`: brings a data set into the folder's log and projections.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) struct FoundSet {
     parts: Parts,
     /// The folder was made a data folder for it.
     fresh: bool,
-    /// The folder, where there was none before.
+    /// The folder, if it did not exist before.
     made: Option<PathBuf>,
 }
 
@@ -52,10 +52,10 @@ pub(super) fn open(
     let profile = existing.as_ref().map(|folder| &**folder.profile());
     let importer: Box<dyn Importer> = match (kind, paths) {
         (ImportKind::Events, paths) => Box::new(Events::open(paths, map, profile).map_err(usage)?),
-        (_, _) if map.is_some() => wrong_use!("--map: only events are read from tables by a map"),
+        (_, _) if map.is_some() => wrong_use!("--map: works only with `import events`"),
         (_, [path]) => datasets::import::open(&kind.name(), path, profile).map_err(usage)?,
         (_, paths) => {
-            wrong_use!("{}: takes one path, not {}; only events come from several files", kind.name(), paths.len())
+            wrong_use!("{}: takes one path, not {}; only `import events` takes several files", kind.name(), paths.len())
         }
     };
     let fresh = existing.is_none();
@@ -66,18 +66,18 @@ pub(super) fn open(
     };
     let mut config = config.clone();
     if kind == ImportKind::Recbole {
-        // Catalogues span decades, and their first years have pauses of months.
+        // RecBole's sets span decades, and their first years have gaps of months.
         config.log.max_gap_days = 0;
     }
     let parts = Parts::open(folder, &config)?;
     if let (ImportKind::World, [path]) = (kind, paths) {
-        // Before the events: a training between two halves of an import must know what is held out.
+        // Before the events: a training in the middle of an import must know what is held out.
         keep_truth(path, &config.data)?;
     }
     Ok(FoundSet { importer, parts, fresh, made })
 }
 
-/// The folder, which an import needs for itself.
+/// The folder, opened for writing.
 fn held(opened: Opened, path: &Path) -> anyhow::Result<DataFolder> {
     if let Opened::Held(Holder { pid, address: Some(address) }) = &opened {
         bail!(
@@ -89,22 +89,22 @@ fn held(opened: Opened, path: &Path) -> anyhow::Result<DataFolder> {
     opened.ours(path)
 }
 
-/// Imports a set into its folder. Of a folder that was made for it and got nothing, nothing is left.
+/// Imports a set into its folder. If the folder was made for it and nothing was imported, it is removed again.
 pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportReport, Parts)> {
     let FoundSet { importer, parts, fresh, made } = set;
     match import(&parts, &*importer, stop_flag(), output) {
         Ok(report) => Ok((report, parts)),
         Err(error) => {
-            // Marks of rows that were refused are nothing either.
+            // Marks of refused rows alone count as nothing.
             let is_nothing = matches!(
                 error.downcast_ref::<ImportError>(),
                 Some(ImportError::NothingTaken { report, .. }) if report.imported.total() == 0
             );
             if fresh && (is_nothing || parts.log.head().position.next_seq == 0) {
-                // Nothing came of it: the folder is not of this kind now, or of any.
+                // Nothing was imported: the folder must not keep this kind.
                 parts.discard()?;
                 if let Some(path) = made {
-                    // What somebody else put there in the meantime stays.
+                    // Files that somebody else put there in the meantime stay.
                     std::fs::remove_dir(&path).ok();
                 }
             }
@@ -113,9 +113,9 @@ pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportRepo
     }
 }
 
-/// Keeps a world's held-out slates beside its log: what `train` must not learn from, and `evaluate` measures on.
+/// Copies a world's held-out slates into the data folder: `train` must not learn from them, and `evaluate` measures on them.
 ///
-/// `world.json` comes last, so that a folder that has it has all.
+/// `world.json` comes last: a folder that has it has everything.
 fn keep_truth(world: &Path, data: &Path) -> anyhow::Result<()> {
     let kept = data.join("world");
     if !world.join("world.json").is_file() || kept.join("world.json").is_file() {
@@ -155,12 +155,12 @@ pub(super) fn import(
         }
         Err(ImportError::Stopped(mut report)) => {
             report.seconds = started.elapsed().as_secs_f64();
-            output.say(format!("{}stopped; the same command goes on from here", describe(&report)));
+            output.say(format!("{}stopped; the same command continues from here", describe(&report)));
             Err(anyhow::anyhow!("stopped"))
         }
         Err(error) => {
             if let Some(report) = error.report() {
-                // What was kept before the fault.
+                // What was imported before the fault.
                 let message = ErrorText { kind: "failed", message: error.to_string() };
                 output.print(&Failed { error: message, report }, || describe(report))?;
             }
@@ -169,7 +169,7 @@ pub(super) fn import(
     }
 }
 
-/// An import that failed, and what it did before.
+/// A failed import, and what it imported before.
 #[derive(Serialize)]
 struct Failed<'a> {
     error: ErrorText,
@@ -183,7 +183,7 @@ struct ErrorText {
     message: String,
 }
 
-/// No such set, or another kind of data than the folder's, is wrong use; everything else is a failure.
+/// A missing set, or another kind of data than the folder's, is wrong use; everything else is a failure.
 fn usage(error: ImportError) -> anyhow::Error {
     if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
 }
@@ -206,7 +206,7 @@ pub(super) fn describe(report: &ImportReport) -> String {
     line("served feeds", imported.served);
     line("labels", imported.labels);
     line("duplicates", report.duplicates);
-    line("rows that were there already", report.rows_already_there);
+    line("rows already imported", report.rows_already_there);
     for (name, n) in &report.skipped {
         line(&format!("{} (skipped by the rules of the set)", one_line(name)), *n);
     }

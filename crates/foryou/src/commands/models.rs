@@ -25,7 +25,7 @@ struct Versions {
     versions: Vec<VersionInfo>,
 }
 
-/// A running service notices a change by itself, so these commands need no lock on the folder.
+/// A running service notices changes, so these commands need no lock on the folder.
 pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> anyhow::Result<()> {
     if look(&config.data)? == Found::Nothing {
         anyhow::bail!(
@@ -65,7 +65,7 @@ fn usage(error: phoenix::RegistryError) -> anyhow::Error {
 
 fn describe(versions: &[VersionInfo]) -> String {
     if versions.is_empty() {
-        return "no versions yet: `foryou train ranker` and `foryou train retrieval` make them\n".to_owned();
+        return "no versions yet: train one with `foryou train ranker` or `foryou train retrieval`\n".to_owned();
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["version", "made", "serves", "parameters", "measured"]);

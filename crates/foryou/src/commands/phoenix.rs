@@ -1,5 +1,5 @@
-//! `foryou phoenix check`: the trainer's model and the engine against reference files. `foryou phoenix serve`: ranking and retrieval
-//! alone.
+//! `foryou phoenix check`: compares the trainer's model and the engine with reference files. `foryou phoenix serve`: serves ranking
+//! and retrieval alone.
 
 use std::path::{Path, PathBuf};
 
@@ -101,14 +101,14 @@ pub(super) async fn serve(
     let address = service.address();
     folder.announce(Some(address.to_string()))?;
     let startup = Startup::new(service.readiness());
-    // Neither is there a Thunder, nor are there feeds.
+    // It has neither Thunder nor feeds.
     startup.thunder.finish();
     startup.warm_up.finish();
     let settings = config.clone();
     let open = move || {
         let parts = Parts::open_watched(folder, &settings, &startup)?;
         let phoenix = Phoenix::start(&parts, &settings, Life::Serving, &startup)?;
-        phoenix.posts().context("ranking and retrieval are set to other services: nothing to serve here")?;
+        phoenix.posts().context("phoenix.ranking_address and phoenix.retrieval_address both name other services: there is nothing to serve here")?;
         Ok((phoenix, parts))
     };
     // The parts hold the folder: they stay until the service has ended.

@@ -39,7 +39,11 @@ pub(super) fn run(config: &Config, args: &RestoreArgs, output: Output) -> anyhow
     let mut lines = Lines { path: &args.file, reader, number: 0, text: String::new() };
     let head: Head = lines.next()?.context("the dump is empty")?;
     if head.foryou_dump != VERSION {
-        bail!("{}: a dump of version {}, which this version does not know", args.file.display(), head.foryou_dump);
+        bail!(
+            "{}: the dump has version {}, which this program does not know; use a newer one",
+            args.file.display(),
+            head.foryou_dump
+        );
     }
     head.profile.check().with_context(|| format!("{}, line 1", args.file.display()))?;
     let folder = DataFolder::open_or_create(&config.data, &head.profile)?.ours(&config.data)?;
@@ -80,7 +84,7 @@ fn fill(parts: &Parts, lines: &mut Lines<'_>) -> anyhow::Result<u64> {
             let end: End = serde_json::from_value(line).with_context(at)?;
             ensure!(
                 end.foryou_dump_events == events,
-                "{}: {} events were dumped, and {events} are here",
+                "{}: the dump should hold {} events, but holds {events}",
                 at(),
                 end.foryou_dump_events
             );

@@ -1,4 +1,4 @@
-//! What a training or an evaluation reads of a data folder.
+//! The parts of a data folder that a training or an evaluation reads.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use foryou_types::Profile;
 use crate::config::Config;
 use crate::engine::{Parts, Snapshot};
 
-/// The log and the profile of a data folder. Neither is changed, so a service may have the folder open.
+/// The log and the profile of a data folder. Nothing is changed, so a service may have the folder open.
 pub(super) struct Source {
     /// What the data is.
     pub(super) profile: Arc<Profile>,
@@ -17,13 +17,13 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads a folder as it is now, beside whoever writes to it.
+    /// Reads a folder as it is now; another process may be writing to it.
     pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
         let Snapshot { profile, log, .. } = Snapshot::open(config)?;
         Ok(Self { profile, log })
     }
 
-    /// That of a folder that is open already.
+    /// The source of a folder that is already open.
     pub(super) fn of(parts: &Parts) -> Self {
         Self { profile: parts.profile.clone(), log: parts.log.clone() }
     }

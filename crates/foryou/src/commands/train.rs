@@ -1,4 +1,4 @@
-//! `foryou train`: a model from the data folder's log, registered as a version and, unless told otherwise, serving.
+//! `foryou train`: trains a model from the data folder's log and registers it as a version. It serves if it passes its gate.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::exit::{WrongUse, wrong_use};
 use crate::output::Output;
 use crate::stop::stop_flag;
 
-/// Fewer held-out posts acted on than this are said to be few: two standard errors of an AUC of .7 are then above .03.
+/// With fewer held-out posts acted on than this, the output warns: two standard errors of an AUC of .7 are then above .03.
 const FEW_HELD_OUT: usize = 200;
 
 /// What `train` prints.
@@ -31,15 +31,15 @@ const FEW_HELD_OUT: usize = 200;
 pub(super) struct TrainReport {
     /// The version it became.
     pub(super) version: String,
-    /// Whether it serves: asked for, and its gate passed.
+    /// Whether it serves: it passed its gate, and `--no-promote` was not given.
     pub(super) promoted: bool,
     /// How it was judged on the held-out part.
     pub(super) gate: Gate,
-    /// What the recipe was chosen for; `null` where it was given whole.
+    /// The size of the data that the recipe was chosen for; `null` if the recipe was fixed.
     pub(super) recipe_for: Option<DataSize>,
     /// The best evaluation, by metric.
     pub(super) best: BTreeMap<String, f64>,
-    /// Passes over the training data, begun ones counted.
+    /// Passes over the training data, including one that was not finished.
     pub(super) epochs: u32,
     /// Posts learned from per second.
     pub(super) examples_per_second: f64,
@@ -47,11 +47,11 @@ pub(super) struct TrainReport {
     pub(super) seconds: f64,
     /// Reading the log and cutting it into passes.
     pub(super) data_seconds: f64,
-    /// Values learned, tables included.
+    /// Learned parameters, including the tables.
     pub(super) parameters: u64,
-    /// Steps left out because their loss was not finite.
+    /// Steps skipped because their loss was not finite.
     pub(super) skipped_steps: u64,
-    /// Where recipe, metrics, curves and checkpoints are.
+    /// The run folder, with recipe, metrics, curves and checkpoints.
     pub(super) run: PathBuf,
 }
 
@@ -65,11 +65,11 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
     let since = args.since.as_deref().map(Since::parse).transpose()?;
     let source = Source::open(config)?;
     let from = args.from.as_deref().map(|from| train_from::checkpoint(config, from)).transpose()?;
-    // A training that goes on has the model's own recipe behind it: what suits a fresh start on little data does not suit it.
+    // A training that continues from a checkpoint keeps the model's own recipe: the recipe by size is for fresh starts.
     let recipe = if from.is_some() { Plan::Fixed(Box::new(settings.recipe(None)?)) } else { Plan::BySize(settings) };
     let since = since.map(|since| since.moment(&*source.log)).transpose()?;
     let run = args.out.clone().unwrap_or_else(|| run_folder(&config.data, kind));
-    let again = "the same command with --resume goes on from here";
+    let again = "the same command with --resume continues from here";
     let job = Job { kind, recipe, from, since, until, run, resume: args.resume, promote: !args.no_promote, again };
     let report = train(&source, config, &job, output)?;
     output.print(&report, || describe(&report))
@@ -79,23 +79,23 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
 pub(super) struct Job {
     pub(super) kind: ModelKind,
     pub(super) recipe: Plan,
-    /// The checkpoint to go on from.
+    /// The checkpoint to continue from.
     pub(super) from: Option<PathBuf>,
     pub(super) since: Option<TimeMs>,
     pub(super) until: Option<TimeMs>,
     pub(super) run: PathBuf,
     pub(super) resume: bool,
     pub(super) promote: bool,
-    /// What goes on after a stop.
+    /// How to continue after a stop.
     pub(super) again: &'static str,
 }
 
-/// Where a model's runs stand when nothing else is said.
+/// The default run folder of a model.
 pub(super) fn run_folder(data: &Path, kind: ModelKind) -> PathBuf {
     data.join("models/runs").join(kind.name())
 }
 
-/// The training part's end: what was asked for, and never into a synthetic world's held-out part.
+/// The end of the training part: `--until`, and never inside a synthetic world's held-out part.
 fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
     let world = data.join("world");
     if !world.join("world.json").is_file() {
@@ -118,7 +118,7 @@ fn read_log(
     if let (Some(since), Some(until)) = (job.since, until)
         && since >= until
     {
-        wrong_use!("--since {since} is not before {until}, where the part to learn from ends");
+        wrong_use!("--since {since}: must be before {until}, where the training part ends");
     }
     let events = if job.resume { trainer::events_of_run(&job.run)? } else { None };
     let options = DataOptions { since: job.since, until, events, seed: config.seed, ..recipe.data_options() };
@@ -130,7 +130,7 @@ fn read_log(
     Ok(data?)
 }
 
-/// The recipe for the data, and the data as it wants it: how much there is, only reading tells.
+/// The recipe for the data, and the data read for this recipe. The size of the data is known only after reading it.
 fn recipe_and_data(
     source: &Source,
     config: &Config,
@@ -151,7 +151,7 @@ fn recipe_and_data(
     Ok((recipe, Some(size), data))
 }
 
-/// Trains, judges, registers and, where it passed its gate, promotes.
+/// Trains, judges and registers a model, and promotes it if it passed its gate.
 pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output) -> anyhow::Result<TrainReport> {
     let started = Instant::now();
     let (recipe, recipe_for, data) = recipe_and_data(source, config, job, output)?;
@@ -167,7 +167,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
         data.validation_candidates()
     ));
     if wanted < FEW_HELD_OUT {
-        output.say(format!("measures on {wanted} posts acted on are rough: an AUC of .7 is known to about ± {:.2} (two standard errors)", 0.44 / (wanted.max(1) as f64).sqrt()));
+        output.say(format!("only {wanted} held-out posts were acted on, so the measures are rough: an AUC of .7 is known to about ± {:.2} (two standard errors)", 0.44 / (wanted.max(1) as f64).sqrt()));
     }
     let bar = Bar { bar: output.progress(Some(0), job.kind.name()), output };
     let options = RunOptions {
@@ -194,7 +194,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
         .with_context(|| format!("judging the {}", job.kind.name()))?;
     let promoted = job.promote && gate.passed;
     let now = WallClock.now();
-    // A copy: the run keeps its own, and may be on another disk.
+    // A copy: the run keeps its checkpoint, and may be on another disk.
     let version = registry.add(&checkpoint, Some(gate.clone()), now)?;
     if promoted {
         registry.promote(&version, now)?;
@@ -215,13 +215,13 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
     })
 }
 
-/// The version that serves, to compare a new one with; `None` where none does or it cannot be loaded.
+/// The serving version, to compare a new one with; `None` if no version serves or it cannot be loaded.
 fn previous(registry: &Registry, kind: ModelKind) -> anyhow::Result<Option<Previous>> {
     let Some(version) = registry.promoted(kind)? else { return Ok(None) };
     let checkpoint = match Checkpoint::load(&version.folder) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
-            tracing::warn!(version = version.name, %error, "the version that serves cannot be loaded to compare with");
+            tracing::warn!(version = version.name, %error, "the serving version cannot be loaded, so the new one is not compared with it");
             return Ok(None);
         }
     };
@@ -266,7 +266,7 @@ fn describe(report: &TrainReport) -> String {
     format!(
         "{}{}\n{}best: {}\n{} epochs in {:.1} s ({:.0} examples/s), data read in {:.1} s, {} parameters, {} steps skipped\nrun: {}\n",
         report.version,
-        if report.promoted { " serves" } else { " is registered and does not serve" },
+        if report.promoted { " serves" } else { " is registered but does not serve" },
         describe_gate(report),
         best.join(" · "),
         report.epochs,
@@ -279,7 +279,7 @@ fn describe(report: &TrainReport) -> String {
     )
 }
 
-/// What the judgement found, a line each.
+/// The judgement, one line per finding.
 fn describe_gate(report: &TrainReport) -> String {
     let gate = &report.gate;
     let mut text = String::new();
@@ -290,7 +290,7 @@ fn describe_gate(report: &TrainReport) -> String {
         for reason in &gate.reasons {
             text.push_str(&format!("  {reason}\n"));
         }
-        text.push_str(&format!("  to let it serve all the same: foryou models promote {} --force\n", report.version));
+        text.push_str(&format!("  to promote it anyway: foryou models promote {} --force\n", report.version));
     }
     for note in &gate.notes {
         text.push_str(&format!("  {note}\n"));
@@ -298,7 +298,7 @@ fn describe_gate(report: &TrainReport) -> String {
     text
 }
 
-/// The measures that decided, with how sure they are.
+/// The measures that decided, with their uncertainty.
 fn measures(gate: &Gate) -> String {
     let of = |name: &str| gate.measured.get(name).copied().unwrap_or(f64::NAN);
     if gate.measured.contains_key("recall") {

@@ -1,4 +1,4 @@
-//! Where a training begins: `--from` a checkpoint or a version, `--since` a moment or an event of the log.
+//! Where a training starts: `--from` a checkpoint or a version, `--since` a moment or an event of the log.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use phoenix::Registry;
 use crate::config::Config;
 use crate::exit::{WrongUse, wrong_use};
 
-/// The moment from which a training learns, as it was asked for.
+/// The value of `--since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Since {
     /// A moment.
     At(TimeMs),
-    /// That of an event of the log, by its number over all topics.
+    /// The moment of an event of the log, by its number over all topics.
     Event(u64),
 }
 
@@ -25,7 +25,7 @@ impl Since {
         let wrong = |problem: String| WrongUse(format!("--since: {problem}"));
         Ok(match text.strip_prefix('@') {
             Some(number) => {
-                let problem = |_| wrong(format!("{text:?} is not an event: give @ and its number, e.g. @120"));
+                let problem = |_| wrong(format!("{text:?} is not an event: write @ and its number, for example @120"));
                 Self::Event(number.parse().map_err(problem)?)
             }
             None => Self::At(TimeMs::parse(text).map_err(|e| wrong(format!("{e}, or @N for event N of the log")))?),
@@ -44,14 +44,14 @@ impl Since {
             moment.is_none()
         })?;
         let Some(moment) = moment else {
-            wrong_use!("--since @{number}: the log has {} events", log.head().position.next_seq);
+            wrong_use!("--since @{number}: the log has only {} events", log.head().position.next_seq);
         };
         Ok(moment)
     }
 }
 
-/// The checkpoint that `--from` names: a folder (of a run: its last checkpoint), or a version of the registry, `ranker-0003` or
-/// `ranker/3`.
+/// The checkpoint that `--from` names: a checkpoint folder, a run folder (its last checkpoint), or a version of the registry
+/// (`ranker-0003` or `ranker/3`).
 pub(super) fn checkpoint(config: &Config, text: &str) -> anyhow::Result<PathBuf> {
     let folder = Path::new(text);
     if folder.is_dir() {
@@ -61,7 +61,7 @@ pub(super) fn checkpoint(config: &Config, text: &str) -> anyhow::Result<PathBuf>
     let registry = Registry::open(&config.data.join("models"))?;
     match registry.version(&version_name(text)) {
         Ok(version) => Ok(version.folder),
-        Err(e) if e.is_usage() => wrong_use!("--from {text}: is not a folder, and {e}"),
+        Err(e) if e.is_usage() => wrong_use!("--from {text}: is neither a folder nor a version: {e}"),
         Err(e) => Err(e).context("looking for the version"),
     }
 }
@@ -93,7 +93,7 @@ mod tests {
         assert!(moment("1785000000").unwrap_err().contains("is it in seconds?"));
         assert_eq!(moment("1970-01-01T00:00:01Z"), Ok(TimeMs(1_000)));
         assert_eq!(["@0", "@1", "@2", "@3"].map(moment), [5, 6, 9, 10].map(|at| Ok(TimeMs(at))));
-        assert!(moment("@4").unwrap_err().contains("the log has 4 events"));
+        assert!(moment("@4").unwrap_err().contains("the log has only 4 events"));
         assert!(moment("@").unwrap_err().contains("--since"));
         assert!(moment("yesterday").unwrap_err().contains("yesterday"));
     }

@@ -6,11 +6,11 @@ use phoenix_train::recipe::{DataSize, Recipe, RecipeError};
 use crate::cli::TrainArgs;
 use crate::exit::{WrongUse, wrong_use};
 
-/// Where a training's recipe comes from.
+/// How a training gets its recipe.
 pub(super) enum Plan {
-    /// It is this one.
+    /// This recipe.
     Fixed(Box<Recipe>),
-    /// It is chosen for the data.
+    /// Chosen by the size of the data.
     BySize(Settings),
 }
 
@@ -24,7 +24,7 @@ impl Plan {
     }
 }
 
-/// What the command line says about the recipe.
+/// The recipe settings of the command line.
 pub(super) struct Settings {
     kind: ModelKind,
     /// The text of `--recipe` and where it came from.
@@ -34,7 +34,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads and checks them: a mistake is told before the log is read.
+    /// Reads and checks them, so that a mistake is reported before the log is read.
     pub(super) fn read(kind: ModelKind, args: &TrainArgs) -> anyhow::Result<Self> {
         let file = match &args.recipe {
             Some(path) => {
@@ -56,7 +56,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The recipe for data of a size; without one, over the default for large data.
+    /// The recipe for data of a size; without a size, based on the default for large data.
     pub(super) fn recipe(&self, size: Option<DataSize>) -> anyhow::Result<Recipe> {
         let wrong = |error: RecipeError| WrongUse(error.to_string());
         let mut recipe = match size {
@@ -77,7 +77,7 @@ impl Settings {
     }
 }
 
-/// The values that follow the size of the data, as they are after all overrides.
+/// The values that depend on the size of the data, after all overrides.
 pub(super) fn describe(recipe: &Recipe, size: DataSize) -> String {
     format!(
         "recipe for {} tokens and {} posts: tokens_per_step {}, epochs {}, dense.learning_rate {}, post_dropout {}, \

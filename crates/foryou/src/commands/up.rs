@@ -1,4 +1,4 @@
-//! `foryou up`: the folder as a service, gRPC and REST on one port.
+//! `foryou up`: serves the folder, gRPC and REST on one port.
 
 use foryou_proto::phoenix::v1::{ranking_service_server, retrieval_service_server};
 use foryou_proto::thunder::v1::in_network_posts_service_server::{self, InNetworkPostsServiceServer};
@@ -45,13 +45,13 @@ fn open(config: &Config, kind: Option<UpKind>, output: Output) -> anyhow::Result
         return DataFolder::open_or_create(path, &Profile::live())?.ours(path);
     }
     match kind {
-        // Refused where the folder is of another kind.
+        // Fails if the folder holds another kind of data.
         Some(UpKind::Live) => DataFolder::open_or_create(path, &Profile::live())?.ours(path),
         None => DataFolder::open(path)?.ours(path),
     }
 }
 
-/// Opens the port of a folder's service: one that is in use is found before anything else is done.
+/// Opens the port of a folder's service first, so that a port in use is reported before anything else is done.
 pub(super) async fn open_port(config: &Config, listen: &Listen, output: Output) -> anyhow::Result<Service> {
     Service::start(&config.server.door, listen, &NAMES, output).await
 }

@@ -14,7 +14,7 @@ pub(super) struct PostVectors {
 }
 
 impl PostVectors {
-    /// Adds the posts that are not there yet.
+    /// Adds the posts that are missing.
     pub(super) fn add(
         &mut self,
         model: &RetrievalModel,
@@ -32,7 +32,7 @@ impl PostVectors {
         self.values.extend(model.post_vectors(&items));
     }
 
-    /// A post's score for a user's vector `[D]`; below all others for a post that was not added.
+    /// A post's score for a user's vector `[D]`; a post that was not added scores below all others.
     pub(super) fn dot(&self, user: &[f32], post: PostId) -> f64 {
         let vector = self.place.get(&post).map(|i| &self.values[i * self.d..(i + 1) * self.d]);
         vector.map_or(f64::NEG_INFINITY, |v| user.iter().zip(v).map(|(a, b)| f64::from(a * b)).sum())

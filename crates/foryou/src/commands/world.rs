@@ -15,7 +15,7 @@ use crate::output::Output;
 pub(super) fn run(config: &Config, args: &WorldArgs, output: Output) -> anyhow::Result<()> {
     match std::fs::read_dir(&args.out).map(|mut entries| entries.next().is_some()) {
         Ok(false) => {}
-        Ok(true) => wrong_use!("--out {}: is not empty; name a folder that is missing or empty", args.out.display()),
+        Ok(true) => wrong_use!("--out {}: is not empty; give a new or an empty folder", args.out.display()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => wrong_use!("--out {}: {e}", args.out.display()),
     }

@@ -31,7 +31,7 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
     let mut ids = post_ids(&feed);
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), posts.len(), "a post stands twice");
+    assert_eq!(ids.len(), posts.len(), "a post occurs twice");
 
     // Every decision about every candidate, on demand.
     let viewer = feed["viewer"].as_str().unwrap();

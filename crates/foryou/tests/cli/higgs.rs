@@ -74,7 +74,7 @@ fn the_most_active_retweeters_get_true_feeds() {
         let mut ids = HashSet::new();
         let (mut inside, mut outside) = (0, 0);
         for post in posts {
-            assert!(ids.insert(post["post_id"].as_str().unwrap()), "{user}: a post stands twice");
+            assert!(ids.insert(post["post_id"].as_str().unwrap()), "{user}: a post occurs twice");
             let author: u64 = post["author_id"].as_str().unwrap().parse().unwrap();
             assert_ne!(author, user, "a post of their own");
             let at = post["created_at"].as_i64().unwrap();

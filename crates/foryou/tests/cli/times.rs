@@ -35,7 +35,7 @@ fn one_wrong_time_is_refused_by_name_or_stands_aside() {
         assert_eq!(feed["clock"]["now"], T + 4_000, "{feed}");
         assert_eq!(post_ids(&feed).len(), 5);
         let doctor = json(&["doctor", "--data", data]).to_string();
-        assert!(doctor.contains("made by event 5"), "{doctor}");
+        assert!(doctor.contains("set by event 5"), "{doctor}");
         if flag.is_none() {
             let reason = report["rejected"][0]["reason"].as_str().unwrap();
             assert!(

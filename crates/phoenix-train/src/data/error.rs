@@ -59,7 +59,9 @@ pub enum Empty {
         events: u64,
     },
     /// The profile says that impressions are recorded, but none is.
-    #[error("none of the {events} events is an impression, though the profile says that impressions are recorded")]
+    #[error(
+        "none of the {events} events is an impression, but the profile says that impressions are recorded: import impressions, or remove \"impressions\" from `has` in profile.toml"
+    )]
     Impressions {
         /// Events read.
         events: u64,

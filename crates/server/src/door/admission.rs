@@ -1,4 +1,4 @@
-//! Who is let in: so many requests of a kind at a time, a short queue, the rest refused at once.
+//! Which requests run: a limited number of each kind at a time, a short queue, and the rest refused at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::route::Class;
 
 /// Requests that may wait, per request that may run. The queue only has to bridge the time until the next one is done.
 const WAITING_PER_RUNNING: usize = 8;
-/// Cheap requests and calls of the parts that run at a time, per feed that may run.
+/// Cheap requests and calls of Thunder and Phoenix that may run at a time, per feed that may run.
 const OTHERS_PER_RUNNING: usize = 16;
 
 /// The limits of all kinds of requests.
@@ -22,7 +22,7 @@ pub(super) struct Admission {
     other: Limit,
 }
 
-/// Leave to run, until it is dropped.
+/// A permit to run, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Pass {
     _held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
@@ -53,9 +53,9 @@ impl Admission {
 
 #[derive(Debug)]
 struct Limit {
-    /// Who runs or waits.
+    /// Requests that run or wait.
     places: Arc<Semaphore>,
-    /// Who runs, first come first served.
+    /// Permits to run, first come first served.
     running: Arc<Semaphore>,
     wait: Duration,
 }
@@ -73,7 +73,7 @@ impl Limit {
     async fn enter(&self) -> Result<Pass, Refusal> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refusal::Busy)?;
         let turn = tokio::time::timeout(self.wait, Arc::clone(&self.running).acquire_owned());
-        // Nobody closes the semaphore; a closed one would let nobody in.
+        // The semaphore is never closed.
         let turn = turn.await.map_err(|_| Refusal::WaitedTooLong)?.map_err(|_| Refusal::Busy)?;
         Ok(Pass { _held: Some((place, turn)) })
     }
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(limit.enter().await.unwrap_err(), Refusal::Busy);
         drop(first);
         let second = second.await.unwrap().unwrap();
-        // Who gives up while waiting gives the place back.
+        // A request that gives up while waiting returns its place.
         let third = tokio::time::timeout(Duration::from_millis(5), limit.enter()).await;
         assert!(third.is_err());
         drop(second);

@@ -1,4 +1,4 @@
-//! Reading a request's body before the request takes a place: who sends slowly holds up nobody.
+//! Reading a request's body before the request takes a place, so that a slow sender delays nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
 
-/// Bytes of all bodies that may be in memory at a time: eight of the largest.
+/// Most bytes of all bodies in memory at a time: eight of the largest.
 pub(super) const MEMORY: usize = 128 << 20;
-/// What memory is counted in.
+/// The unit in which memory is counted.
 const UNIT: usize = 1_024;
 
 /// Reads bodies whole, with limits on the size of each, on the time, and on the memory of all.
@@ -23,7 +23,7 @@ pub(super) struct BodyReader {
     memory: Arc<Semaphore>,
 }
 
-/// A body, and its share of the memory until it is dropped.
+/// A body. It holds its share of the memory until it is dropped.
 #[derive(Debug)]
 pub(super) struct ReadBody {
     pub(super) bytes: Bytes,
@@ -38,7 +38,7 @@ impl BodyReader {
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<ReadBody, Refusal> {
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
         let too_long = announced.is_some_and(|n| n > self.limit as u64);
-        // Who asks first whether to send the body has not sent it.
+        // A client that asks first (100-continue) has not sent its body.
         if too_long && headers.contains_key(header::EXPECT) {
             return Err(Refusal::LargeBody { limit: self.limit });
         }
@@ -60,8 +60,8 @@ impl BodyReader {
         tokio::time::timeout(self.time, reading).await.map_err(out_of_time)?
     }
 
-    /// Reads on without keeping anything: a client that still sends when the connection ends does not see the answer. Who sends
-    /// more than twice what is allowed is cut off.
+    /// Reads on and discards: a client that is still sending when the connection ends would not see the answer. A client that
+    /// sends more than twice the limit is cut off.
     async fn discard(&self, body: &mut Body) {
         let mut left = self.limit.saturating_mul(2);
         while let Some(Ok(frame)) = body.frame().await {
@@ -124,7 +124,7 @@ mod tests {
         headers.insert(header::EXPECT, "100-continue".parse().unwrap());
         let never = || Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>());
         assert_eq!(reader.read(&headers, never()).await.unwrap_err(), Refusal::LargeBody { limit: 4_096 });
-        // What was sent already is read, so that the client gets as far as the answer.
+        // What was already sent is read, so that the client reaches the answer.
         headers.remove(header::EXPECT);
         let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counted = std::sync::Arc::clone(&taken);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Who may come in, and how many.
+/// Which requests are admitted, and how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DoorConfig {
@@ -33,7 +33,7 @@ pub struct DoorConfig {
     pub max_body_bytes: usize,
 }
 
-/// A request's body may have at most so many bytes, whatever is set: 16 MiB.
+/// Upper limit of `max_body_bytes`: 16 MiB.
 const LARGEST_BODY: usize = 16 << 20;
 
 impl Default for DoorConfig {
@@ -83,9 +83,9 @@ impl DoorConfig {
         within("max_body_bytes", self.max_body_bytes as u64, 1_024, LARGEST_BODY as u64)
     }
 
-    /// Why an address may not be listened on, `None` when it may.
+    /// Why the service must not listen on an address; `None` if it may.
     ///
-    /// Nothing tells one caller from another yet, so whoever reaches the port reads every feed and writes events.
+    /// There are no API keys yet: anyone who reaches the port can read every feed and write events.
     pub fn refused(&self, address: SocketAddr) -> Option<String> {
         let reachable = !address.ip().to_canonical().is_loopback();
         (reachable && !self.insecure).then(|| {
@@ -100,7 +100,7 @@ impl DoorConfig {
     /// Requests of a kind that run at the same time.
     pub(super) fn concurrent(&self) -> usize {
         match self.max_concurrent {
-            // One computes while another waits for the disk or a lock.
+            // One request computes while another waits for the disk or a lock.
             0 => available_parallelism().map_or(1, usize::from).saturating_mul(2),
             n => n,
         }

@@ -1,4 +1,4 @@
-//! One connection as the door sees it: what it is doing, and since when.
+//! One connection: what it is doing, and since when.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use super::config::DoorConfig;
 pub(super) enum Close {
     /// Not at all.
     No,
-    /// After what is under way; then, shortly after, in any case.
+    /// After the requests under way; then, shortly after, in any case.
     Idle,
     /// At once.
     Now,
 }
 
-/// Times of a connection's life.
+/// Time limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     header: Duration,
@@ -58,9 +58,9 @@ pub(super) struct Connection {
     streams: AtomicUsize,
     /// When a request began or ended last.
     changed: AtomicU64,
-    /// Since when there are bytes that are no whole request yet; 0: there are none.
+    /// Since when an incomplete request has been waiting; 0: there is none.
     reading: AtomicU64,
-    /// Bytes between requests mean something only over HTTP/1: over HTTP/2 they may be pings.
+    /// Only over HTTP/1 do bytes between requests belong to the next request: over HTTP/2 they may be pings.
     is_http1: AtomicBool,
     served: AtomicBool,
     close: watch::Sender<Close>,
@@ -101,7 +101,7 @@ impl Connection {
         }
     }
 
-    /// For how long nothing has been asked for over it; `None` while a request is under way.
+    /// How long it has been idle; `None` while a request is under way.
     pub(super) fn idle_for(&self, now: Instant) -> Option<u64> {
         let idle = self.requests.load(Relaxed) == 0;
         idle.then(|| self.age(now).saturating_sub(self.changed.load(Relaxed)))
@@ -111,13 +111,13 @@ impl Connection {
         self.streams.load(Relaxed) > 0
     }
 
-    /// Whether its time is over, and which.
+    /// Which time limit it has exceeded, if any.
     pub(super) fn overdue(&self, now: Instant, times: &Times) -> Option<(&'static str, Close)> {
         let age = self.age(now);
         let over = |since: u64, time: Duration| age.saturating_sub(since) > time.as_millis() as u64;
         let changed = self.changed.load(Relaxed);
         if self.requests.load(Relaxed) > 0 {
-            // Neither is the answer fetched nor does another request come.
+            // The client neither reads the answer nor sends another request.
             return over(changed, times.request).then_some(("stalled", Close::Now));
         }
         if self.has_streams() {
@@ -135,7 +135,7 @@ impl Connection {
         over(changed, times.idle).then_some(("idle_timeout", Close::Idle))
     }
 
-    /// Tells the task of the connection to end it; `false` where it was told before.
+    /// Tells the task of the connection to end it; `false` if it was told before.
     pub(super) fn end(&self, how: Close) -> bool {
         self.close.send_if_modified(|close| {
             let worse = *close == Close::No || how == Close::Now && *close != Close::Now;

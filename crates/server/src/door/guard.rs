@@ -1,8 +1,8 @@
-//! Who may ask: the checks of `Host`, `Origin` and `Content-Type`.
+//! The checks of `Host`, `Origin` and `Content-Type`.
 //!
-//! A page of any site may make the browser of someone at this machine send requests here. Under a name of its own that leads
-//! to 127.0.0.1 (DNS rebinding) such a page could even read the answers; `Host` gives it away. `Origin` gives away a page that
-//! posts here from elsewhere. A body that is not declared as JSON can be sent without the browser asking first.
+//! A page of any website can make the browser of someone at this machine send requests here. If the page's own host name
+//! resolves to 127.0.0.1 (DNS rebinding), it could even read the answers; `Host` reveals that. `Origin` reveals a page of another
+//! site that posts here. A body that is not declared as JSON can be sent without the browser asking first (no CORS preflight).
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -12,10 +12,10 @@ use super::config::DoorConfig;
 use super::refusal::Refusal;
 use super::route::{is_call, is_grpc};
 
-/// What requests may name.
+/// The host names that requests may use.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
-    /// Names allowed in addition to loopback addresses.
+    /// Names that are allowed in addition to loopback addresses.
     names: Vec<String>,
     /// Any name is allowed: the service listens where other machines reach it.
     any: bool,
@@ -27,7 +27,7 @@ impl Guard {
         Self { names: names.filter(|name| !name.is_empty()).collect(), any: config.insecure }
     }
 
-    /// Refuses a request whose headers say that it should not be here.
+    /// Refuses a request by its headers.
     pub(super) fn check(&self, request: &Parts) -> Result<(), Refusal> {
         self.check_host(request)?;
         self.check_origin(request)?;
@@ -52,7 +52,7 @@ impl Guard {
             return Ok(());
         }
         Err(Refusal::Forbidden(format!(
-            "Host: {:?} is not a name of this service; allow it with server.allowed_hosts",
+            "Host: {:?} is not a name of this service; to allow it, add it to server.allowed_hosts",
             host.host()
         )))
     }
@@ -67,14 +67,14 @@ impl Guard {
         for origin in request.headers.get_all(header::ORIGIN) {
             if !self.is_own(origin, request) {
                 return Err(Refusal::Forbidden(format!(
-                    "Origin: {origin:?} is another site; its pages may not ask this service"
+                    "Origin: {origin:?} is another site; pages of other sites must not call this service"
                 )));
             }
         }
         Ok(())
     }
 
-    /// Whether an origin is this service: the host and port that the request names, or a name that is set.
+    /// Whether an origin is this service: the host and port of the request, or an allowed name.
     fn is_own(&self, origin: &HeaderValue, request: &Parts) -> bool {
         let Ok(text) = origin.to_str() else { return false };
         let Some(site) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
@@ -99,20 +99,20 @@ fn check_type(request: &Parts) -> Result<(), Refusal> {
     if is_grpc(&request.headers) {
         return Ok(());
     }
-    // Of any method: a gRPC service does not look at it.
+    // Whatever the method: a gRPC service does not check it.
     if is_call(request.uri.path()) {
-        return Err(Refusal::MediaType("Content-Type: a gRPC call needs application/grpc".to_owned()));
+        return Err(Refusal::MediaType("Content-Type: must be application/grpc for a gRPC call".to_owned()));
     }
-    // Where nothing is posted, the routes say which methods they take.
+    // For other methods the routes say which ones they take.
     if request.method != Method::POST {
         return Ok(());
     }
     if !is_json(&request.headers) {
-        return Err(Refusal::MediaType("Content-Type: send application/json".to_owned()));
+        return Err(Refusal::MediaType("Content-Type: must be application/json".to_owned()));
     }
     let encoding = request.headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Refusal::MediaType("Content-Encoding: send the body as it is".to_owned()));
+        return Err(Refusal::MediaType("Content-Encoding: is not supported; send the body uncompressed".to_owned()));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! File handles: each connection takes one, and the log and the projections need theirs.
+//! File handles: each connection takes one, and the log and the projections need some too.
 
-/// How many connections may be open where `wanted` are: at most half of the process's file handles. The soft limit, which is
-/// low on many systems, is raised to what the process may have.
+/// How many connections may be open if `wanted` are asked for: at most half of the process's file handles. The soft limit, which
+/// is low on many systems, is raised to the hard limit first.
 #[cfg(unix)]
 pub(super) fn connections(wanted: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,7 +12,7 @@ pub(super) fn connections(wanted: usize) -> usize {
         let raised = maximum.map_or(needed, |maximum| maximum.min(needed));
         match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }) {
             Ok(()) => limit = raised,
-            Err(error) => tracing::debug!(%error, "the limit of file handles stays as it is"),
+            Err(error) => tracing::debug!(%error, "the limit of file handles cannot be raised"),
         }
     }
     let most = wanted.min(usize::try_from(limit / 2).unwrap_or(usize::MAX)).max(1);
@@ -26,7 +26,7 @@ pub(super) fn connections(wanted: usize) -> usize {
     most
 }
 
-/// How many connections may be open where `wanted` are.
+/// How many connections may be open if `wanted` are asked for.
 #[cfg(not(unix))]
 pub(super) fn connections(wanted: usize) -> usize {
     wanted

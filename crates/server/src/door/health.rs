@@ -11,7 +11,7 @@ use tonic_health::server::HealthReporter;
 
 use super::Door;
 
-/// How often health looks whether the service is ready.
+/// How often health checks whether the service is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The health service, and reflection of all services in both versions that clients ask for.
@@ -27,7 +27,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>()
     Ok((routes.prepare().into_axum_router().with_state(()), reporter))
 }
 
-/// Says of every service, and of the whole, what `/readyz` says: SERVING when nothing is missing, NOT_SERVING before.
+/// Reports for every service, and for the whole, what `/readyz` reports: SERVING when nothing is missing, NOT_SERVING before.
 pub(super) async fn report(door: Door, reporter: HealthReporter, mut names: Vec<&'static str>) {
     // The empty name stands for the whole.
     names.push("");

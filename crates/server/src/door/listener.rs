@@ -1,4 +1,4 @@
-//! The accept loop: connections with limits, and an end that lets requests under way finish.
+//! The accept loop: limited connections, and a shutdown that lets requests under way finish.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,18 +25,18 @@ use super::handles;
 use super::route::Route;
 use super::table::{Place, Table};
 
-/// How long requests under way may take to finish after the shutdown: a client that never sends the rest of its request, or
-/// watches a stream, must not keep the process.
+/// How long requests under way may take to finish after the shutdown. A client that never sends the rest of its request, or
+/// watches a stream, must not keep the process alive.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long an idle connection may take to end by itself.
+/// How long an idle connection may take to close.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// The pause after an accept that failed, at first and at most.
+/// The first and the longest pause after a failed accept.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// Calls that one HTTP/2 connection may have open: a client's pool of connections is larger than one.
 const MAX_STREAMS: u32 = 128;
-/// Bytes of a request's headers; more are refused (431).
+/// Most bytes of a request's headers; more are refused (431).
 const MAX_HEADERS: u32 = 32 << 10;
-/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
+/// How often an HTTP/2 client is pinged, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(20);
 
 /// Serves until `shutdown` is ready, then lets the requests under way finish, for at most five seconds.
@@ -50,7 +50,7 @@ pub(super) async fn serve(
     let table = Arc::new(Table::new(handles::connections(config.max_connections), times));
     let builder = Arc::new(builder());
     let (stop, stopped) = watch::channel(false);
-    // Every connection holds a sender; when all are gone, all have ended.
+    // Every connection holds a sender; when all senders are gone, all connections have ended.
     let (alive, mut all_ended) = mpsc::channel::<Infallible>(1);
     let mut look = tokio::time::interval(times.look_every());
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -63,7 +63,7 @@ pub(super) async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     pause = PAUSE.0;
-                    // Answers are written whole: waiting for more to send would only delay them.
+                    // Answers are written whole: Nagle's algorithm would only delay them.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection ended before it began");
                         continue;
@@ -82,9 +82,9 @@ pub(super) async fn serve(
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
                     metrics::counter!("http_accept_errors_total").increment(1);
-                    // Mostly no file handles are left: an idle connection gives one back.
+                    // Usually no file handles are left: closing an idle connection frees one.
                     let made_room = table.drop_idlest(Instant::now());
-                    tracing::warn!(%error, made_room, "no connection could be accepted; trying again");
+                    tracing::warn!(%error, made_room, "a connection could not be accepted; trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
                 }
@@ -94,11 +94,11 @@ pub(super) async fn serve(
     drop(listener);
     stop.send_replace(true);
     drop(alive);
-    // Who has not finished by then is cut off with the runtime.
+    // Requests that have not finished by then are cut off with the runtime.
     tokio::time::timeout(DRAIN, all_ended.recv()).await.ok();
 }
 
-/// A client that was gone before it was accepted says nothing about the next one.
+/// Errors of one client that left before it was accepted: the next one may be fine.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -106,7 +106,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // The table knows the time that headers may take, and ends connections; hyper's own timer would end idle ones with it.
+    // The table enforces the header timeout; hyper's own timer would close idle connections too.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEADERS as usize);
     builder
         .http2()
@@ -137,7 +137,7 @@ async fn serve_one(
             }
             return;
         }
-        // Errors say that the sender is gone: the table's entry, or the accept loop.
+        // An error means that the sender is gone: the table's entry, or the accept loop.
         how = async { told.wait_for(|how| *how != Close::No).await.map_or(Close::Now, |how| *how) } => how,
         () = async { stopped.wait_for(|stopped| *stopped).await.map_or((), |_| ()) } => Close::No,
     };
@@ -147,7 +147,7 @@ async fn serve_one(
         Close::No => DRAIN,
     };
     serving.as_mut().graceful_shutdown();
-    // An error ends it as well.
+    // An error ends the connection as well.
     tokio::time::timeout(time, serving).await.ok();
 }
 

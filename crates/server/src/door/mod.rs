@@ -1,15 +1,15 @@
-//! The door: gRPC and REST on one listener, from the first moment on.
+//! The door: gRPC and REST on one listener, open from the start of the process.
 //!
 //! A request goes through these steps, each in a file of its own:
 //!
-//! 1. The `listener` accepts its connection, which has a place in the `table` and times it must keep (`connection`).
-//! 2. It has an id (`request_id`), a line in the access log and its share in the metrics (`telemetry`); a panic behind this
-//!    point is an answer, not a broken connection.
-//! 3. The `guard` looks at `Host`, `Origin` and `Content-Type`.
-//! 4. Health, reflection and metrics are answered always (`probes`); everything else only when the service has started.
+//! 1. The `listener` accepts its connection, which gets a place in the `table` and has time limits (`connection`).
+//! 2. It gets an id (`request_id`), a line in the access log, and is counted in the metrics (`telemetry`). A panic behind this
+//!    point becomes an answer, not a broken connection.
+//! 3. The `guard` checks `Host`, `Origin` and `Content-Type`.
+//! 4. Health, reflection and metrics are always answered (`probes`); everything else only once the service has started.
 //! 5. Its body is read whole, within a time and a size (`body`).
-//! 6. It takes a place among the requests of its kind, or is refused (`admission`). Whoever has a place is answered in full:
-//!    load is shed here and nowhere else.
+//! 6. It takes a place among the requests of its kind, or is refused (`admission`). A request that has a place is answered in
+//!    full: load is shed here and nowhere else.
 
 mod admission;
 mod body;
@@ -76,14 +76,14 @@ pub(crate) struct Shared {
     bodies: BodyReader,
     readiness: Readiness,
     metrics: Option<RenderMetrics>,
-    /// What is behind the door, as soon as it is there.
+    /// The service behind the door, once it is open.
     inner: OnceLock<Router>,
     /// gRPC health says SERVING.
     health_serves: AtomicBool,
 }
 
 impl Shared {
-    /// What is missing before the service answers everything.
+    /// What is missing before the service is ready.
     fn missing(&self) -> Vec<Missing> {
         let mut missing = self.readiness.missing();
         if self.inner.get().is_none() && missing.is_empty() {
@@ -115,7 +115,7 @@ impl Door {
         self.0.inner.get_or_init(|| services.routes.prepare().into_axum_router());
     }
 
-    /// What is missing before the service answers everything; empty when it is ready.
+    /// What is missing before the service is ready; empty when it is ready.
     pub fn missing(&self) -> Vec<Missing> {
         self.0.missing()
     }
@@ -164,7 +164,7 @@ impl Door {
     }
 }
 
-/// Measures a request, refuses what must not be here, and makes an answer of a panic.
+/// Measures a request, checks it, and turns a panic into an answer.
 async fn watch_over(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let route = Route::of(request.uri().path());
     let grpc = is_grpc(request.headers());
@@ -185,7 +185,7 @@ async fn watch_over(State(shared): State<Arc<Shared>>, request: Request, next: N
     response
 }
 
-/// Hands a request on to the service behind the door, when it is its turn.
+/// Hands a request to the service behind the door, when it is its turn.
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let route = Route::of(request.uri().path());
     let grpc = is_grpc(request.headers());
@@ -207,7 +207,7 @@ async fn admit(shared: &Shared, route: Route, request: Request) -> Result<Respon
         let pass = shared.admission.enter(route.class).await?;
         let request = Request::from_parts(parts, Body::from(body.bytes));
         let inner = inner.clone();
-        // A task of its own: work whose caller has gone away goes on, and keeps its place until it is done.
+        // A task of its own: if the caller leaves, the work goes on and keeps its place until it is done.
         let work = async move {
             let Ok(response) = inner.oneshot(request).await;
             drop((pass, body.memory));

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz`, `/metrics`: answered from the first moment on.
+//! `/healthz`, `/readyz`, `/metrics`: answered from the start of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -45,7 +45,7 @@ pub(crate) async fn live() -> &'static str {
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let mut missing = shared.missing();
-    // Health looks a few times a second: who is told "ready" here must not be told NOT_SERVING there.
+    // gRPC health polls a few times a second: a client that was told "ready" here must not be told NOT_SERVING there.
     if missing.is_empty() && !shared.health_serves.load(Relaxed) {
         missing.push(Missing { part: "gRPC health".to_owned(), ..Missing::default() });
     }

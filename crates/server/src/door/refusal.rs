@@ -1,4 +1,4 @@
-//! Answers the door gives itself, in the caller's form: a problem document, or a gRPC status.
+//! Answers that the door gives itself, in the caller's form: a problem document or a gRPC status.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use crate::problem::Problem;
 
-/// Why a request is not handed on.
+/// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// What is still to be done before the service answers.
@@ -16,7 +16,7 @@ pub(super) enum Refusal {
     Busy,
     /// It waited too long for its turn.
     WaitedTooLong,
-    /// There is no memory left for bodies.
+    /// The memory for bodies is used up.
     TooMuchToRead,
     /// It ran too long.
     TimedOut { events: bool, after_ms: u64 },
@@ -28,7 +28,7 @@ pub(super) enum Refusal {
     LargeBody { limit: usize },
     /// A header forbids it.
     Forbidden(String),
-    /// It has a body of a kind that is not taken.
+    /// Its media type is not supported.
     MediaType(String),
     /// A panic.
     Fault,
@@ -56,7 +56,8 @@ impl Refusal {
         match self {
             Self::Starting(missing) => (503, "unavailable", Code::Unavailable, missing),
             Self::Busy => {
-                let detail = "as many requests of this kind as the service can answer are under way: try again later";
+                let detail =
+                    "the service is already answering as many requests of this kind as it can: try again later";
                 (503, "overloaded", Code::ResourceExhausted, detail.to_owned())
             }
             Self::WaitedTooLong => {
@@ -78,18 +79,25 @@ impl Refusal {
                 let detail = format!("the body did not arrive within {after_ms} ms");
                 (408, "request timeout", Code::DeadlineExceeded, detail)
             }
-            Self::BrokenBody(why) => (400, "bad request", Code::InvalidArgument, format!("the body ends early: {why}")),
+            Self::BrokenBody(why) => {
+                (400, "bad request", Code::InvalidArgument, format!("the body could not be read to its end: {why}"))
+            }
             Self::LargeBody { limit } => {
-                let detail = format!("the body has more than {limit} bytes: send less at once");
+                let detail = format!("the body is larger than {limit} bytes: send less at once");
                 (413, "too large", Code::ResourceExhausted, detail)
             }
             Self::Forbidden(detail) => (403, "forbidden", Code::PermissionDenied, detail),
             Self::MediaType(detail) => (415, "unsupported media type", Code::InvalidArgument, detail),
-            Self::Fault => (500, "internal error", Code::Internal, "the request hit a fault of the service".to_owned()),
+            Self::Fault => (
+                500,
+                "internal error",
+                Code::Internal,
+                "the service failed to answer this request; its log says why".to_owned(),
+            ),
         }
     }
 
-    /// The answer: a status to who speaks gRPC, else a problem document. Who may try again is told when.
+    /// The answer: a status for gRPC callers, else a problem document. If the caller may try again, it says when.
     pub(super) fn answer(self, grpc: bool) -> Response {
         let again = matches!(self, Self::Starting(_) | Self::Busy | Self::WaitedTooLong | Self::TooMuchToRead);
         let (status, title, code, detail) = self.parts();

@@ -1,4 +1,4 @@
-//! The id of a request, taken from the caller or made up: in the access log and in the answer's `x-request-id`.
+//! The id of a request, given by the caller or generated. It is in the access log and in the answer's `x-request-id`.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,7 +12,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Longer ids are replaced: they are logged and sent back.
 const LONGEST: usize = 128;
 
-/// Takes the caller's id away where it is too long or has characters that could mislead a reader of the log.
+/// Removes the caller's id if it is too long or has characters that could mislead a reader of the log.
 pub(super) fn drop_bad_id(mut request: Request) -> Request {
     let mut ids = request.headers().get_all(REQUEST_ID).iter();
     let good = ids.next().is_none_or(is_good) && ids.next().is_none();
@@ -27,7 +27,7 @@ fn is_good(id: &HeaderValue) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(fits)
 }
 
-/// Makes ids: a number of the process and a count, mixed, so that ids of two processes do not meet.
+/// Makes ids from a number of the process and a counter, mixed, so that two processes do not make the same ids.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestIds(std::sync::Arc<Ids>);
 

@@ -9,17 +9,17 @@ pub(super) enum Class {
     Free,
     /// Feeds.
     Feed,
-    /// Events to be taken.
+    /// Events to append.
     Events,
-    /// Everything else: cheap reads, and the parts (Thunder, Phoenix), which have limits of their own.
+    /// Everything else: cheap reads, and Thunder and Phoenix, which have limits of their own.
     Other,
 }
 
-/// What the door knows of a request.
+/// What the door knows about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     pub(super) class: Class,
-    /// Its path in metrics: one of a fixed set, whatever a caller asks for.
+    /// Its label in metrics: one of a fixed set, whatever path a caller asks for.
     pub(super) label: &'static str,
     /// The call is a stream that may stay open.
     pub(super) streams: bool,
@@ -43,7 +43,7 @@ const ROUTES: [(&str, Class); 19] = [
     (WATCH, Class::Free),
     (REFLECTION_V1, Class::Free),
     (REFLECTION_V1ALPHA, Class::Free),
-    // Names of what is no single path.
+    // Labels of groups of paths.
     (REQUESTS, Class::Other),
     (UNKNOWN_CALL, Class::Other),
     (UNKNOWN, Class::Other),
@@ -77,7 +77,7 @@ pub(super) fn is_call(path: &str) -> bool {
     matches!((parts.next(), parts.next(), parts.next()), (Some(service), Some(_), None) if service.contains('.'))
 }
 
-/// Whether the caller speaks gRPC, and so must be answered with a status.
+/// Whether the caller speaks gRPC and so must be answered with a status.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"))
 }

@@ -9,7 +9,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
-/// gRPC services, and the REST routes beside them.
+/// gRPC services and REST routes on one port.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     pub(super) routes: Routes,

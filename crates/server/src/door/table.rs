@@ -1,4 +1,4 @@
-//! All connections: their number has an end, and who does nothing makes room for who comes.
+//! All connections: their number is limited, and idle ones make room for new ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Table {
         Self { most, times, inner: Mutex::default() }
     }
 
-    /// A place for a new connection; where all are taken, the one that was idle longest gives its own up. `None`: all are busy.
+    /// A place for a new connection. If all are taken, the connection that was idle longest is closed. `None`: all are busy.
     pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Option<Place> {
         let mut inner = self.inner.lock();
         if inner.open.len() >= self.most {
@@ -61,14 +61,14 @@ impl Table {
         Some(Place { table: Arc::clone(self), number, connection })
     }
 
-    /// Ends the connection that was idle longest: the process has no file handle left. `false`: all are busy.
+    /// Closes the connection that was idle longest, because the process has no file handle left. `false`: all are busy.
     pub(super) fn drop_idlest(&self, now: Instant) -> bool {
         let mut inner = self.inner.lock();
         let idlest = inner.idlest(now).and_then(|number| inner.open.remove(&number));
         idlest.is_some_and(|connection| connection.end(Close::Now))
     }
 
-    /// Ends the connections whose time is over.
+    /// Closes the connections that exceeded a time limit.
     pub(super) fn sweep(&self, now: Instant) {
         let inner = self.inner.lock();
         for connection in inner.open.values() {
@@ -82,7 +82,7 @@ impl Table {
 }
 
 impl Inner {
-    /// Streams count as idle only where nothing else is.
+    /// Streams count as idle only if no other connection is.
     fn idlest(&self, now: Instant) -> Option<u64> {
         let idle = self.open.iter().filter_map(|(number, connection)| {
             connection.idle_for(now).map(|time| (!connection.has_streams(), time, *number))

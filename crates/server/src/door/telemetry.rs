@@ -1,4 +1,4 @@
-//! What the door measures and logs of every request: never a body, a query string or a key.
+//! What the door measures and logs about every request: never a body, a query string or a key.
 
 use std::time::{Duration, Instant};
 

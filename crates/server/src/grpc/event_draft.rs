@@ -1,4 +1,4 @@
-//! gRPC events as drafts, so that both ways in are decoded and checked by one piece of code.
+//! gRPC events as drafts, so that the same code decodes and checks events from gRPC and from JSON.
 
 use event_log::{DecodeError, EventDraft};
 use foryou_proto::v1::event::Body;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// The draft of an event; an error when it has no body.
 pub(super) fn draft(event: Event, profile: &Profile) -> Result<EventDraft, DecodeError> {
-    let problem = "is missing: an event has one of post, delete, edge, ...".to_owned();
+    let problem = "is missing: set one of post, delete, edge, ...".to_owned();
     let body = event.body.ok_or_else(|| DecodeError::Key { key: "body".to_owned(), problem })?;
     let ids = Ids(profile);
     let mut draft = match body {
@@ -57,8 +57,8 @@ impl Ids<'_> {
         self.given(Namespace::Posts, id?)
     }
 
-    /// The string where set, else the number in the profile's form. In a dictionary a bare number is the string of its digits, as
-    /// in JSON.
+    /// The string if it is set, else the number in the profile's form. With string ids a bare number is the string of its digits,
+    /// as in JSON.
     fn given(&self, namespace: Namespace, id: Id) -> Option<Value> {
         if !id.string.is_empty() {
             return Some(id.string.into());

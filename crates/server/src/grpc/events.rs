@@ -29,7 +29,7 @@ impl EventService for EventsGrpc {
 }
 
 fn answer(outcome: AppendOutcome) -> AppendResponse {
-    // Each reason gets its share of what a client takes at once.
+    // The reasons share what a gRPC client accepts in one message.
     let most = limits::ANSWER_REASONS_BYTES / outcome.rejected.len().max(1);
     let rejected =
         outcome.rejected.iter().map(|r| Rejection { index: r.index as u32, reason: limits::cut(&r.reason, most) });

@@ -33,7 +33,7 @@ pub(super) struct EventBatch<'a> {
 #[utoipa::path(
     post, path = "/v1/events", tag = "events", operation_id = "append_events",
     request_body = inline(EventBatch<'static>),
-    responses((status = 200, description = "What became of them", body = AppendOutcome), Refused)
+    responses((status = 200, description = "How many events were taken, and why others were not", body = AppendOutcome), Refused)
 )]
 pub(super) async fn append(
     State(app): State<Arc<App>>,
@@ -54,7 +54,7 @@ fn read(body: &[u8]) -> Result<Vec<SentEvent>, Problem> {
 /// Refuses a batch of too many events.
 pub(crate) fn check_number(events: usize) -> Result<(), Problem> {
     if events > limits::EVENTS {
-        let problem = format!("{events} events: send at most {} at once", limits::EVENTS);
+        let problem = format!("has {events} events: send at most {} at once", limits::EVENTS);
         return Err(Problem::too_large(problem));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `GET /v1/feed` for what people ask, `POST /v1/feed` for everything a query may say.
+//! `GET /v1/feed` for common queries, `POST /v1/feed` for everything that a query may say.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) struct FeedParams {
     /// The viewer.
     #[param(value_type = schema::UserId)]
     user: String,
-    /// Posts wanted.
+    /// Number of posts.
     #[param(value_type = schema::Limit, required = false)]
     limit: Option<usize>,
     /// Only posts of followed accounts.
@@ -47,14 +47,14 @@ pub(super) struct FeedParams {
     /// The moment of the request, Unix milliseconds or RFC 3339. Such a feed is never recorded as served.
     #[param(value_type = schema::Time, required = false)]
     now: Option<TimeText>,
-    /// Record the posts as served: they are not served again for a while. Not so when absent, nor with HEAD.
+    /// Record the posts as served, so that they are not served again for a while. Default: false; always false for HEAD.
     #[serde(default, deserialize_with = "flag")]
     #[param(value_type = schema::Flag, required = false)]
     record: bool,
-    /// Made up by the server when absent.
+    /// Id of the request; generated if it is absent.
     #[param(value_type = schema::RequestId, required = false)]
     request_id: Option<String>,
-    /// Tell every decision about every candidate.
+    /// Explain every decision about every candidate.
     #[serde(default, deserialize_with = "flag")]
     #[param(value_type = schema::Flag, required = false)]
     explain: bool,
@@ -64,7 +64,7 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "" | "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        other => Err(serde::de::Error::custom(format!("a flag is true or false, not {other:?}"))),
+        other => Err(serde::de::Error::custom(format!("{other:?} is neither true nor false"))),
     }
 }
 
@@ -88,7 +88,7 @@ impl From<FeedParams> for FeedRequest {
 
 /// A viewer's feed.
 ///
-/// It only looks: nothing is recorded as served unless `record` says so.
+/// Nothing is recorded as served unless `record` is true.
 #[utoipa::path(
     get, path = "/v1/feed", tag = "feed", operation_id = "look_at_feed", params(FeedParams),
     responses((status = 200, description = "The feed", body = FeedAnswer), Refused)

@@ -36,7 +36,7 @@ pub fn routes(app: Arc<App>) -> axum::Router {
         .with_state(app)
 }
 
-/// The routes under `/v1` with what they say of themselves, listed once.
+/// The routes under `/v1` with their descriptions, listed once.
 fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(events::append))
@@ -44,7 +44,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(requests::get))
 }
 
-/// Answers are of one moment and one viewer.
+/// Answers belong to one moment and one viewer, so they must not be cached.
 async fn not_kept(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -53,18 +53,17 @@ async fn not_kept(mut response: Response) -> Response {
 /// The body of a request, whole.
 fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     body.map_err(|e| match e.status().as_u16() {
-        413 => Problem::too_large(format!("the body has more than {} bytes: send less at once", limits::BODY_BYTES)),
-        _ => Problem::bad_request(format!("the body ends early: {}", e.body_text())),
+        413 => Problem::too_large(format!("the body is larger than {} bytes: send less at once", limits::BODY_BYTES)),
+        _ => Problem::bad_request(format!("the body could not be read to its end: {}", e.body_text())),
     })
 }
 
 async fn no_such_path(headers: HeaderMap, uri: axum::http::Uri) -> Response {
     let grpc = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     if grpc {
-        return tonic::Status::unimplemented(format!("there is no method {}", uri.path()))
-            .into_http::<axum::body::Body>();
+        return tonic::Status::unimplemented(format!("unknown method {}", uri.path())).into_http::<axum::body::Body>();
     }
-    Problem::not_found(format!("there is no {}: /openapi.json lists what there is", uri.path())).into_response()
+    Problem::not_found(format!("unknown path {}: /openapi.json lists all paths", uri.path())).into_response()
 }
 
 async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {

@@ -32,7 +32,7 @@ pub(super) enum Refused {
     /// The request does not fit its schema; `detail` names the field
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
-    /// The Host or Origin of the request is not one that this service answers
+    /// The Host or Origin of the request is not allowed
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
     /// The request did not arrive in time

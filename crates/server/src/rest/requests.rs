@@ -1,4 +1,4 @@
-//! `GET /v1/requests/{id}`: what was answered to a request.
+//! `GET /v1/requests/{id}`: the answer to an earlier request.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::request::check_request_id;
 use crate::schema;
 
-/// What is remembered of a request, for three hours.
+/// What is remembered about a request, for three hours.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(super) struct RequestAnswer {
     request_id: String,
@@ -29,7 +29,7 @@ pub(super) struct RequestAnswer {
     selected: Vec<Selected>,
     /// Ranked candidates that were not served.
     non_selected: usize,
-    /// Milliseconds per stage; `null` in the moment before the request's end is written down.
+    /// Milliseconds per stage; `null` until the request has ended.
     #[schema(schema_with = schema::optional_timings)]
     timings_ms: Option<Timings>,
 }
@@ -70,7 +70,7 @@ pub(super) async fn get(
     check_request_id("id", &id)?;
     let info = app.mixer.request_info(&id).ok_or_else(|| {
         Problem::not_found(format!(
-            "no request {id:?}: requests are remembered for three hours, in-network ones not at all"
+            "request {id:?} is not known: requests are remembered for three hours, and in-network requests not at all"
         ))
     })?;
     app.looking_up(move |app| Json(answer(id, &info, app.ids()))).await

@@ -1,4 +1,4 @@
-//! What makes an event one that is not taken.
+//! The checks of new events.
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic, limits};
 use foryou_types::{ActionKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
@@ -8,14 +8,14 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::error::StateError;
 use crate::store::StateStore;
 
-/// What is to be done with an event.
+/// What happens to an event.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is taken.
+    /// It is appended and applied.
     Good,
-    /// Everything that it says is known, and nothing that may still arrive can make it matter.
+    /// Everything in it is already known, and no later event can make it matter.
     Known,
-    /// It is not taken, and why.
+    /// It is refused, and why.
     Bad(String),
 }
 
@@ -25,15 +25,15 @@ pub(crate) struct Checker<'a> {
     profile: &'a Profile,
     log: &'a dyn EventLog,
     now: TimeMs,
-    /// The last time before a gap that is too long: what is imported from after it is refused.
+    /// The last time before a gap that is too long: imported events behind the gap are refused.
     last_before_gap: Option<TimeMs>,
     /// Posts that earlier events of the batch delete.
     deleted: FxHashSet<PostId>,
-    /// Posts that earlier events of the batch create, and where these stand among the good ones.
+    /// Posts that earlier events of the batch create, and the places of these events among the good ones.
     created: FxHashMap<PostId, usize>,
-    /// Hashes of the ids of the first good events of the batch, and how many those are.
+    /// Hashes of the ids of the first good events of the batch, and the number of these events.
     ids: (FxHashSet<u128>, usize),
-    /// Names that earlier events of the batch give: the log does not have them yet.
+    /// Names from earlier events of the batch: the log does not have them yet.
     named: FxHashMap<(Namespace, u64), String>,
 }
 
@@ -58,9 +58,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is to be done with an event that comes after the good ones of its batch.
+    /// Checks an event that comes after the good ones of its batch.
     ///
-    /// An event whose id is known is a duplicate, whatever the state says of it by now.
+    /// An event whose id is known is a duplicate, whatever the state says now.
     pub(crate) fn check(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
         let verdict = self.judge(event, good)?;
         if let Verdict::Bad(_) = &verdict
@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
         let id = post.post_id;
         let stored = self.state.post(id)?;
         if self.deleted.contains(&id) || stored.as_ref().is_some_and(|stored| stored.deleted) {
-            return Ok(Verdict::Bad(format!("post {} is deleted, it cannot be created again", self.print_post(id))));
+            return Ok(Verdict::Bad(format!("post {} is deleted and cannot be created again", self.print_post(id))));
         }
         let known = match self.created.get(&id).and_then(|&place| good.get(place)) {
             Some(Event { body: EventBody::Post(known), .. }) => Some(&**known),
@@ -126,14 +126,14 @@ impl<'a> Checker<'a> {
             None => Verdict::Good,
             Some(None) => Verdict::Known,
             Some(Some(key)) => Verdict::Bad(format!(
-                "{key}: post {} is known with another value, and a post does not change",
+                "{key}: post {} is known with another value, and posts cannot be changed",
                 self.print_post(id)
             )),
         })
     }
 
-    /// A live event must not be far ahead of the folder's clock, nor an imported one of all others. The server's own record
-    /// carries the clock's time.
+    /// A live event must not be far ahead of the folder's clock, and an imported event must not be far ahead of all others. The
+    /// server's own record carries the clock's time.
     fn check_time(&self, event: &Event) -> Option<String> {
         let at = event.at;
         match event.origin {
@@ -159,7 +159,7 @@ impl<'a> Checker<'a> {
             return Ok(Verdict::Bad(reason));
         };
         if action.undo && def.kind == ActionKind::Continuous {
-            return Ok(Verdict::Bad(format!("undo: {} is attention, which cannot be taken back", def.name)));
+            return Ok(Verdict::Bad(format!("undo: {} is attention and cannot be taken back", def.name)));
         }
         Ok(if self.is_deleted(action.post_id)? {
             Verdict::Bad(format!("post {} is deleted", self.print_post(action.post_id)))
@@ -176,7 +176,7 @@ impl<'a> Checker<'a> {
                 .or_else(|| missing_user("target_id", edge.target_id))
                 .or_else(|| {
                     (edge.user_id == edge.target_id)
-                        .then(|| format!("target_id: user {} is the user_id itself", self.print_user(edge.user_id)))
+                        .then(|| format!("target_id: user {} must not be the user_id", self.print_user(edge.user_id)))
                 }),
             EventBody::MuteKeyword { user_id, keyword, .. } => {
                 missing_user("user_id", *user_id).or_else(|| blank("keyword", keyword))
@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
             EventBody::Action(action) => {
                 missing_user("user_id", action.user_id).or_else(|| missing_post("post_id", action.post_id))
             }
-            // Of our own making.
+            // Made by the program itself.
             EventBody::ImportProgress(_) => None,
         }
     }
@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
                 ("quoted_post_id", post.quoted_post_id),
             ];
             let (key, id) = others.into_iter().find(|&(_, other)| other == post.post_id)?;
-            Some(format!("{key}: post {} is the post itself", self.print_post(id)))
+            Some(format!("{key}: post {} must not name itself", self.print_post(id)))
         })
     }
 
@@ -233,12 +233,12 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Whether an imported event counts for the log's time: all do but the importer's notes for itself.
+/// Whether an imported event counts for the log's time: all do except the importer's own bookkeeping.
 pub(super) fn brings_time(event: &Event) -> bool {
     event.origin == Origin::Import && event.body.topic_and_key().0 != Topic::Meta
 }
 
-/// The first field in which a post that is sent again differs from what is known of it.
+/// The first field in which a post that is sent again differs from the known post.
 fn difference(known: &PostEvent, again: &PostEvent) -> Option<&'static str> {
     [
         ("author_id", known.author_id != again.author_id),

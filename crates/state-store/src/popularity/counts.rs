@@ -15,12 +15,13 @@ pub(crate) struct PostCounts {
     pub(crate) fading: Fading,
     /// Impressions ever.
     pub(crate) impressions: u64,
-    /// Per action how many people's stands, of a continuous one how often it was taken; may be shorter than the set.
+    /// Per action, the number of people whose action stands; for a continuous action, how often it was taken. May be shorter than the
+    /// set.
     pub(crate) actions: Vec<u32>,
 }
 
 impl PostCounts {
-    /// The whole count of an action, to change.
+    /// The whole count of an action, mutable.
     fn action_mut(&mut self, action: ActionIndex) -> &mut u32 {
         let i = usize::from(action);
         if self.actions.len() <= i {
@@ -34,13 +35,13 @@ impl PostCounts {
         self.actions.iter().any(|&n| n != 0)
     }
 
-    /// One action more.
+    /// Adds one action.
     pub(crate) fn count(&mut self, action: ActionIndex) {
         let whole = self.action_mut(action);
         *whole = whole.saturating_add(1);
     }
 
-    /// One action less.
+    /// Removes one action.
     pub(crate) fn uncount(&mut self, action: ActionIndex) {
         let whole = self.action_mut(action);
         *whole = whole.saturating_sub(1);
@@ -51,7 +52,7 @@ impl PostCounts {
         self.impressions = self.impressions.saturating_add(1);
     }
 
-    /// Adds all of other counts.
+    /// Adds other counts.
     pub(crate) fn merge(&mut self, other: &Self, half_life_ms: i64) {
         self.fading.merge(&other.fading, half_life_ms);
         self.impressions = self.impressions.saturating_add(other.impressions);

@@ -1,7 +1,7 @@
-//! Counts that fade, exact: what is added can be taken away again, and the order of both does not matter.
+//! Exact fading counts: what is added can be removed again, and the order does not matter.
 //!
-//! A count that halves after every half-life H is `Σ 2^((t_i − now) / H)`. Floating sums of it depend on their order and do not come
-//! back to what they were. So the terms are whole numbers, `2^52 · 2^((t_i − start) / H)`, where `start` begins an epoch of 32
+//! A count that halves after every half-life H is `Σ 2^((t_i − now) / H)`. Floating-point sums of it depend on their order and cannot be
+//! undone exactly. So the terms are whole numbers, `2^52 · 2^((t_i − start) / H)`, where `start` begins an epoch of 32
 //! half-lives that holds `t_i`. The epoch of the newest event and the one before are kept; of anything older less than 2^-32 is left.
 
 use foryou_types::{ActionIndex, EngagementCounts, TimeMs};
@@ -10,7 +10,7 @@ use crate::bytes::{Decoder, Encoder};
 
 /// Half-lives of an epoch.
 const EPOCH: i64 = 32;
-/// Bits behind the point of a term.
+/// Fractional bits of a term.
 const FRACTION_BITS: i32 = 52;
 /// The counter of impressions; actions count under their index.
 const IMPRESSIONS: u8 = u8::MAX;
@@ -19,15 +19,15 @@ const IMPRESSIONS: u8 = u8::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sum {
     counter: u8,
-    /// Of the epoch before the newest event's.
+    /// Whether it belongs to the epoch before the newest event's.
     is_old: bool,
     amount: u128,
 }
 
-/// Fading counts of a post, or of all together.
+/// Fading counts of a post, or of all posts together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fading {
-    /// The newest event that ever counted, taken back or not: it says which epochs are kept.
+    /// The newest event that ever counted, even if it was taken back: it decides which epochs are kept.
     newest: Option<TimeMs>,
     /// Sums that are not zero, by counter and age.
     sums: Vec<Sum>,
@@ -47,7 +47,7 @@ impl Fading {
         self.newest
     }
 
-    /// Notes an event: what became too old by it is forgotten.
+    /// Records the time of an event: counts that are now too old are dropped.
     pub(crate) fn note(&mut self, at: TimeMs, half_life_ms: i64) {
         if self.newest.is_some_and(|newest| newest >= at) {
             return;
@@ -70,7 +70,7 @@ impl Fading {
         self.change(action, at, half_life_ms, |sum, worth| sum.saturating_add(worth * u128::from(amount)));
     }
 
-    /// Takes away what was added at a moment.
+    /// Removes what was added at a moment.
     pub(crate) fn take_away(&mut self, action: ActionIndex, amount: u64, at: TimeMs, half_life_ms: i64) {
         self.change(action, at, half_life_ms, |sum, worth| sum.saturating_sub(worth * u128::from(amount)));
     }
@@ -80,7 +80,7 @@ impl Fading {
         self.add(IMPRESSIONS, 1, at, half_life_ms);
     }
 
-    /// Adds all of other counts.
+    /// Adds other counts.
     pub(crate) fn merge(&mut self, other: &Self, half_life_ms: i64) {
         let Some(others) = other.newest else { return };
         self.note(others, half_life_ms);
@@ -246,7 +246,7 @@ mod tests {
                     .map(|(_, amount, at)| *amount as f64 * half_life.left_after(newest - at))
                     .sum();
                 let found = counts.actions.get(usize::from(action)).copied().unwrap_or_default();
-                // Of what is older than an epoch, next to nothing is left.
+                // Of anything older than an epoch, next to nothing is left.
                 let forgotten = steps.iter().map(|(_, amount, _)| *amount as f64).sum::<f64>() * (-EPOCH as f64).exp2();
                 prop_assert!((found - want).abs() <= 1e-9 * want + forgotten, "{} {}", found, want);
             }

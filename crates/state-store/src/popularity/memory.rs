@@ -1,4 +1,4 @@
-//! The counts that are asked for with every feed, in memory: those of recent posts, the totals, and who was active.
+//! The counts that every feed needs, in memory: those of recent posts, the totals, and when people were active.
 //!
 //! What is here is the same as in the store's tables after every batch; posts that grow old leave memory, not the store.
 
@@ -18,7 +18,7 @@ use crate::posts::{PostRef, by_time_key, decode_by_time};
 use crate::settings::Settings;
 use crate::storage::Storage;
 
-/// Attention counts at most so long, in milliseconds.
+/// Upper limit of counted attention, in milliseconds.
 const DWELL_CLIP_MS: u32 = (ActionSet::DWELL_CLIP_SECONDS * 1_000.0) as u32;
 
 /// A recent post.
@@ -27,7 +27,7 @@ pub(crate) struct Recent {
     pub(crate) created_at: TimeMs,
     pub(crate) author: UserId,
     pub(crate) source: PostId,
-    /// What of the counts its score depends on.
+    /// The part of the counts that its score depends on.
     pub(crate) weight: Weight,
     counts: Option<Box<PostCounts>>,
 }
@@ -55,19 +55,19 @@ impl Recent {
     }
 }
 
-/// How often something changed since the store was opened.
+/// Numbers of changes since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Version {
-    /// Posts came or went.
+    /// Posts added or removed.
     pub(super) posts: u64,
-    /// Something was counted. What the server records itself (served feeds) is not.
+    /// Events counted, without the server's own records (served feeds).
     pub(super) counts: u64,
 }
 
 /// The counts in memory.
 #[derive(Debug)]
 pub(crate) struct Popularity {
-    /// What answers kept from these counts are held against.
+    /// Tells whether answers that were computed from these counts are still valid.
     pub(super) version: Version,
     /// Every post created at or after `floor` that is not deleted.
     recent: FxHashMap<PostId, Recent>,
@@ -159,7 +159,7 @@ impl Popularity {
 
     fn load_counts(&mut self, storage: &Storage, settings: &Settings) -> Result<(), StateError> {
         let unreadable = || storage.corrupt(Table::Counts, "counts cannot be read");
-        // One pass over the table is some ten times cheaper per post than asking for each.
+        // One pass over the table is about ten times cheaper per post than single reads.
         if self.totals.engaged_posts <= 10 * self.recent.len() as u64 {
             for pair in storage.scan(&Key::of(Table::Counts)) {
                 let (key, value) = pair?;
@@ -185,7 +185,7 @@ impl Popularity {
         self.recent.get(&id)
     }
 
-    /// Every recent post that is not deleted, in no order.
+    /// Every recent post that is not deleted, in any order.
     pub(crate) fn recents(&self) -> impl Iterator<Item = (PostId, &Recent)> {
         self.recent.iter().map(|(&id, recent)| (id, recent))
     }
@@ -195,7 +195,7 @@ impl Popularity {
         self.floor
     }
 
-    /// Whether a post created then belongs into memory.
+    /// Whether a post created at this time belongs in memory.
     pub(crate) fn keeps(&self, created_at: TimeMs) -> bool {
         created_at >= self.floor
     }
@@ -204,7 +204,7 @@ impl Popularity {
         self.recent.insert(id, recent);
     }
 
-    /// Takes a post out; its counts, where they were not written yet.
+    /// Removes a post; returns its counts if they were not written yet.
     pub(crate) fn remove(&mut self, id: PostId) -> Option<Box<PostCounts>> {
         let removed = self.recent.remove(&id)?;
         if self.dirty_posts.remove(&id) { removed.counts } else { None }
@@ -237,11 +237,11 @@ impl Popularity {
         (self.recent.len(), self.viewers.len())
     }
 
-    /// Lets posts go that are too old by now. Called between batches; does not change what any question is answered.
+    /// Drops posts that are too old now. Called between batches; does not change any answer.
     pub(crate) fn prune(&mut self) {
         let Some(newest) = self.totals.newest else { return };
         let floor = newest - self.retention_ms;
-        // Walking the whole table pays off only now and then.
+        // Walking the whole table pays off only occasionally.
         if floor.since(self.floor) > self.retention_ms / 16 {
             self.recent.retain(|_, recent| recent.created_at >= floor);
             self.floor = floor;
@@ -270,7 +270,7 @@ pub(crate) fn posts_by_time(
 }
 
 impl Applier<'_, '_> {
-    /// Notes that an event was applied.
+    /// Records that an event was applied.
     pub(crate) fn note_event(&mut self, event: &Event) {
         let version = &mut self.popularity.version;
         match event.body {
@@ -312,8 +312,8 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Moves the count of one person's discrete action from one moment to another; `None`: it does not stand. `noted`: the moment
-    /// of an event that changes nothing else, so that the state does not depend on what stood when it came.
+    /// Moves the count of one person's discrete action from one moment to another; `None` if it does not stand. `noted` is the moment
+    /// of an event that changes nothing else; it is recorded so that the state does not depend on the order of arrival.
     pub(crate) fn move_action(
         &mut self,
         post: PostId,
@@ -347,7 +347,7 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Moves all that was counted for one post, which is in the store only, to another.
+    /// Moves all counts of one post, which is only in the store, to another post.
     pub(crate) fn move_counts(&mut self, from: PostId, to: PostId) -> Result<(), StateError> {
         let Some(counts) = self.read_counts(from)? else { return Ok(()) };
         self.popularity.totals.engaged_posts -= u64::from(counts.is_engaged());
@@ -356,14 +356,14 @@ impl Applier<'_, '_> {
         self.change_counts(to, |own| own.merge(&counts, half_life_ms))
     }
 
-    /// Notes when a person was last shown something.
+    /// Records when a person was last shown something.
     pub(crate) fn viewer_shown(&mut self, user: UserId, at: TimeMs) {
         let last = &mut self.popularity.viewers.entry(user).or_default().shown;
         *last = (*last).max(Some(at));
         self.popularity.dirty_viewers.insert(user);
     }
 
-    /// Notes the last action of a person that stands.
+    /// Records the last standing action of a person.
     pub(crate) fn viewer_acted(&mut self, user: UserId, last: Option<TimeMs>) {
         self.popularity.viewers.entry(user).or_default().acted = last;
     }
@@ -385,7 +385,7 @@ impl Applier<'_, '_> {
         self.tx.put(totals_key(), |out| encode_totals(&self.popularity.totals, out));
     }
 
-    /// Changes the counts of a post, wherever they are.
+    /// Changes the counts of a post, in memory or in the store.
     fn change_counts(&mut self, post: PostId, change: impl FnOnce(&mut PostCounts)) -> Result<(), StateError> {
         let (was, is);
         if let Some(recent) = self.popularity.recent.get_mut(&post) {

@@ -1,8 +1,8 @@
-//! Popularity: fading counts per post and in all, and the posts ranked by the popularity prior.
+//! Popularity: fading counts per post and in total, and the posts ranked by the popularity prior.
 //!
-//! An engagement with a repost counts for the original, also where the repost's creation comes later in the log: then what was
-//! counted for it moves ([`Applier::adopt`](crate::apply::Applier)). One person's action counts once for an original, whether it is
-//! on the original, on a repost of it or on several.
+//! An engagement with a repost counts for the original. If the repost's creation comes later in the log, its counts move then
+//! ([`Applier::adopt`](crate::apply::Applier)). One person's action counts once for an original, whether it is on the original, on
+//! a repost of it or on several.
 
 mod counts;
 mod fading;
@@ -27,7 +27,7 @@ pub use ranked::PopularPost;
 use ranked::Ranked;
 use score::{Scorer, Weight};
 
-/// The last answers that took long to find.
+/// Cached answers that are expensive to compute.
 #[derive(Default)]
 pub(crate) struct Answers {
     /// See [`StateStore::with_answer_step_ms`].
@@ -47,7 +47,7 @@ impl Answers {
     }
 
     fn prior_key(&self, now: TimeMs, version: Version) -> PriorKey {
-        // How many recent posts were acted on matters, too; both numbers only grow, so their sum tells either change.
+        // The number of recent posts with actions matters too. Both numbers only grow, so their sum reveals either change.
         PriorKey { now: self.step(now), version: if self.step_ms > 1 { 0 } else { version.counts + version.posts } }
     }
 }
@@ -56,18 +56,18 @@ impl Answers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PriorKey {
     now: TimeMs,
-    /// What the counts were; 0 where an answer outlives them.
+    /// The version of the counts; 0 if the answer does not depend on it.
     version: u64,
 }
 
-/// What a ranked list depends on: the prior, the oldest post wanted, and the posts there are.
+/// What a ranked list depends on: the prior, the oldest wanted post, and the set of posts.
 type RankedKey = (PriorKey, TimeMs, u64);
 
 impl StateStore {
     /// The global side of the popularity prior as of `now`.
     ///
-    /// Where impressions are not recorded, its `viewers` are the people whose last impression, or last action that stands, is at
-    /// most one half-life before `now`.
+    /// If impressions are not recorded, its `viewers` are the people whose last impression or last standing action is at most one
+    /// half-life before `now`.
     pub fn popularity_prior(&self, now: TimeMs) -> Arc<PopularityPrior> {
         self.prior_of(&self.popularity.read(), now)
     }
@@ -98,7 +98,7 @@ impl StateStore {
         prior
     }
 
-    /// The fading counts of a post; `None`: nothing ever happened to it.
+    /// The fading counts of a post; `None` if nothing was ever counted for it.
     pub fn engagement(&self, post: PostId) -> Result<Option<EngagementCounts>, StateError> {
         let settings = &self.settings;
         let read = |counts: &PostCounts| counts.fading.counts(settings.half_life_ms, settings.dwell_head);
@@ -110,7 +110,7 @@ impl StateStore {
         posts.iter().map(|&post| self.engagement(post)).collect()
     }
 
-    /// Per action of the set, how many people's stands; of a continuous one, how often it was taken.
+    /// Per action of the set, the number of people whose action stands; for a continuous action, how often it was taken.
     pub fn raw_counts(&self, post: PostId) -> Result<Vec<u64>, StateError> {
         let mut raw = vec![0; self.settings.actions.len()];
         self.with_counts(post, |counts| {
@@ -140,9 +140,9 @@ impl StateStore {
         }
     }
 
-    /// The posts created between `not_before` and `now` by the score of the popularity prior, best first, at most `limit`; among
-    /// equals the newest first, those of one moment in an order that is not that of their ids. A post that nothing happened to has the score of an average post. Deleted
-    /// posts and reposts are left out (a repost's engagements count for the reposted post), and those that `exclude` names.
+    /// The posts created between `not_before` and `now`, by the score of the popularity prior, best first, at most `limit`. Equal scores
+    /// are ordered newest first; posts of one moment come in an order that does not follow their ids. A post without counts has the
+    /// score of an average post. Deleted posts, reposts (their engagements count for the original) and `exclude` are left out.
     pub fn most_popular(
         &self,
         now: TimeMs,
@@ -155,7 +155,7 @@ impl StateStore {
         let mut found = Vec::new();
         for rank in 0.. {
             let Some(&post) = ranked.at(rank).filter(|_| found.len() < limit) else { break };
-            // The list is that of the whole step.
+            // The list is shared by the whole step.
             if (not_before..=now).contains(&post.created_at) && !exclude(post.post_id, post.author_id) {
                 found.push(post);
             }
@@ -186,7 +186,7 @@ impl StateStore {
                 score: scorer.score(recent.weight),
             })
             .collect();
-        // A question about the past (`--now`, a replay) reaches beyond what is in memory.
+        // A question about the past (`--now`, a replay) may need posts that are no longer in memory.
         if not_before < popularity.floor() {
             let end = popularity.floor().min(now + 1);
             for (post_id, created_at, found) in memory::posts_by_time(&self.storage, not_before, end)? {

@@ -9,7 +9,7 @@ use foryou_types::{PostId, TimeMs, UserId, shuffle_key};
 pub struct PopularPost {
     /// The post.
     pub post_id: PostId,
-    /// Its author, none where the set has no authors.
+    /// Its author; [`UserId::NONE`] in sets without authors.
     pub author_id: UserId,
     /// When it was created.
     pub created_at: TimeMs,
@@ -18,7 +18,7 @@ pub struct PopularPost {
 }
 
 impl PopularPost {
-    /// Best first; among equals the newest; among those of one moment an order that is not that of their ids.
+    /// Best first; among equals the newest first; among posts of one moment an order that does not follow their ids.
     fn order(&self, other: &Self) -> Ordering {
         (other.score.total_cmp(&self.score))
             .then_with(|| other.created_at.cmp(&self.created_at))
@@ -30,7 +30,7 @@ impl PopularPost {
     }
 }
 
-/// Posts, best first as far as they were asked for.
+/// Posts, sorted best first as far as they were read.
 #[derive(Debug)]
 pub(crate) struct Ranked {
     posts: Vec<PopularPost>,
@@ -38,7 +38,7 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    /// Sorted at first; then as many again each time.
+    /// Posts sorted at first; the sorted part doubles each time.
     const BLOCK: usize = 1_024;
 
     pub(crate) fn new(posts: Vec<PopularPost>) -> Self {

@@ -1,8 +1,8 @@
 //! The score of a post from three numbers.
 //!
 //! The prior's score is `Σ w_a (n_a + 20 r_a) / (max(N, max_a n_a) + 20)`, and all counts of a post fade alike, so it is
-//! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (max(N, left · max_a n_a) + 20)` with `left` what is left of the counts by now:
-//! ranking everything needs the weighted sum and the largest of each post's counts, not the counts.
+//! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (max(N, left · max_a n_a) + 20)` where `left` is the share of
+//! the counts that is left now. So ranking needs only the weighted sum and the largest of each post's counts, not all counts.
 
 use foryou_types::prior::PRIOR_IMPRESSIONS;
 use foryou_types::{ActionKind, PopularityPrior, TimeMs};
@@ -10,7 +10,7 @@ use foryou_types::{ActionKind, PopularityPrior, TimeMs};
 use super::fading::Fading;
 use crate::settings::Settings;
 
-/// What of a post's counts its score depends on, as of one moment.
+/// The part of a post's counts that its score depends on, as of one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Weight {
     at: TimeMs,

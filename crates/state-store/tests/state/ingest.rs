@@ -39,7 +39,7 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
         (act(3, 0, 1, 0), "user_id: must not be 0"),
         (act(3, 1, 0, 0), "post_id: must not be 0"),
         (act(3, 1, 1, 19), "action: 19 is not in this folder's set (0 to 18)"),
-        (follow(3, 1, 1), "target_id: user 1 is the user_id itself"),
+        (follow(3, 1, 1), "target_id: user 1 must not be the user_id"),
         (edge(3, EdgeKind::Block, 0, 1, true), "user_id: must not be 0"),
         (edge(3, EdgeKind::Mute, 1, 0, true), "target_id: must not be 0"),
         (shown(3, 1, &[]), "post_ids: must not be empty"),
@@ -47,7 +47,7 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
         (shown(3, 0, &[4]), "user_id: must not be 0"),
         (event(3, EventBody::Served(served)), "posts: must not be empty"),
         (post(3, 0, 9), "post_id: must not be 0"),
-        (event(3, EventBody::Post(Box::new(self_reply))), "in_reply_to_post_id: post 3 is the post itself"),
+        (event(3, EventBody::Post(Box::new(self_reply))), "in_reply_to_post_id: post 3 must not name itself"),
         (delete(3, 0), "post_id: must not be 0"),
         (label(LabelTarget::Post(PostId(0)), "spam"), "post_id: must not be 0"),
         (label(LabelTarget::User(UserId(0)), "spam"), "user_id: must not be 0"),
@@ -99,7 +99,7 @@ fn a_delete_counts_for_the_rest_of_its_batch() {
     let ingestor = ingestor(&folder);
     let outcome =
         ingestor.submit(vec![post(1, 5, 9), act(2, 1, 5, 0), delete(3, 5), act(4, 2, 5, 0), post(5, 5, 9)]).unwrap();
-    assert_eq!(reasons(&outcome), [(3, "post 5 is deleted"), (4, "post 5 is deleted, it cannot be created again")]);
+    assert_eq!(reasons(&outcome), [(3, "post 5 is deleted"), (4, "post 5 is deleted and cannot be created again")]);
     assert_eq!(outcome.accepted, 3);
     assert!(folder.state.is_deleted(PostId(5)).unwrap());
 }
@@ -128,7 +128,7 @@ fn accepted_means_that_something_changed() {
     let steps = [
         (text(1, "one"), "A"),
         (text(2, "one"), "D"),
-        (text(3, "two"), "R text: post 1 is known with another value, and a post does not change"),
+        (text(3, "two"), "R text: post 1 is known with another value, and posts cannot be changed"),
         (favorite(10), "A"),
         (favorite(11), "D"),
         (undo(20, 6, 1, 0), "A"),
@@ -137,7 +137,7 @@ fn accepted_means_that_something_changed() {
         (undo(9, 7, 1, 0), "D"),
         (dwell(30, 6, 1, 18, 500), "A"),
         (dwell(31, 6, 1, 18, 500), "A"),
-        (event(32, undone_dwell()), "R undo: dwell_time is attention, which cannot be taken back"),
+        (event(32, undone_dwell()), "R undo: dwell_time is attention and cannot be taken back"),
         (follow(10, 1, 2), "A"),
         (follow(11, 1, 2), "D"),
         (edge(12, EdgeKind::Follow, 1, 3, false), "D"),
@@ -156,7 +156,7 @@ fn accepted_means_that_something_changed() {
         (name(9, "old"), "D"),
         (delete(40, 1), "A"),
         (delete(41, 1), "D"),
-        (text(42, "one"), "R post 1 is deleted, it cannot be created again"),
+        (text(42, "one"), "R post 1 is deleted and cannot be created again"),
         (favorite(43), "R post 1 is deleted"),
     ];
     let said = |outcome: &Outcome, index: usize| {
@@ -271,7 +271,7 @@ fn ids_are_printed_as_the_folder_prints_them() {
             event(0, EventBody::ImportProgress(progress)),
         ])
         .unwrap();
-    assert_eq!(reasons(&outcome), [(2, "post five is deleted"), (3, "target_id: user -1 is the user_id itself")]);
+    assert_eq!(reasons(&outcome), [(2, "post five is deleted"), (3, "target_id: user -1 must not be the user_id")]);
     assert_eq!(outcome.accepted, 3);
     assert_eq!(folder.log.import_progress("k", "r").unwrap(), [1, 2]);
 }

@@ -14,7 +14,7 @@ use crate::support::{
 fn newest_first_over_all_followed_accounts_and_nobody_else() {
     let store = store_of(&[original(1, 10, 5_000), original(2, 11, 4_000), original(3, 10, 3_000), original(4, 12, 0)]);
     assert_eq!(feed(&store, &[10, 11]), [3, 2, 1]);
-    assert_eq!(feed(&store, &[11, 10, 11, 10, 0]), [3, 2, 1], "an account that stands twice is one");
+    assert_eq!(feed(&store, &[11, 10, 11, 10, 0]), [3, 2, 1], "an account that occurs twice is one");
     assert_eq!(feed(&store, &[]), [0; 0]);
     assert_eq!(feed(&store, &[77]), [0; 0]);
 }

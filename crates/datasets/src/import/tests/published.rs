@@ -200,7 +200,7 @@ fn people_of(events: &[Event]) -> usize {
     events.iter().filter_map(person).collect::<BTreeSet<_>>().len()
 }
 
-/// Creation by post; no post stands twice, and none after something that refers to it.
+/// Creation by post; no post occurs twice, and none after something that refers to it.
 fn created_in(events: &[Event]) -> BTreeMap<u64, i64> {
     let mut created = BTreeMap::new();
     for event in events {

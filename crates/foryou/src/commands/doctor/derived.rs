@@ -1,4 +1,4 @@
-//! What is computed from the log: index and projections, each held against the log and the log against them.
+//! What is computed from the log: index and projections. Each is compared with the log, and the log with them.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{Check, StateFacts};
 use crate::config::Config;
 use crate::folder::Opened;
 
-/// Checks index and projections, where this process has the folder and the log is whole.
+/// Checks index and projections, if this process has the folder and the log is whole.
 pub(super) fn checks(
     opened: &Opened,
     config: &Config,
@@ -20,10 +20,10 @@ pub(super) fn checks(
     checks: &mut Vec<Check>,
 ) -> anyhow::Result<StateFacts> {
     let unseen = match opened {
-        Opened::Ours(_) if found.is_damaged() => Some(Err("not looked at: the log must be repaired first".to_owned())),
+        Opened::Ours(_) if found.is_damaged() => Some(Err("not checked: the log must be repaired first".to_owned())),
         Opened::Ours(_) => None,
-        Opened::Held(holder) => Some(Ok(format!("not looked at: process {} has them open", holder.pid))),
-        Opened::ReadOnly(error) => Some(Ok(format!("not looked at: {error}"))),
+        Opened::Held(holder) => Some(Ok(format!("not checked: process {} has them open", holder.pid))),
+        Opened::ReadOnly(error) => Some(Ok(format!("not checked: {error}"))),
     };
     if let Some(detail) = unseen {
         checks.push(Check::of("index", detail.clone()));
@@ -44,7 +44,7 @@ pub(super) fn checks(
                      the log back from a copy, or: `foryou doctor --repair` goes on without them",
                     covered - held
                 ),
-                error => format!("{error}; `foryou doctor --rebuild` computes them anew"),
+                error => format!("{error}; `foryou doctor --rebuild` computes them again"),
             };
             checks.push(Check::of("projections", Err(problem)));
             return Ok(StateFacts::default());
@@ -59,41 +59,39 @@ pub(super) fn checks(
             let result = if covered == held { Ok(detail) } else { Err(detail) };
             (result, StateFacts { hash: format!("{hash:016x}"), entries })
         }
-        Err(error) => (Err(format!("{error}; `foryou doctor --rebuild` computes them anew")), StateFacts::default()),
+        Err(error) => (Err(format!("{error}; `foryou doctor --rebuild` computes them again")), StateFacts::default()),
     };
     checks.push(Check::of("projections", result));
     Ok(facts)
 }
 
-/// What "now" is on a log's clock, and which event made it so.
+/// The folder's now, and on a log's clock the event that set it.
 fn clock(log: &ReadOnlyLog, profile: &Profile) -> Result<String, LogError> {
     let mut detail = match (profile.clock, log.head().imported.now()) {
         (ClockKind::Log, Some(now)) => {
-            format!("now is {now}, made by {}", event_log::made_now(log, profile)?.unwrap_or_default())
+            format!("now is {now}, set by {}", event_log::made_now(log, profile)?.unwrap_or_default())
         }
-        _ => "now is the machine's".to_owned(),
+        _ => "now is the machine's time".to_owned(),
     };
     if let Some(event) = event_log::ahead_of_now(log, profile)? {
-        detail.push_str(&format!("; more than an hour ahead of all others, and not followed by any: {event}"));
+        detail.push_str(&format!("; more than an hour ahead of all others and therefore ignored: {event}"));
     }
     Ok(detail)
 }
 
 fn index(folder: &Path, log: &ReadOnlyLog) -> Result<String, String> {
-    let remedy = "`foryou doctor --rebuild` builds it anew";
+    let remedy = "`foryou doctor --rebuild` builds it again";
     match check_index(folder, log) {
         Err(error) => Err(format!("{error}; {remedy}")),
-        Ok(None) => Ok("there is none: it is built when the log is next written to".to_owned()),
+        Ok(None) => Ok("missing: it is built when the log is next written to".to_owned()),
         Ok(Some(found)) if found.wrong > 0 => {
-            Err(format!("{} of {} entries are not what the log says; {remedy}", found.wrong, found.entries))
+            Err(format!("{} of {} entries differ from the log; {remedy}", found.wrong, found.entries))
         }
-        Ok(Some(found)) => {
-            Ok(format!("covers {} events, {} entries are what the log says", found.covers, found.entries))
-        }
+        Ok(Some(found)) => Ok(format!("covers {} events, {} entries agree with the log", found.covers, found.entries)),
     }
 }
 
-/// Deletes the index: it is built anew when the log is opened.
+/// Deletes the index: it is built again when the log is opened.
 pub(super) fn forget_index(data: &Path) -> anyhow::Result<()> {
     let path = data.join("log/index");
     match std::fs::remove_dir_all(&path) {

@@ -1,4 +1,4 @@
-//! The log: every byte of it, what it is known to have held, and what its events mean.
+//! The log: every byte of it, how many events it is known to have held, and what its events mean.
 
 use event_log::{Examination, Fit, Meaning};
 use foryou_types::Profile;
@@ -7,10 +7,10 @@ use super::Check;
 
 /// Damaged places listed one by one.
 const LISTED: usize = 20;
-/// What helps.
-const REPAIR: &str = "`foryou doctor --repair` goes on with what is whole";
+/// The remedy.
+const REPAIR: &str = "`foryou doctor --repair` keeps what is whole";
 
-/// What is to be said of a log. `beside`: another process may be writing to it.
+/// The checks of a log. `beside`: another process may be writing to it.
 pub(super) fn checks(found: &Examination, profile: &Profile, beside: bool) -> Vec<Check> {
     vec![
         Check::of("log", damages(found, beside)),
@@ -45,7 +45,7 @@ fn missing(found: &Examination) -> Result<String, String> {
     match found.missing() {
         0 => Ok(format!("{} of {known} events read and checked", found.read())),
         missing => Err(format!(
-            "{missing} acknowledged events are missing: {} of {known} were read; put the log back from a copy, or: {REPAIR}",
+            "{missing} acknowledged events are missing: {} of {known} were read; restore the log from a copy, or: {REPAIR}",
             found.read()
         )),
     }
@@ -53,18 +53,18 @@ fn missing(found: &Examination) -> Result<String, String> {
 
 fn losses(found: &Examination) -> Result<String, String> {
     if found.losses.is_empty() {
-        return Ok("no power cut took anything".to_owned());
+        return Ok("no events were lost in a power cut".to_owned());
     }
-    Err(format!("{}; `foryou doctor --repair` takes note of it", found.losses.join("; ")))
+    Err(format!("{}; `foryou doctor --repair` removes this notice", found.losses.join("; ")))
 }
 
 fn meaning(found: &Examination, profile: &Profile) -> Result<String, String> {
-    let Some(then) = &found.meaning else { return Ok("noted when the log is next written to".to_owned()) };
+    let Some(then) = &found.meaning else { return Ok("recorded when the log is next written to".to_owned()) };
     match then.fit(&Meaning::of(profile)) {
-        Fit::Same => Ok(format!("profile.toml says of {} actions what the log says", then.actions.len())),
+        Fit::Same => Ok(format!("profile.toml and the log agree on {} actions", then.actions.len())),
         Fit::Extended => Ok("profile.toml has new actions at the end".to_owned()),
         Fit::Changed(changes) => Err(format!(
-            "profile.toml would give the log's events another meaning: {}; put it back (new actions go at the end)",
+            "profile.toml would change the meaning of the log's events: {}; change it back (new actions go at the end)",
             changes.join("; ")
         )),
     }

@@ -1,4 +1,4 @@
-//! `foryou doctor`: is the folder whole, and does what is derived say what its log says?
+//! `foryou doctor`: is the folder whole, and do the index, the projections and the models agree with its log?
 //!
 //! Without `--rebuild` and `--repair` it changes nothing in the log and works beside a service.
 
@@ -30,7 +30,7 @@ struct Report {
     repair: Option<repair::RepairReport>,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Serialize)]
 struct Check {
     name: &'static str,
@@ -52,7 +52,7 @@ struct LogFacts {
     newest_imported: Option<i64>,
 }
 
-/// What the projections hold. Equal logs give equal hashes. Empty where they were not looked at.
+/// What the projections hold. Equal logs give equal hashes. Empty if they were not checked.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct StateFacts {
     hash: String,
@@ -61,7 +61,7 @@ struct StateFacts {
 
 pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow::Result<()> {
     if args.rebuild && args.repair {
-        wrong_use!("--rebuild and --repair: give one of them; a repair rebuilds what it has to");
+        wrong_use!("--rebuild and --repair cannot be combined; --repair rebuilds what it needs to");
     }
     let profile = read_profile(&config.data)?;
     let mut opened = DataFolder::open(&config.data)?;
@@ -108,8 +108,8 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
         repair: repaired,
     };
     output.print(&report, || describe(&report))?;
-    // A taken port is worth saying, not a fault of the folder.
-    anyhow::ensure!(report.checks.iter().all(|c| c.ok || c.name == "port"), "the folder has faults, see above");
+    // A port in use is worth reporting, but is not a fault of the folder.
+    anyhow::ensure!(report.checks.iter().all(|c| c.ok || c.name == "port"), "the folder has faults; see above");
     Ok(())
 }
 

@@ -10,20 +10,20 @@ use crate::config::Config;
 use crate::engine::{Parts, log_options};
 use crate::folder::DataFolder;
 
-/// What was lost, and what became of the rest.
+/// What was lost, and what was kept.
 #[derive(Debug, Serialize)]
 pub(super) struct RepairReport {
     /// Events in the log now.
     events: u64,
-    /// Acknowledged events that are gone, as far as that can be known.
+    /// Acknowledged events that were lost, as far as can be known.
     lost: u64,
     /// Damaged places, one sentence each: file, byte, events concerned.
     damages: Vec<String>,
-    /// Where the damaged log is kept, whole; `None`: the log was not damaged.
+    /// Where the damaged log is kept; `None`: the log was not damaged.
     kept_as: Option<PathBuf>,
 }
 
-/// Repairs the log of a folder and computes everything derived from it anew. Answers the folder, still ours.
+/// Repairs the log of a folder and computes everything derived from it again. Returns the folder.
 pub(super) fn run(folder: DataFolder, config: &Config) -> anyhow::Result<(RepairReport, DataFolder)> {
     let log = folder.path().join("log");
     let repaired = repair(&log, &Meaning::of(folder.profile()), log_options(config))
@@ -33,7 +33,7 @@ pub(super) fn run(folder: DataFolder, config: &Config) -> anyhow::Result<(Repair
     damages.extend(before.damages.iter().map(ToString::to_string));
     damages.extend(before.losses.iter().cloned());
     if let Some(known) = before.known {
-        damages.push(format!("the log ended after {} events, and had held {known}", before.next_seq));
+        damages.push(format!("the log ended after {} events, but had held {known}", before.next_seq));
     }
     let report = RepairReport {
         events: repaired.position.next_seq,

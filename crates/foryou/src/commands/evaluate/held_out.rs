@@ -31,7 +31,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// What a model with a history of `s` is given.
+    /// The inputs of a model with a history of length `s`.
     pub(super) fn inputs(&self, s: usize) -> &EvalSlate {
         let found = self.inputs.iter().find(|(length, _)| *length == s);
         &found.unwrap_or(&self.inputs[0]).1
@@ -43,7 +43,7 @@ impl Case {
     }
 }
 
-/// Everything that is measured on.
+/// The held-out data.
 pub(super) struct HeldOut {
     pub(super) action_set: ActionSet,
     pub(super) max_post_age_ms: i64,

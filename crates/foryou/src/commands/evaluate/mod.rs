@@ -25,7 +25,7 @@ pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyho
     output.print(&evaluation, || describe(&evaluation))
 }
 
-/// Measures versions; of none named, those that serve.
+/// Measures versions; without names, those that serve.
 pub(super) fn evaluate(
     source: &Source,
     config: &Config,
@@ -35,7 +35,7 @@ pub(super) fn evaluate(
     let world = config.data.join("world");
     if !world.join("world.json").is_file() {
         bail!(
-            "{} holds no synthetic world's held-out slates: `foryou import world` and `foryou demo` bring them",
+            "{} has no held-out slates: only a synthetic world has them (`foryou import world`, `foryou demo`)",
             config.data.display()
         );
     }
@@ -44,7 +44,7 @@ pub(super) fn evaluate(
     for (name, checkpoint) in rankers.iter().chain(&retrievals) {
         check(name, checkpoint, &source.profile.action_set, manifest.cut)?;
     }
-    // Versions may have histories of different lengths, and each is asked with its own.
+    // Versions may have histories of different lengths; each gets its own.
     let lengths = rankers.iter().chain(&retrievals).map(|(_, model)| model.config.model.history_seq_len).collect();
     let held_out = held_out::HeldOut::read(source, &world, &manifest, lengths, output)?;
     let ranking = ranking::evaluate(&held_out, &rankers, &manifest, config.seed)?;
@@ -52,7 +52,7 @@ pub(super) fn evaluate(
     Ok(report::WorldEvaluation::new(&manifest, &held_out, ranking, retrieval, config.seed))
 }
 
-/// A version that learned from the held-out part, or predicts other actions, cannot be measured here.
+/// Refuses a version that learned from the held-out part or predicts other actions.
 fn check(name: &str, checkpoint: &Checkpoint, actions: &ActionSet, cut: TimeMs) -> anyhow::Result<()> {
     if checkpoint.config.trained_until.is_none_or(|until| until > cut) {
         bail!("{name} learned from events after {cut}, where the held-out slates begin: train it again");
@@ -77,7 +77,7 @@ fn load(config: &Config, versions: &[String]) -> anyhow::Result<(Vec<Named>, Vec
         versions.to_vec()
     };
     if wanted.is_empty() {
-        bail!("no version serves: `foryou train ranker` and `foryou train retrieval` make them");
+        bail!("no version serves: train one with `foryou train ranker` or `foryou train retrieval`");
     }
     let mut by_kind = (Vec::new(), Vec::new());
     for name in wanted {

@@ -18,7 +18,7 @@ use super::held_out::{Case, HeldOut};
 const K: usize = 10;
 /// Redraws of a bootstrap interval.
 const RESAMPLES: usize = 1_000;
-/// A head with fewer positives or negatives in a bucket says nothing there.
+/// A head needs this many positives and negatives in a bucket to be reported.
 const LEAST_OUTCOMES: usize = 50;
 
 /// One way of ordering the slates.
@@ -29,7 +29,7 @@ pub(crate) struct RankerRow {
     /// Mean NDCG@10 with gain = max(0, Σ w·p_true).
     #[serde(rename = "ndcg@10")]
     pub(crate) ndcg_at_10: f64,
-    /// Mean NDCG@10 of the actions really taken, gain = max(0, Σ w·taken).
+    /// Mean NDCG@10 of the actions actually taken, gain = max(0, Σ w·taken).
     #[serde(rename = "ndcg@10_taken")]
     pub(crate) ndcg_at_10_taken: f64,
     /// Mean reciprocal rank of the first post with an action of positive weight, over slates with one.
@@ -63,7 +63,7 @@ pub(crate) struct HeadRow {
     pub(crate) model: String,
     /// The head.
     pub(crate) action: String,
-    /// How often it was really done.
+    /// How often the action was taken.
     pub(crate) positives: usize,
     /// Area under the ROC curve.
     pub(crate) auc: Option<f64>,
@@ -75,13 +75,13 @@ pub(crate) struct HeadRow {
     pub(crate) calibration: Option<f64>,
 }
 
-/// What is known of the rankers.
+/// The results of the rankers.
 pub(crate) struct Ranking {
     pub(crate) rows: Vec<RankerRow>,
     pub(crate) heads: Vec<HeadRow>,
 }
 
-/// A ranker's answers: a score per post, and heads where it has them. `[slates][C]`.
+/// A ranker's answers: a score per post, and heads if it has any. `[slates][C]`.
 struct Answers {
     name: String,
     scores: Vec<Vec<f64>>,
@@ -138,7 +138,7 @@ pub(super) fn evaluate(
     Ok(Ranking { rows, heads })
 }
 
-/// A version's heads and their weighted sum, on the path that serves.
+/// A version's heads and their weighted sum, computed as serving does.
 fn ask(name: &str, ranker: &Ranker, held_out: &HeldOut) -> Answers {
     let mut logits = Vec::new();
     let mut all_scores = Vec::with_capacity(held_out.cases.len());
@@ -157,7 +157,7 @@ fn ask(name: &str, ranker: &Ranker, held_out: &HeldOut) -> Answers {
     Answers { name: name.to_owned(), scores: all_scores, heads: Some(all_heads) }
 }
 
-/// NDCG@10 of each slate that has any gain.
+/// NDCG@10 of each slate with any gain.
 fn per_slate(scores: &[Vec<f64>], gains: &[Vec<f64>]) -> Vec<f64> {
     scores.iter().zip(gains).filter_map(|(scores, gains)| ndcg_at_k(scores, gains, K)).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) struct WorldEvaluation {
     pub(crate) ranking: Vec<RankerRow>,
     /// Every head of every version.
     pub(crate) heads: Vec<HeadRow>,
-    /// Finding posts.
+    /// The retrieval models.
     pub(crate) retrieval: Vec<RetrievalRow>,
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn describe(report: &WorldEvaluation) -> String {
     text
 }
 
-/// The serving versions and what needs no model, in a few lines.
+/// The serving versions and the baselines, in a few lines.
 pub(crate) fn summary(report: &WorldEvaluation) -> String {
     let mut text = format!("held out: {} slates with {} posts\n", report.slates, report.posts);
     let rows = report.ranking.iter().filter(|r| !matches!(r.model.as_str(), "recency" | "oracle"));

@@ -1,4 +1,4 @@
-//! How many of the posts a viewer then engaged with are among the first hundred of all posts that were alive.
+//! Recall: how many of the posts that a viewer engaged with next are among the best of all posts that a feed could show.
 
 use anyhow::Context;
 use evaluation::{Interval, mean, paired_bootstrap, rank_order};
@@ -15,7 +15,7 @@ use super::held_out::{Case, HeldOut};
 
 const CUTS: [usize; 3] = [10, 100, 1_000];
 const RESAMPLES: usize = 1_000;
-/// Half-life of the decayed popularity, in milliseconds: that of the popularity prior of a feed.
+/// Half-life of the decayed popularity, in milliseconds, as in a feed's popularity prior.
 const HALF_LIFE_MS: f64 = 6.0 * 3_600_000.0;
 
 /// One way of finding posts.
@@ -39,7 +39,7 @@ pub(crate) struct RetrievalRow {
     pub(crate) above_popularity: Option<[f64; 3]>,
 }
 
-/// What a viewer engaged with out of what was alive.
+/// What a viewer engaged with, and all posts that a feed could show.
 struct Question<'a> {
     case: &'a Case,
     /// Posts of positive value, and whether they had no training impression.
@@ -47,7 +47,7 @@ struct Question<'a> {
     alive: &'a [(PostId, TimeMs)],
 }
 
-/// The recalls of one way, per question.
+/// The recalls of one retriever, per question.
 #[derive(Default)]
 struct Recalls {
     at: [Vec<f64>; 3],
@@ -127,7 +127,7 @@ pub(super) fn evaluate(held_out: &HeldOut, versions: &[Named], seed: u64) -> any
     Ok(rows.chain(models).flatten().collect())
 }
 
-/// The slates in which something of positive value was done, with what was alive at their moment.
+/// The slates with an action of positive value, with all posts that a feed could show at their moment.
 fn questions(held_out: &HeldOut) -> impl Iterator<Item = Question<'_>> {
     let positive = positive_actions(&held_out.action_set);
     held_out.cases.iter().filter_map(move |case| {
@@ -156,7 +156,7 @@ fn vectors(model: &RetrievalModel, held_out: &HeldOut) -> PostVectors {
     vectors
 }
 
-/// Engagements so far, in all and decayed.
+/// Engagements so far, total and decayed.
 #[derive(Default)]
 struct Counts {
     /// Per post: engagements, and their decayed sum with the moment it is of.

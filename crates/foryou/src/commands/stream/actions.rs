@@ -1,21 +1,21 @@
-//! How well each head tells the posts on which its action was taken from the others.
+//! How well each head separates the posts on which its action was taken from the others.
 
 use foryou_types::{ActionIndex, ActionMask, ActionSet, PostId, UserId};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-/// A prediction: per head, the share of the other candidates that the head put below the post.
+/// A prediction: per head, the share of the other candidates that the head scored below the post.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Predicted {
     user: UserId,
     post: PostId,
-    /// `[A]`; none where there was no other candidate.
+    /// `[A]`; `None` if there was no other candidate.
     below: Vec<Option<f64>>,
-    /// What the person came to do with the post.
+    /// The actions that the person then took on the post.
     taken: ActionMask,
 }
 
-/// The predictions of a stream, with the actions as they come.
+/// The predictions of a stream, with the actions taken since.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ActionTable {
     predicted: Vec<Predicted>,
@@ -30,20 +30,20 @@ pub(super) struct ActionRow {
     pub(super) action: String,
     /// Predicted posts on which it was taken.
     pub(super) positives: usize,
-    /// Mean share of the other candidates that the head put below the post: the area under the ROC curve of one positive against all
+    /// Mean share of the other candidates that the head scored below the post: the area under the ROC curve of one positive against all
     /// others, averaged over positives.
     pub(super) auc: f64,
 }
 
 impl ActionTable {
-    /// Notes a prediction of a post on which the person had not acted before.
+    /// Records a prediction of a post on which the person had not acted before.
     pub(super) fn predict(&mut self, user: UserId, post: PostId, below: Vec<Option<f64>>) {
         self.find_places();
         self.places.insert((user, post), self.predicted.len());
         self.predicted.push(Predicted { user, post, below, taken: ActionMask::default() });
     }
 
-    /// Notes that an action was taken, whether or not it was predicted.
+    /// Records that an action was taken, whether or not it was predicted.
     pub(super) fn take(&mut self, user: UserId, post: PostId, action: ActionIndex) {
         self.find_places();
         if let Some(place) = self.places.get(&(user, post)) {

@@ -1,4 +1,4 @@
-//! A ranker's score together with a statistic that is always current.
+//! The blend: a ranker's score combined with a statistic that is always current.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const WEIGHTS: [f64; 7] = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0];
 /// The weight before any prediction was judged.
 const FIRST: usize = 3;
-/// A score of the ranker below this counts as this.
+/// Lower bound of the ranker's score.
 const LEAST_VALUE: f64 = 1e-12;
 
 /// The score of a post: `ln(value) + weight · statistic`, the statistic being a logarithm of a count or of a rate.
@@ -14,11 +14,11 @@ pub(super) fn blended(value: f64, statistic: f64, weight: f64) -> f64 {
     value.max(LEAST_VALUE).ln() + weight * statistic
 }
 
-/// How much the statistic counts: the weight that did best on what was judged in earlier periods, so that no choice sees what it is
-/// judged on.
+/// The weight of the statistic: the one that did best in earlier periods, so that no weight is chosen on the events it is judged
+/// on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Blend {
-    /// Per weight, the sum of what it scored.
+    /// Per weight, the sum of its metric.
     sums: [f64; WEIGHTS.len()],
     judged: u64,
     chosen: Option<usize>,
@@ -35,13 +35,13 @@ impl Blend {
         self.chosen.unwrap_or(FIRST).min(WEIGHTS.len() - 1)
     }
 
-    /// Notes what each weight scored on one prediction.
+    /// Records the metric of each weight on one prediction.
     pub(super) fn add(&mut self, scored: [f64; WEIGHTS.len()]) {
         self.judged += 1;
         self.sums.iter_mut().zip(scored).for_each(|(sum, scored)| *sum += scored);
     }
 
-    /// Chooses the weight of the next period; of equals the least.
+    /// Chooses the weight of the next period; on a tie, the smallest.
     pub(super) fn choose(&mut self) {
         if self.judged > 0 {
             let best = self.sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(blend.weight(), first);
         blend.choose();
         assert_eq!(blend.weight(), WEIGHTS[5]);
-        // A tie goes to the least.
+        // A tie goes to the smallest.
         let mut even = Blend::default();
         even.add([0.5; WEIGHTS.len()]);
         even.choose();

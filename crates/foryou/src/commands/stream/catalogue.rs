@@ -1,4 +1,4 @@
-//! A set that says only what was acted on: of each first interaction the whole catalogue is ranked, as it was at that moment.
+//! For sets that record only actions: at each judged first interaction, the whole catalogue of that moment is ranked.
 
 use evaluation::{
     Baseline, Cooccurrence, DaySpan, Measured, Outcome, Popular, RankMetric, RecentPopular, TieOrder, rank_of,
@@ -41,19 +41,19 @@ const MODELS: [(&str, &str); 6] = [
 /// Ranks the catalogue.
 pub(super) struct Catalogue {
     actions: ActionSet,
-    /// The actions that are judged and counted: those of positive weight.
+    /// The actions that are judged and counted: those with a positive weight.
     wanted: ActionMask,
-    /// Per person, what was counted last: several actions of one moment on one post are one interaction.
+    /// Per person, the last interaction counted: several actions on one post at one moment are one interaction.
     counted: FxHashMap<UserId, (PostId, TimeMs)>,
     observer: Observer,
     baselines: [Box<dyn Baseline>; 3],
     vectors: PostVectors,
     /// Histories as long as each model's.
     histories: [usize; 2],
-    /// Most posts that the ranker is asked about.
+    /// Most posts that the ranker scores.
     shortlist: usize,
     max_age_ms: i64,
-    /// Every n-th interaction that can be judged is.
+    /// Judge every n-th interaction that can be judged.
     every: u64,
     ties: TieOrder,
 }
@@ -90,7 +90,7 @@ impl Catalogue {
         }
     }
 
-    /// The question that an action answers; none where the person knew the post, or nobody could have shown it.
+    /// The question that an action answers; `None` if the person knew the post already, or no feed could have shown it.
     fn question(&self, at: TimeMs, action: &ActionEvent, progress: &mut Progress<Outcome>) -> Option<Question> {
         let post = self.observer.original(action.post_id);
         if !self.wanted.has(action.action) || self.observer.acted_on(action.user_id, post) {
@@ -132,7 +132,7 @@ impl Catalogue {
                 _ => limited.push(scores.clone()),
             }
         }
-        // A model ranks what a feed may show; what it may not, or is on no list, is missed.
+        // A model ranks what a feed may show. A target outside of that, or not on the shortlist, counts as missed.
         let all: Vec<usize> = (0..ids.len()).collect();
         let shown: Vec<usize> = (0..ids.len()).filter(|i| question.created[*i] >= at - self.max_age_ms).collect();
         let wanted = self.retrieve(question, &shown, models);
@@ -160,7 +160,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The scores by retrieval of the posts at these places.
+    /// Retrieval's scores of the posts at these places.
     fn retrieve(&mut self, question: &Question, places: &[usize], models: &Models) -> Vec<f64> {
         let mut scores = vec![0.0; question.posts.len()];
         let Some(model) = &models.retrieval else { return scores };
@@ -174,8 +174,8 @@ impl Catalogue {
         scores
     }
 
-    /// The posts that the ranker is asked about: all that a feed may show where they are few enough, else the best by retrieval; and for
-    /// the blend the recently popular of any age.
+    /// The posts that the ranker scores: all that a feed may show if they are few enough, else the best by retrieval. The blend also
+    /// gets recently popular posts of any age.
     fn shortlist(&self, target: usize, shown: Vec<usize>, wanted: &[f64], counts: &[f64]) -> Shortlist {
         let best = |mut places: Vec<usize>, scores: &[f64], n: usize| {
             if places.len() > n {
@@ -193,7 +193,7 @@ impl Catalogue {
         Shortlist { retrieved, all, target }
     }
 
-    /// The ranker's values by place (of posts it was not asked about: below all others), and per head the share of the other
+    /// The ranker's values by place (posts that it did not score are below all others), and per head the share of the other
     /// candidates below the target.
     fn rank_by_model(&self, question: &Question, models: &Models, list: &Shortlist) -> (Vec<f64>, Vec<Option<f64>>) {
         let mut values = vec![f64::NEG_INFINITY; question.posts.len()];
@@ -220,11 +220,11 @@ impl Catalogue {
 
 /// Places of posts.
 struct Shortlist {
-    /// What the ranker alone orders.
+    /// The posts that the ranker alone orders.
     retrieved: Vec<usize>,
-    /// What the blend orders.
+    /// The posts that the blend orders.
     all: Vec<usize>,
-    /// The target, where it is on no list: only its heads are asked for.
+    /// The target, if it is on neither list: only its heads are computed.
     target: Option<usize>,
 }
 

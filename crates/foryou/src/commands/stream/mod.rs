@@ -103,7 +103,7 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Lives through the log, from where an earlier run of the same stream stopped; `on_refresh` is told after every refresh.
+    /// Lives through the log, from where an earlier run of the same stream stopped; `on_refresh` is called after every refresh.
     fn live(&self, stop: &AtomicBool, on_refresh: &mut dyn FnMut(u32)) -> anyhow::Result<StreamReport> {
         let (parts, options) = (self.parts, self.options);
         let kind = Kind::of(&*parts.log, &parts.profile)?;
@@ -164,10 +164,7 @@ impl Life<'_> {
         };
         let progress = if progress.finished { progress } else { run.live(&mut task, progress)? };
         if progress.table.targets() == 0 {
-            bail!(
-                "of {} events that could be judged, none could be: there was nothing to tell apart",
-                progress.eligible
-            );
+            bail!("none of {} events could be judged: their candidates could not be told apart", progress.eligible);
         }
         Ok(StreamReport::new(self.stream, self.kind, self.every, &plan, &task, &progress))
     }
@@ -238,7 +235,8 @@ impl Run<'_> {
         Ok(progress)
     }
 
-    /// Lives from an event on to the next refresh: the event before which it is, and its moment. `None` at the log's end.
+    /// Lives from an event to the next refresh. Returns the event before which the refresh is due, and its moment; `None` at the end
+    /// of the log.
     fn until_refresh<T: Task>(
         &self,
         from: u64,
@@ -251,7 +249,7 @@ impl Run<'_> {
         let mut refresh = None;
         let mut live = |record: &Record| -> anyhow::Result<bool> {
             let event = &record.event;
-            // What an earlier run judged, or is before the judged part, is only taken in.
+            // Events that an earlier run judged, or before the judged part, are only taken in.
             if event.at >= progress.until && kind.judges(&event.body) {
                 let boundary = self.plan.refresh_before(event.at);
                 if boundary > progress.until {
@@ -281,7 +279,7 @@ impl Run<'_> {
     }
 }
 
-/// Makes a log's time pass `speed` times as fast as the wall's; without a speed, as fast as it can.
+/// Lets the log's time pass `speed` times as fast as the machine's; without a speed, as fast as possible.
 struct Pace {
     speed: Option<f64>,
     /// The first moment waited for, and when that was.
@@ -297,7 +295,7 @@ impl Pace {
         let Some(speed) = self.speed else { return };
         let (first, started) = *self.start.get_or_insert_with(|| (at, Instant::now()));
         let seconds = at.since(first).max(0) as f64 / 1_000.0 / speed;
-        // A moment beyond what a clock can show never comes.
+        // A moment beyond the range of the clock never comes.
         let due = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| started.checked_add(wait));
         while !stop.load(Ordering::Relaxed) {
             let left = due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));

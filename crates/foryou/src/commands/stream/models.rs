@@ -18,13 +18,13 @@ use crate::config::Config;
 use crate::engine::Parts;
 use crate::exit::{WrongUse, wrong_use};
 
-/// Factor on the learning rates of a refresh: it goes on from a trained model, and sees its part of the log once.
+/// Factor on the learning rates of a refresh: it continues from a trained model and sees its part of the log once.
 const REFRESH_FACTOR: f64 = 0.3;
 
 /// How the models of a stream are trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recipes {
-    /// The first training of each model; a model that is not there is not trained.
+    /// The first training of each model; a missing model is not trained.
     pub(super) first: Vec<(ModelKind, Recipe)>,
     /// Every later one.
     pub(super) refresh: Vec<(ModelKind, Recipe)>,
@@ -34,8 +34,8 @@ impl Recipes {
     /// The defaults for models, with settings `MODEL.KEY=VALUE` over them.
     ///
     /// Nothing is held back: the newest events are worth most, and every event is a test before it is learned. Retrieval is not corrected
-    /// for how often posts are drawn (logQ): what is popular now is what people are about to want, and a post without a trace
-    /// yet stands between those that are wanted and those that no longer are.
+    /// for how often posts are drawn (logQ): what is popular now is what people will want next, and a new post without any actions
+    /// ranks between posts that are popular now and posts that no longer are.
     pub(super) fn new(kinds: &[ModelKind], settings: &[String]) -> anyhow::Result<Self> {
         let wrong = |error: RecipeError| WrongUse(error.to_string());
         let mut first = Vec::new();
@@ -56,12 +56,12 @@ impl Recipes {
                 wrong_use!("--set {setting}: expected MODEL.KEY=VALUE with the model first, e.g. ranker.epochs=2");
             };
             if (model, key) == ("refresh", "factor") {
-                factor = value.parse().map_err(|_| WrongUse(format!("--set {setting}: {value:?} is no number")))?;
+                factor = value.parse().map_err(|_| WrongUse(format!("--set {setting}: {value:?} is not a number")))?;
                 continue;
             }
             let Some((_, recipe)) = first.iter_mut().find(|(kind, _)| kind.name() == model) else {
                 let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-                wrong_use!("--set {setting}: no model {model:?} is trained here (there are: {})", known.join(", "));
+                wrong_use!("--set {setting}: model {model:?} is not trained here (models: {})", known.join(", "));
             };
             recipe.set(key, value).map_err(wrong)?;
         }
@@ -82,7 +82,7 @@ impl Recipes {
     }
 }
 
-/// A recipe for going on: one pass at a constant, smaller rate.
+/// The recipe of a refresh: one pass at a constant, smaller rate.
 fn refreshed(recipe: &Recipe, factor: f64) -> Recipe {
     let mut recipe = recipe.clone();
     recipe.epochs = 1;
@@ -93,7 +93,7 @@ fn refreshed(recipe: &Recipe, factor: f64) -> Recipe {
     recipe
 }
 
-/// The checkpoints that a stream is at, with their optimisers.
+/// The current checkpoints of a stream, with their optimisers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoints {
     pub(super) ranker: Option<PathBuf>,
@@ -145,8 +145,8 @@ pub(super) struct Refresher<'a> {
 }
 
 impl Refresher<'_> {
-    /// Refresh number `number` (0 is the first training): every model learns what was between `since` and `until`. A model for which
-    /// there was nothing stays as it is. Answers the posts learned from.
+    /// Refresh number `number` (0 is the first training): every model learns the events between `since` and `until`. A model without
+    /// new data stays as it is. Returns the number of posts learned from.
     pub(super) fn refresh(
         &self,
         number: u32,
@@ -185,7 +185,7 @@ impl Refresher<'_> {
             data => data?,
         };
         let run = self.folder.join(name);
-        // What a killed run left of this very refresh.
+        // A killed run may have left files of this refresh.
         if run.exists() {
             std::fs::remove_dir_all(&run).with_context(|| format!("removing {}", run.display()))?;
         }
@@ -210,7 +210,7 @@ impl Refresher<'_> {
         }
     }
 
-    /// Removes what no checkpoint is in any more.
+    /// Removes the folders of old checkpoints.
     pub(super) fn tidy(&self, checkpoints: &Checkpoints) -> anyhow::Result<()> {
         let used: Vec<&Path> =
             [&checkpoints.ranker, &checkpoints.retrieval].into_iter().flatten().filter_map(|p| p.parent()).collect();
@@ -225,9 +225,9 @@ impl Refresher<'_> {
     }
 }
 
-/// The error of a stream that was stopped on request.
+/// The error of a stream that was stopped by the user.
 pub(super) fn stopped() -> anyhow::Error {
-    anyhow::anyhow!("stopped; the same command goes on from the last refresh")
+    anyhow::anyhow!("stopped; the same command continues from the last refresh")
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
         let error = |set: &str| Recipes::new(&both[..1], &[set.to_owned()]).unwrap_err().to_string();
         assert!(error("epochs").contains("expected MODEL.KEY=VALUE"));
         assert!(error("epochs=1").contains("the model first"));
-        assert!(error("retrieval.epochs=1").contains("no model \"retrieval\" is trained here"));
+        assert!(error("retrieval.epochs=1").contains("model \"retrieval\" is not trained here"));
         assert!(error("ranker.epoch=1").contains("unknown key"));
         assert!(error("ranker.epochs=0").contains("epochs: must be between"));
         assert!(error("refresh.factor=-1").contains("must be positive"));

@@ -7,21 +7,21 @@ use evaluation::{Day, DaySpan, pool_tail};
 use event_log::{EventBody, EventLog};
 use foryou_types::{Has, Profile, TimeMs};
 
-/// Fewer events than this share of the fullest day, on a day and on all days after it, and these days are one row of the report and
-/// one period of the models: some sets fade out for weeks.
+/// If a day and all days after it have fewer events than this share of the fullest day, they become one row of the report and one
+/// period of the models: some sets fade out for weeks.
 const LEAST_SHARE_OF_A_DAY: f64 = 0.01;
 
 /// What kind of set a log is for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It says what was shown: the lists shown are ranked.
+    /// It records what was shown: the shown lists are ranked.
     ShownLists,
-    /// It says only what was acted on: the whole catalogue is ranked.
+    /// It records only actions: the whole catalogue is ranked.
     Catalogue,
 }
 
 impl Kind {
-    /// A log that records impressions of one post each (a player, not a list) has no order to judge.
+    /// If impressions show one post each (a player, not a list), there is no order to judge.
     pub(super) fn of(log: &dyn EventLog, profile: &Profile) -> anyhow::Result<Self> {
         let mut lists = false;
         if profile.has(Has::Impressions) {
@@ -35,7 +35,7 @@ impl Kind {
         Ok(if lists { Self::ShownLists } else { Self::Catalogue })
     }
 
-    /// Whether an event is one that is judged.
+    /// Whether an event is judged.
     pub(super) const fn judges(self, event: &EventBody) -> bool {
         match self {
             Self::ShownLists => matches!(event, EventBody::Impression(_)),
@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-/// When what happens.
+/// The schedule of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
     /// From here on events are predicted before they are learned.
@@ -56,7 +56,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks through the log: the last `share` of the judged events are the part that is predicted; events of one moment stay
+    /// Makes the plan in one pass over the log: the last `share` of the judged events are predicted; events of one moment stay
     /// together.
     pub(super) fn survey(log: &dyn EventLog, kind: Kind, share: f64, train_every_ms: i64) -> anyhow::Result<Self> {
         let mut times = Vec::new();
@@ -69,10 +69,10 @@ impl Plan {
         times.sort_unstable();
         let judged = (times.len() as f64 * share) as usize;
         let Some(judge_from) = times.len().checked_sub(judged.max(1)).and_then(|at| times.get(at)).copied() else {
-            bail!("the log holds nothing to predict: no impression and no action");
+            bail!("the log has nothing to predict: it has neither impressions nor actions");
         };
         if times.first() == Some(&judge_from) {
-            bail!("the log holds nothing before its last {:.0} %: there is nothing to learn from", 100.0 * share);
+            bail!("the log has no events before its last {:.0} %: there is nothing to learn from", 100.0 * share);
         }
         let mut counts: BTreeMap<Day, u64> = BTreeMap::new();
         for at in times.iter().filter(|at| **at >= judge_from) {
@@ -83,7 +83,7 @@ impl Plan {
         Ok(Self { judge_from, train_every_ms, rows: pool_tail(&counts, least) })
     }
 
-    /// The latest moment of a refresh at or before `at`; the first is the beginning of the judged part.
+    /// The latest refresh at or before `at`; the first one is at the beginning of the judged part.
     pub(super) fn refresh_before(&self, at: TimeMs) -> TimeMs {
         let multiple = at.0.div_euclid(self.train_every_ms).saturating_mul(self.train_every_ms);
         let row = self.row(at);

@@ -1,4 +1,4 @@
-//! What a stream prints: the protocol, every day, the whole, and which differences are more than chance.
+//! The report of a stream: the protocol, every day, the totals, and the differences with their intervals.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::plan::{Kind, Plan};
 use super::state::Progress;
 use super::task::Task;
 
-/// Redraws of a bootstrap interval, over people with all that is theirs.
+/// Redraws of a bootstrap interval; whole people are drawn.
 const BOOTSTRAP: Bootstrap = Bootstrap { unit: ResampleUnit::User, resamples: 1_000, level: 0.95 };
 
 /// The difference of two rows of the table over the same judged events.
@@ -34,12 +34,12 @@ pub(super) struct Difference {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct StreamReport {
     pub(super) protocol: Protocol,
-    /// Judged events, of those that could be.
+    /// Judged events, out of those that could be judged.
     pub(super) judged: usize,
     pub(super) eligible: u64,
     /// Trainings: the first one and the refreshes.
     pub(super) trainings: u32,
-    /// The means of each day (or of a thin tail of days), in order.
+    /// The means of each day (the thin last days count as one), in order.
     pub(super) days: Vec<MeanRow>,
     /// The means over all judged events.
     pub(super) total: Option<MeanRow>,
@@ -221,7 +221,7 @@ impl StreamReport {
     }
 }
 
-/// The places of the two metrics that the days are shown with: the first and the last that is an NDCG.
+/// The places of the two metrics in the table of days: the first, and the last NDCG.
 fn shown_by_day(row: &MeanRow) -> Vec<usize> {
     let Some(means) = row.models.first() else { return Vec::new() };
     let ndcg = means.iter().enumerate().filter(|(_, (name, _))| name.starts_with("ndcg")).map(|(i, _)| i).last();
@@ -233,7 +233,7 @@ fn header(first: &str, row: &MeanRow) -> Vec<String> {
     [first.to_owned()].into_iter().chain(names).collect()
 }
 
-/// What the events of a table are measured by.
+/// The metrics of a table.
 fn metrics<O: Measured>() -> &'static [O::Metric] {
     O::Metric::ALL
 }
@@ -250,7 +250,7 @@ fn differences<O: Measured>(table: &PrequentialTable<O>, seed: u64) -> Vec<Diffe
     for model in models {
         for than in &others {
             for metric in metrics::<O>() {
-                // A seed of its own: an interval does not hang on how many others there are.
+                // Its own seed: an interval must not depend on how many others there are.
                 let mut rng = SplitMix64::fork(seed, "bootstrap");
                 let Ok(d) = table.difference(model, than, *metric, BOOTSTRAP, &mut rng) else { continue };
                 all.push(Difference {
@@ -266,7 +266,7 @@ fn differences<O: Measured>(table: &PrequentialTable<O>, seed: u64) -> Vec<Diffe
     all
 }
 
-/// The means so far in one line, empty where nothing is judged.
+/// The means so far in one line; empty if nothing is judged yet.
 pub(super) fn in_short<O: Measured>(table: &PrequentialTable<O>) -> String {
     let Ok(total) = table.total() else { return String::new() };
     let shown = shown_by_day(&total);

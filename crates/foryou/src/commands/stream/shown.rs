@@ -1,4 +1,4 @@
-//! A set that says what was shown: each list shown is ranked again, and judged by what was clicked of it.
+//! For sets that record what was shown: each shown list is ranked again and judged by its clicks.
 
 use evaluation::{DaySpan, ShownListMetrics, TieOrder, shown_list};
 use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
@@ -29,9 +29,10 @@ pub(super) struct ShownLists {
     clicks: ActionMask,
     observer: Observer,
     rates: ClickRates,
-    /// Who was shown what, and has not clicked it yet.
+    /// What each person was shown and has not clicked yet.
     shown: FxHashSet<(UserId, PostId)>,
-    /// The lists of this period, whose clicks still come; those that are not judged keep clicks from the others.
+    /// The lists of this period, still waiting for clicks. Lists that are not judged are kept too, so that their clicks do not count
+    /// for the others.
     open: Vec<List>,
     of_user: FxHashMap<UserId, Vec<usize>>,
     history: usize,
@@ -39,7 +40,7 @@ pub(super) struct ShownLists {
     ties: TieOrder,
 }
 
-/// A list that was shown, and the scores that were given before.
+/// A shown list, and the scores that were computed before it.
 struct List {
     judged: bool,
     number: u64,
@@ -166,7 +167,7 @@ impl Task for ShownLists {
                 }
             }
             EventBody::Action(action) if self.clicks.has(action.action) && !action.undo => {
-                // A click on what was not shown here (a history from before the log) says nothing about impressions.
+                // A click without an impression here (a history from before the log) does not count.
                 let post = self.observer.original(action.post_id);
                 if self.shown.remove(&(action.user_id, post)) {
                     self.rates.clicked(post);
@@ -190,7 +191,7 @@ impl Task for ShownLists {
             let by_weight = WEIGHTS.map(|weight| measure(&blend(weight)));
             let nothing = vec![0.0; ids.len()];
             let rows = [measure(&nothing), measure(&list.rates), measure(&list.values), by_weight[place]];
-            // A list of which nothing or everything was clicked says nothing about an order.
+            // Lists with no click, or only clicks, are skipped: they cannot tell one order from another.
             let Some(rows) = rows.into_iter().collect::<Option<Vec<_>>>() else { continue };
             progress.table.push(list.day, list.user.0, &rows)?;
             progress.blend.add(by_weight.map(|metrics| metrics.map_or(0.0, |m| m.ndcg_at_10)));

@@ -1,4 +1,4 @@
-//! How far a stream has come, in a file: a stream that was stopped goes on from its last refresh.
+//! The progress of a stream in a file: a stopped stream continues from its last refresh.
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +14,7 @@ use super::actions::ActionTable;
 use super::blend::Blend;
 use super::models::Checkpoints;
 
-/// What fixes a stream's result: two streams of equal settings on the same log are the same stream.
+/// What determines a stream's result: two streams with equal settings on the same log are the same stream.
 pub(super) type Fingerprint = serde_json::Value;
 
 /// Everything that the rest of a stream depends on.
@@ -38,7 +38,7 @@ pub(super) struct Progress<O> {
 }
 
 impl<O: Measured> Progress<O> {
-    /// Nothing is judged; the first training, of what is before `until`, comes next.
+    /// Nothing is judged yet; next comes the first training, on the events before `until`.
     pub(super) fn new(until: TimeMs, models: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
         Ok(Self {
             until,
@@ -54,7 +54,7 @@ impl<O: Measured> Progress<O> {
     }
 }
 
-/// The file, with the progress not yet looked at: that of another stream has another form.
+/// The file, with the progress not yet parsed: another stream's progress has another form.
 #[derive(Serialize, Deserialize)]
 struct Begun {
     fingerprint: Fingerprint,
@@ -68,7 +68,7 @@ pub(super) struct StreamFolder {
 }
 
 impl StreamFolder {
-    /// The folder, and the progress of the same stream where it was begun. Another stream's is refused, unless `restart` removes it.
+    /// The folder, and the progress of the same stream if it was begun. Another stream's is refused, unless `restart` removes it.
     pub(super) fn open<O: Measured + Serialize + DeserializeOwned>(
         path: PathBuf,
         fingerprint: Fingerprint,
@@ -85,11 +85,11 @@ impl StreamFolder {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((folder, None)),
             Err(e) => return Err(e).with_context(|| format!("reading {}", file.display())),
         };
-        let begin_anew = || format!("{}: not the progress of a stream; --restart begins anew", file.display());
+        let begin_anew = || format!("{}: is not the progress of a stream; --restart starts over", file.display());
         let begun: Begun = serde_json::from_str(&text).with_context(begin_anew)?;
         if begun.fingerprint != folder.fingerprint {
             bail!(
-                "{}: a stream with other settings ({}) was begun here: give the same again, or --restart to begin anew",
+                "{}: a stream with other settings ({}) was begun here: use the same settings, or start over with --restart",
                 file.display(),
                 difference(&begun.fingerprint, &folder.fingerprint)
             );
@@ -102,7 +102,7 @@ impl StreamFolder {
         &self.path
     }
 
-    /// Replaces the progress, whole.
+    /// Replaces the progress file as a whole.
     pub(super) fn save<O>(&self, progress: &Progress<O>) -> anyhow::Result<()>
     where
         O: Measured + Serialize,
@@ -125,7 +125,7 @@ impl StreamFolder {
 
 const FILE: &str = "progress.json";
 
-/// The first settings in which two streams differ.
+/// The settings in which two streams differ.
 fn difference(a: &Fingerprint, b: &Fingerprint) -> String {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return "of another version".to_owned() };
     let differ = a.iter().filter(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.as_str());

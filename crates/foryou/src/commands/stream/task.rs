@@ -1,4 +1,4 @@
-//! What a stream asks of its models.
+//! What a stream predicts and how it judges that.
 
 use evaluation::{DaySpan, Measured};
 use event_log::Event;
@@ -10,7 +10,7 @@ use super::state::Progress;
 
 /// One way of judging a stream.
 pub(super) trait Task {
-    /// What one judged event gives under one model.
+    /// The result of one judged event under one model.
     type Outcome: Measured + Serialize + DeserializeOwned;
 
     /// The rows of the report: a name and what it orders by.
@@ -25,9 +25,9 @@ pub(super) trait Task {
         progress: &mut Progress<Self::Outcome>,
     ) -> anyhow::Result<()>;
 
-    /// Takes in an event. `progress` is there in the judged part.
+    /// Takes in an event. `progress` is given in the judged part.
     fn take_in(&mut self, event: &Event, progress: Option<&mut Progress<Self::Outcome>>);
 
-    /// A period has ended: what is open is judged, and the models may be others from here on.
+    /// A period has ended: open lists are judged, and the models may change from here on.
     fn end_period(&mut self, progress: &mut Progress<Self::Outcome>) -> anyhow::Result<()>;
 }

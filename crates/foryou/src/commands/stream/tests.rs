@@ -88,7 +88,7 @@ fn a_stopped_stream_ends_as_one_that_was_not() {
     assert!(whole.trainings >= 3 && whole.judged > 50, "{whole:?}");
     for stop_at in 1..whole.trainings {
         let error = folder.stream("stopped", Some(stop_at), &[]).unwrap_err();
-        assert!(error.to_string().contains("goes on from the last refresh"), "{error}");
+        assert!(error.to_string().contains("continues from the last refresh"), "{error}");
     }
     let stopped = folder.stream("stopped", None, &[]).unwrap();
     assert_eq!(serde_json::to_string(&stopped).unwrap(), serde_json::to_string(&whole).unwrap());
