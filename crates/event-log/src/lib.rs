@@ -62,4 +62,4 @@ pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;
 pub use names::NameAllocator;
 pub use now::{ahead_of_now, made_now};
-pub use segment::storage::{Disk, SegmentFile, Storage};
+pub use segment::storage::{Disk, SegmentFile, Storage, try_writing};

@@ -208,6 +208,16 @@ pub trait EventLog: Names + Send + Sync {
     /// Whether an event with this id is in the log: sent again, it is a duplicate.
     fn has_id(&self, id: &str) -> Result<bool, LogError>;
 
+    /// Whether the last batch could not be written, or not be synced: the disk is full or failed.
+    fn failing(&self) -> bool {
+        false
+    }
+
+    /// Tries to write after a failure. When it succeeds the log is [`Self::failing`] no more.
+    fn recover(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     /// The end of the log.
     fn head(&self) -> LogHead;
 

@@ -19,3 +19,4 @@ pub mod output;
 pub mod service;
 pub mod sink;
 mod stop;
+mod writes;

@@ -93,7 +93,7 @@ impl StateStore {
         let mut next = 0;
         'jump: while let Some(&from) = wanted.get(next) {
             let mut between = 0;
-            for pair in self.storage.range(&user_key(user).post(from), &end) {
+            for pair in self.storage.range(&user_key(user).post(from), &end)? {
                 let (key, value) = pair?;
                 let Some(original) = number_at(&key, 9).map(PostId) else {
                     return Err(self.storage.corrupt(Table::Acted, "a key cannot be read"));
@@ -125,7 +125,7 @@ impl StateStore {
     pub fn acted(&self, user: UserId, post: PostId) -> Result<ActionMask, StateError> {
         let original = self.original(post)?;
         let mut actions = ActionMask::default();
-        for pair in self.storage.scan(&user_key(user).post(original)) {
+        for pair in self.storage.scan(&user_key(user).post(original))? {
             let (key, value) = pair?;
             let (Some(&action @ 0..64), Some(group)) = (key.get(17), self.group(&key, &value)) else {
                 return Err(self.storage.corrupt(Table::Acted, "an action cannot be read"));

@@ -42,8 +42,8 @@ pub enum StateError {
         /// What is wrong.
         problem: String,
     },
-    /// An earlier write failed, so the state no longer follows the log until it is opened again.
-    #[error("state {path} stopped after a failed write: remove the cause, then start again")]
+    /// An earlier write failed, and the files could not be opened again yet: the next write tries again.
+    #[error("state {path} is closed after a failed write; it is opened again as soon as its cause is gone")]
     Stopped {
         /// The folder.
         path: String,

@@ -83,7 +83,7 @@ impl StateStore {
 
     fn neighbours(&self, table: Table, kind: EdgeKind, user: UserId) -> Result<Vec<UserId>, StateError> {
         let mut edges = Vec::new();
-        for pair in self.storage.scan(&list_key(table, kind, user)) {
+        for pair in self.storage.scan(&list_key(table, kind, user))? {
             let (key, value) = pair?;
             let (Some(other), Some((is_there, at))) = (number_at(&key, 10), decode_edge(Decoder(&value))) else {
                 return Err(self.storage.corrupt(table, "an edge cannot be read"));

@@ -98,7 +98,7 @@ fn starts(earlier: Option<&Key>, next: Option<&Key>) -> Option<u64> {
 
 /// Reads everyone's last act.
 pub(crate) fn last_acts(storage: &Storage, mut tell: impl FnMut(UserId, TimeMs)) -> Result<(), StateError> {
-    for pair in storage.scan(&Key::of(Table::Histories)) {
+    for pair in storage.scan(&Key::of(Table::Histories))? {
         let (key, value) = pair?;
         let user = number_at(&key, 1).map(UserId);
         let head = user.and_then(|user| Some((user, decode_head(user, Decoder(&value))?)));
@@ -114,7 +114,7 @@ impl StateStore {
     /// A person's newest 1,024 tokens, oldest first, and how many there are.
     pub fn action_sequence(&self, user: UserId) -> Result<UserActionSequence, StateError> {
         // Head and acts are read at one moment of the store.
-        let view = self.storage.snapshot();
+        let view = self.storage.snapshot()?;
         let key = head_key(user);
         let Some(value) = view.get(&key)? else { return Ok(UserActionSequence::default()) };
         let Some(head) = decode_head(user, Decoder(&value)) else {

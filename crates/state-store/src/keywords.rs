@@ -28,7 +28,7 @@ impl StateStore {
     /// The words and phrases that a person muted, as last sent, in alphabetical order.
     pub fn muted_keywords(&self, user: UserId) -> Result<Vec<String>, StateError> {
         let mut keywords = Vec::new();
-        for pair in self.storage.scan(&Key::of(Table::Keywords).user(user)) {
+        for pair in self.storage.scan(&Key::of(Table::Keywords).user(user))? {
             let (_, value) = pair?;
             let Some((_, keyword)) = decode(Decoder(&value)) else {
                 return Err(self.storage.corrupt(Table::Keywords, "a keyword cannot be read"));

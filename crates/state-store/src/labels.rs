@@ -45,7 +45,7 @@ impl StateStore {
 
     fn labels(&self, target: LabelTarget, now: TimeMs) -> Result<Vec<String>, StateError> {
         let mut labels = Vec::new();
-        for pair in self.storage.scan(&target_key(target)) {
+        for pair in self.storage.scan(&target_key(target))? {
             let (_, value) = pair?;
             let Some(Label { until, name, .. }) = decode(Decoder(&value)) else {
                 return Err(self.storage.corrupt(Table::Labels, "a label cannot be read"));

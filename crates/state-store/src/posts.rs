@@ -135,7 +135,7 @@ impl StateStore {
     /// When the newest post that is not deleted was created; `None` without posts.
     pub fn newest_post_at(&self) -> Result<Option<TimeMs>, StateError> {
         let (from, to) = (by_time_key(TimeMs(i64::MIN), PostId::NONE), by_time_key(TimeMs(i64::MAX), PostId(u64::MAX)));
-        let Some(newest) = self.storage.range(&from, &to).next_back() else { return Ok(None) };
+        let Some(newest) = self.storage.range(&from, &to)?.next_back() else { return Ok(None) };
         let (key, _) = newest?;
         time_at(&key, 1).map(Some).ok_or_else(|| self.storage.corrupt(Table::PostsByTime, "an entry cannot be read"))
     }
@@ -287,6 +287,13 @@ impl PostCache {
         if *now == epoch {
             self.cache.insert(id, post.clone());
         }
+    }
+
+    /// Drops every post.
+    pub(crate) fn clear(&self) {
+        let mut epoch = self.epoch.lock();
+        *epoch += 1;
+        self.cache.clear();
     }
 
     /// Drops posts that a finished batch wrote.

@@ -70,7 +70,7 @@ impl StateStore {
         // From the first possible entry: the head itself, a shorter key, sorts before it.
         let (from, to) = (head.number(0), head.number(u64::MAX));
         let mut found = Vec::new();
-        for pair in self.storage.range(&from, &to).rev() {
+        for pair in self.storage.range(&from, &to)?.rev() {
             if found.len() >= limit {
                 break;
             }

@@ -1,23 +1,18 @@
 //! The fjall keyspace that holds every table.
 
+mod engine;
+
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Snapshot, UserKey, UserValue};
+use event_log::{Disk, try_writing};
+use fjall::{Keyspace, Readable, Snapshot, UserKey, UserValue};
+use parking_lot::RwLock;
 
+use self::engine::Engine;
 use crate::error::StateError;
 use crate::keys::{Key, Table};
-
-/// Blocks kept in memory, in bytes.
-const CACHE_BYTES: u64 = 64 << 20;
-/// A memtable is written out at this size, in bytes; up to four wait their turn.
-const MEMTABLE_BYTES: u64 = 16 << 20;
-/// Journals are kept below this size, in bytes, by writing memtables out earlier.
-const JOURNAL_BYTES: u64 = 128 << 20;
-/// One thread writes memtables out and compacts. With two, fjall 3.1 keeps one of them spinning on its queue whenever the other
-/// compacts, an eighth of all the time an import takes.
-const WORKERS: usize = 1;
 
 /// The folder inside the state's own that the engine owns, and the only one that is ever deleted.
 const ENGINE_FOLDER: &str = "fjall";
@@ -27,39 +22,57 @@ const DAMAGE_MARK: &str = "REBUILD";
 /// The keyspace and where it lies.
 pub(crate) struct Storage {
     dir: PathBuf,
-    db: Database,
-    keyspace: Keyspace,
+    /// `None` after a write failed and the files could not be opened again yet.
+    engine: RwLock<Option<Engine>>,
+    /// The next write fails.
+    #[cfg(test)]
+    breaks: std::sync::atomic::AtomicBool,
 }
+
+/// How often the files are tried while reads that began before still have them open, and how long each wait is.
+const REOPEN_TRIES: usize = 40;
+const REOPEN_WAIT: Duration = Duration::from_millis(25);
+
+/// A pair of the store, or why it cannot be read.
+type Pair = Result<(UserKey, UserValue), StateError>;
 
 impl Storage {
     /// Opens or creates the store below `dir`.
     pub(crate) fn open(dir: &Path) -> Result<Self, StateError> {
-        let engine = dir.join(ENGINE_FOLDER);
-        fs::create_dir_all(&engine).map_err(|source| io_error("create", &engine, source))?;
-        check_layout(&engine)?;
-        // The engine asserts some of what it reads back; a damaged folder must end in an error all the same.
-        let opened = catch_unwind(AssertUnwindSafe(|| -> fjall::Result<_> {
-            let db = Database::builder(&engine)
-                .cache_size(CACHE_BYTES)
-                .max_journaling_size(JOURNAL_BYTES)
-                .worker_threads(WORKERS)
-                .open()?;
-            let keyspace =
-                db.keyspace("state", || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))?;
-            Ok((db, keyspace))
-        }));
-        match opened {
-            Ok(Ok((db, keyspace))) => Ok(Self { dir: dir.to_owned(), db, keyspace }),
-            Ok(Err(fjall::Error::Locked)) => Err(StateError::InUse { path: dir.display().to_string() }),
-            Ok(Err(source)) => {
-                Err(StateError::Storage { path: dir.display().to_string(), table: Table::Meta.name(), source })
+        Ok(Self {
+            dir: dir.to_owned(),
+            engine: RwLock::new(Some(Engine::open(dir)?)),
+            #[cfg(test)]
+            breaks: std::sync::atomic::AtomicBool::default(),
+        })
+    }
+
+    /// Closes and opens the files again: after a failed write the engine takes no other. Nothing is closed before the folder can
+    /// be written to again, so what is there stays readable on a full disk.
+    pub(crate) fn reopen(&self) -> Result<(), StateError> {
+        try_writing(&self.dir, &Disk).map_err(|source| io_error("write to", &self.dir, source))?;
+        // Reads wait meanwhile; those that began before are over, or hold a moment (`View`) of the old files.
+        let mut engine = self.engine.write();
+        *engine = None;
+        let mut tries = REOPEN_TRIES;
+        *engine = Some(loop {
+            tries -= 1;
+            match Engine::open(&self.dir) {
+                Err(StateError::InUse { .. }) if tries > 0 => std::thread::sleep(REOPEN_WAIT),
+                opened => break opened?,
             }
-            Err(_) => Err(StateError::Corrupt {
-                path: dir.display().to_string(),
-                table: Table::Meta.name(),
-                problem: "the storage engine cannot read its files".to_owned(),
-            }),
-        }
+        });
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fail_next_write(&self) {
+        self.breaks.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Uses the open files.
+    fn with<T>(&self, using: impl FnOnce(&Engine) -> T) -> Result<T, StateError> {
+        self.engine.read().as_ref().map(using).ok_or_else(|| StateError::Stopped { path: self.path() })
     }
 
     /// Deletes the store below `dir`.
@@ -91,7 +104,7 @@ impl Storage {
 
     /// Bytes of blocks that are cached, and of what is not written out yet.
     pub(crate) fn memory_bytes(&self) -> (u64, u64) {
-        (self.db.cache_size(), self.db.write_buffer_size())
+        self.engine.read().as_ref().map_or((0, 0), |engine| (engine.db.cache_size(), engine.db.write_buffer_size()))
     }
 
     /// The folder, as messages name it.
@@ -100,51 +113,43 @@ impl Storage {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Result<Option<UserValue>, StateError> {
-        self.keyspace.get(key).map_err(|e| self.failed(key.table(), e))
+        self.with(|engine| engine.keyspace.get(key))?.map_err(|e| self.failed(key.table(), e))
     }
 
     /// A view that later batches do not change.
-    pub(crate) fn snapshot(&self) -> View<'_> {
-        View { storage: self, snapshot: self.db.snapshot() }
+    pub(crate) fn snapshot(&self) -> Result<View<'_>, StateError> {
+        self.with(|engine| View { storage: self, snapshot: engine.db.snapshot(), keyspace: engine.keyspace.clone() })
     }
 
     /// Every pair whose key starts with `prefix`, in key order.
-    pub(crate) fn scan(
-        &self,
-        prefix: &Key,
-    ) -> impl DoubleEndedIterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
-        let table = prefix.table();
-        self.keyspace.prefix(prefix).map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
+    pub(crate) fn scan(&self, prefix: &Key) -> Result<impl DoubleEndedIterator<Item = Pair> + '_, StateError> {
+        let pairs = self.with(|engine| engine.keyspace.prefix(prefix))?;
+        Ok(self.read(prefix.table(), pairs))
     }
 
     /// Every pair with `from <= key < to`, in key order.
-    pub(crate) fn range(
-        &self,
-        from: &Key,
-        to: &Key,
-    ) -> impl DoubleEndedIterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
-        let table = from.table();
-        self.keyspace
-            .range(from.as_bytes()..to.as_bytes())
-            .map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
+    pub(crate) fn range(&self, from: &Key, to: &Key) -> Result<impl DoubleEndedIterator<Item = Pair> + '_, StateError> {
+        let pairs = self.with(|engine| engine.keyspace.range(from.as_bytes()..to.as_bytes()))?;
+        Ok(self.read(from.table(), pairs))
     }
 
     /// Every pair from `from` on whose key starts with `prefix`, in key order.
-    pub(crate) fn scan_from(
-        &self,
-        from: &Key,
-        prefix: &Key,
-    ) -> impl Iterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
-        let (table, prefix) = (from.table(), *prefix);
-        self.keyspace
-            .range(from.as_bytes()..)
-            .map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
-            .take_while(move |pair| pair.as_ref().map_or(true, |(key, _)| key.starts_with(prefix.as_bytes())))
+    pub(crate) fn scan_from(&self, from: &Key, prefix: &Key) -> Result<impl Iterator<Item = Pair> + '_, StateError> {
+        let pairs = self.with(|engine| engine.keyspace.range(from.as_bytes()..))?;
+        let prefix = *prefix;
+        Ok(self
+            .read(from.table(), pairs)
+            .take_while(move |pair| pair.as_ref().map_or(true, |(key, _)| key.starts_with(prefix.as_bytes()))))
     }
 
     /// Every pair of every table, in key order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
-        self.keyspace.iter().map(|pair| pair.into_inner().map_err(|e| self.failed(Table::Meta, e)))
+    pub(crate) fn all(&self) -> Result<impl Iterator<Item = Pair> + '_, StateError> {
+        let pairs = self.with(|engine| engine.keyspace.iter())?;
+        Ok(self.read(Table::Meta, pairs))
+    }
+
+    fn read(&self, table: Table, pairs: fjall::Iter) -> impl DoubleEndedIterator<Item = Pair> + '_ {
+        pairs.map(move |pair| pair.into_inner().map_err(|e| self.failed(table, e)))
     }
 
     /// Writes pairs, all or none; `None` deletes. Not synced: the log is what must survive a power cut.
@@ -152,15 +157,22 @@ impl Storage {
         &self,
         pairs: impl ExactSizeIterator<Item = (Key, Option<UserValue>)>,
     ) -> Result<(), StateError> {
-        let mut batch = fjall::OwnedWriteBatch::with_capacity(self.db.clone(), pairs.len())
-            .durability(Some(fjall::PersistMode::Buffer));
-        for (key, value) in pairs {
-            match value {
-                Some(value) => batch.insert(&self.keyspace, key.as_bytes(), value),
-                None => batch.remove(&self.keyspace, key.as_bytes()),
-            }
+        #[cfg(test)]
+        if self.breaks.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            return Err(io_error("write to", &self.dir, std::io::ErrorKind::StorageFull.into()));
         }
-        batch.commit().map_err(|e| self.failed(Table::Meta, e))
+        let written = self.with(|Engine { db, keyspace }| {
+            let mut batch = fjall::OwnedWriteBatch::with_capacity(db.clone(), pairs.len())
+                .durability(Some(fjall::PersistMode::Buffer));
+            for (key, value) in pairs {
+                match value {
+                    Some(value) => batch.insert(keyspace, key.as_bytes(), value),
+                    None => batch.remove(keyspace, key.as_bytes()),
+                }
+            }
+            batch.commit()
+        })?;
+        written.map_err(|e| self.failed(Table::Meta, e))
     }
 
     /// The error of a value that cannot be read; marks the store for rebuilding.
@@ -188,57 +200,18 @@ impl Storage {
 pub(crate) struct View<'a> {
     storage: &'a Storage,
     snapshot: Snapshot,
+    keyspace: Keyspace,
 }
 
 impl View<'_> {
     pub(crate) fn get(&self, key: &Key) -> Result<Option<UserValue>, StateError> {
-        self.snapshot.get(&self.storage.keyspace, key).map_err(|e| self.storage.failed(key.table(), e))
+        self.snapshot.get(&self.keyspace, key).map_err(|e| self.storage.failed(key.table(), e))
     }
 
     /// Every pair whose key starts with `prefix`, in key order.
-    pub(crate) fn scan(
-        &self,
-        prefix: &Key,
-    ) -> impl DoubleEndedIterator<Item = Result<(UserKey, UserValue), StateError>> + '_ {
-        let table = prefix.table();
-        self.snapshot
-            .prefix(&self.storage.keyspace, prefix)
-            .map(move |pair| pair.into_inner().map_err(|e| self.storage.failed(table, e)))
+    pub(crate) fn scan(&self, prefix: &Key) -> impl DoubleEndedIterator<Item = Pair> + '_ {
+        self.storage.read(prefix.table(), self.snapshot.prefix(&self.keyspace, prefix))
     }
-}
-
-/// Refuses a folder in which the engine would panic while holding its own locks (which ends the process): file names it asserts.
-fn check_layout(engine: &Path) -> Result<(), StateError> {
-    let list = |dir: &Path| -> Result<Vec<fs::DirEntry>, StateError> {
-        match fs::read_dir(dir) {
-            Ok(entries) => entries.collect::<Result<_, _>>().map_err(|source| io_error("list", dir, source)),
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(io_error("list", dir, source)),
-        }
-    };
-    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
-    let stem_is_number = |name: &str| name.split('.').next().is_some_and(|stem| stem.parse::<u64>().is_ok());
-    let foreign = |entry: &fs::DirEntry| StateError::Corrupt {
-        path: entry.path().display().to_string(),
-        table: Table::Meta.name(),
-        problem: "this is no file of the storage engine".to_owned(),
-    };
-    for entry in list(engine)? {
-        let name = entry.file_name();
-        let name = name.to_str().ok_or_else(|| foreign(&entry))?;
-        if Path::new(name).extension().is_some_and(|ext| ext.eq_ignore_ascii_case("jnl"))
-            && !(is_file(&entry) && stem_is_number(name))
-        {
-            return Err(foreign(&entry));
-        }
-    }
-    for entry in list(&engine.join("keyspaces"))? {
-        let number = entry.file_name().to_str().is_some_and(|name| name.parse::<u64>().is_ok());
-        if !number && !is_file(&entry) {
-            return Err(foreign(&entry));
-        }
-    }
-    Ok(())
 }
 
 fn io_error(what: &'static str, path: &Path, source: std::io::Error) -> StateError {

@@ -19,6 +19,9 @@ use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::tx::{Tx, WriterCache};
 
+#[cfg(test)]
+mod tests;
+
 /// Version of the layout of keys and values. A store of another one is rebuilt.
 const SCHEMA: u32 = 2;
 /// Events applied in one batch while catching up: enough that a batch's own cost does not show, few enough (a few MB) to hold.
@@ -60,7 +63,7 @@ pub struct StateMemory {
 struct Writer {
     cache: WriterCache,
     batches: Batches,
-    /// A write failed: memory may be ahead of the disk, so nothing more is applied.
+    /// A write failed: memory may be ahead of the disk. The next batch reads it from the disk again first.
     stopped: bool,
 }
 
@@ -161,11 +164,7 @@ impl StateStore {
             let found = found.unwrap_or("nothing that was finished");
             return Ok(Found::Stale(format!("it holds {found}, and {wanted} is wanted")));
         }
-        let position = match storage.get(&position_key())? {
-            Some(value) => decode_position(Decoder(&value))
-                .ok_or_else(|| storage.corrupt(Table::Meta, "the position cannot be read"))?,
-            None => Position::default(),
-        };
+        let position = Self::stored_position(&storage)?;
         let held = log.head().position.next_seq;
         if position.next_seq > held {
             return Err(StateError::Ahead { path: storage.path(), covered: position.next_seq, held });
@@ -280,8 +279,8 @@ impl StateStore {
         self.popularity.read().newest_event_at()
     }
 
-    /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the state
-    /// stops, and goes on from the log when it is opened again). Events that the state has already are skipped.
+    /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the
+    /// next call goes on from what is on the disk). Events that the state has already are skipped.
     pub fn apply(&self, records: &[Record], position: Position) -> Result<(), StateError> {
         self.apply_records(records, position, &mut |_| {})
     }
@@ -304,7 +303,7 @@ impl StateStore {
     ) -> Result<(), StateError> {
         let mut writer = self.writer.lock();
         if writer.stopped {
-            return Err(StateError::Stopped { path: self.storage.path() });
+            self.resume(&mut writer)?;
         }
         let covered = self.position();
         let mut events = events.skip_while(|(seq, _)| *seq < covered.next_seq).peekable();
@@ -322,6 +321,32 @@ impl StateStore {
         *self.position.lock() = position;
         self.moved.notify_all();
         Ok(())
+    }
+
+    /// Goes on after a failed write: memory may be ahead of the disk, so it is read from the disk again.
+    fn resume(&self, writer: &mut Writer) -> Result<(), StateError> {
+        self.storage.reopen()?;
+        let position = Self::stored_position(&self.storage)?;
+        let Some(batches) = Batches::load(&self.storage)? else {
+            return Err(self.storage.corrupt(Table::Batches, "a batch is missing after a failed write"));
+        };
+        let popularity = Popularity::load(&self.storage, &self.settings)?;
+        *writer = Writer { cache: WriterCache::new(), batches, stopped: false };
+        *self.popularity.write() = popularity;
+        self.post_cache.clear();
+        self.answers.clear();
+        *self.position.lock() = position;
+        self.moved.notify_all();
+        tracing::warn!(path = self.storage.path(), "the projections go on after a failed write");
+        Ok(())
+    }
+
+    fn stored_position(storage: &Storage) -> Result<Position, StateError> {
+        match storage.get(&position_key())? {
+            Some(value) => decode_position(Decoder(&value))
+                .ok_or_else(|| storage.corrupt(Table::Meta, "the position cannot be read")),
+            None => Ok(Position::default()),
+        }
     }
 
     /// Answers the posts that changed.
@@ -362,7 +387,7 @@ impl StateStore {
     /// Visits every key and value of every projection, in key order: what a rebuilt state must agree with byte for byte.
     pub fn for_each(&self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StateError> {
         let position = position_key();
-        for pair in self.storage.all() {
+        for pair in self.storage.all()? {
             let (key, value) = pair?;
             // Where batches ended, and the check of the last one, are not part of what was computed.
             if key.first() != Some(&(Table::Batches as u8)) && *key != *position.as_bytes() {
@@ -418,7 +443,7 @@ impl Batches {
     /// `None`: a batch is missing.
     fn load(storage: &Storage) -> Result<Option<Self>, StateError> {
         let mut found = Vec::new();
-        for pair in storage.scan(&Key::of(Table::Batches)) {
+        for pair in storage.scan(&Key::of(Table::Batches))? {
             let (_, value) = pair?;
             let mut value = Decoder(&value);
             let (Some(number), Some(first), Some(end)) = (value.number(), value.number(), value.number()) else {

@@ -97,7 +97,7 @@ impl<'a> Tx<'a> {
     /// The keys of an ordered table that start with `prefix`, as of this batch, in order.
     pub(crate) fn keys(&self, prefix: &Key) -> Result<Vec<Key>, StateError> {
         let mut keys = BTreeSet::new();
-        for pair in self.storage.scan(prefix) {
+        for pair in self.storage.scan(prefix)? {
             keys.insert(prefix.longer(&pair?.0));
         }
         for (key, value) in self.ordered.range(*prefix..).take_while(|(key, _)| key.starts_with(prefix)) {
@@ -113,7 +113,7 @@ impl<'a> Tx<'a> {
     /// The greatest key of an ordered table below `key` that starts with `prefix`, as of this batch.
     pub(crate) fn before(&self, prefix: &Key, key: &Key) -> Result<Option<Key>, StateError> {
         let written = self.ordered.range(*prefix..*key).rev().find(|(_, value)| value.is_some()).map(|(key, _)| *key);
-        for pair in self.storage.range(prefix, key).rev() {
+        for pair in self.storage.range(prefix, key)?.rev() {
             let stored = prefix.longer(&pair?.0);
             if written >= Some(stored) {
                 break;
@@ -130,7 +130,7 @@ impl<'a> Tx<'a> {
         let above = (Bound::Excluded(*key), Bound::Unbounded);
         let in_prefix = self.ordered.range(above).take_while(|(key, _)| key.starts_with(prefix));
         let written = in_prefix.filter(|(_, value)| value.is_some()).map(|(key, _)| *key).next();
-        for pair in self.storage.scan_from(key, prefix) {
+        for pair in self.storage.scan_from(key, prefix)? {
             let stored = prefix.longer(&pair?.0);
             if written.is_some_and(|written| written <= stored) {
                 break;

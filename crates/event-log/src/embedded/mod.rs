@@ -17,6 +17,7 @@ mod view;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use foryou_types::{Names, Namespace, TimeMs};
@@ -38,7 +39,7 @@ use crate::segment::chain::Chain;
 use crate::segment::inspect::inspect;
 use crate::segment::reader::Cursor;
 pub use crate::segment::recover::Recovery;
-use crate::segment::storage::{Disk, Storage};
+use crate::segment::storage::{Disk, Storage, try_writing};
 use crate::segment::tail::Tail;
 use crate::segment::writer::{self, SegmentWriter};
 use crate::segment::{corrupt, frame, io_error, recover};
@@ -81,6 +82,8 @@ pub struct EmbeddedLog {
     options: LogOptions,
     storage: Arc<dyn Storage>,
     recovery: Recovery,
+    /// The last batch that was to be written was not.
+    failing: AtomicBool,
     /// Whether it was known how much was on the disk before.
     had_mark: bool,
     folder: Folder,
@@ -161,6 +164,7 @@ impl EmbeddedLog {
             options,
             storage,
             recovery,
+            failing: AtomicBool::new(false),
             had_mark: mark.is_some(),
             folder,
         })
@@ -260,27 +264,7 @@ impl EmbeddedLog {
         Ok(())
     }
 
-    /// Shows readers and waiters a batch.
-    fn publish(&self, writer: &Writer, before: Cursor) {
-        let tail = &writer.tail;
-        let mut view = self.view.write();
-        if let Some(segment) = view.chain.0.last() {
-            segment.mark(before, &view.ends);
-            segment.publish(writer.segment.bytes());
-        }
-        view.head = tail.head();
-        view.ends.clone_from(&tail.ends);
-        view.newest_at.clone_from(&tail.newest_at);
-        drop(view);
-        let _waiters = self.grown.0.lock();
-        self.grown.1.notify_all();
-    }
-}
-
-impl EventLog for EmbeddedLog {
-    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
-        let mut guard = self.writer.lock();
-        let writer = &mut *guard;
+    fn append_to(&self, writer: &mut Writer, events: Vec<Event>) -> Result<Appended, AppendError> {
         self.heal_after_failed_sync(writer)?;
         let index = self.index.healthy(&self.chain(), &writer.tail)?;
         let plan = plan(events, self.layout, &*index).inspect_err(|error| {
@@ -325,6 +309,10 @@ impl EventLog for EmbeddedLog {
                 drop(index);
                 writer.segment.roll_back();
                 self.index.fail();
+                // Readers look names up in it, also on a full disk.
+                if let Err(error) = self.index.healthy(&self.chain(), &writer.tail) {
+                    tracing::warn!(%error, "the index cannot be opened again yet");
+                }
                 return Err(error.into());
             }
             writer.unindexed = 0;
@@ -344,6 +332,51 @@ impl EventLog for EmbeddedLog {
         }
         self.publish(writer, before);
         Ok(Appended { accepted, duplicates, position: writer.tail.position })
+    }
+
+    /// Shows readers and waiters a batch.
+    fn publish(&self, writer: &Writer, before: Cursor) {
+        let tail = &writer.tail;
+        let mut view = self.view.write();
+        if let Some(segment) = view.chain.0.last() {
+            segment.mark(before, &view.ends);
+            segment.publish(writer.segment.bytes());
+        }
+        view.head = tail.head();
+        view.ends.clone_from(&tail.ends);
+        view.newest_at.clone_from(&tail.newest_at);
+        drop(view);
+        let _waiters = self.grown.0.lock();
+        self.grown.1.notify_all();
+    }
+}
+
+impl EventLog for EmbeddedLog {
+    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
+        let mut guard = self.writer.lock();
+        let appended = self.append_to(&mut guard, events);
+        match &appended {
+            Ok(appended) if appended.accepted > 0 => self.failing.store(false, Ordering::Release),
+            // Nothing was written.
+            Ok(_) | Err(AppendError::Refused(_)) => {}
+            Err(AppendError::Log(_)) => self.failing.store(true, Ordering::Release),
+        }
+        appended
+    }
+
+    fn failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire) || self.syncer.failure().is_some()
+    }
+
+    fn recover(&self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        self.heal_after_failed_sync(&mut writer)?;
+        if self.failing.load(Ordering::Acquire) {
+            drop(self.index.healthy(&self.chain(), &writer.tail)?);
+            try_writing(&self.folder.path, self.storage.as_ref()).map_err(io_error("writing to", &self.folder.path))?;
+            self.failing.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     fn has_id(&self, id: &str) -> Result<bool, LogError> {

@@ -58,6 +58,21 @@ impl SegmentFile for DiskFile {
     }
 }
 
+/// What is written to see whether there is space again, in bytes.
+const TRIED_BYTES: usize = 1 << 20;
+
+/// Writes a file to a folder and removes it again: whether the disk takes it.
+pub fn try_writing(folder: &Path, storage: &dyn Storage) -> io::Result<()> {
+    let path = folder.join("space.tmp");
+    let tried = storage.create(&path).and_then(|file| {
+        file.append(&vec![0; TRIED_BYTES])?;
+        file.sync()
+    });
+    // Not there, or emptied by the next try.
+    let _ = std::fs::remove_file(&path);
+    tried
+}
+
 /// Makes a rename or a new file in `folder` durable. A no-op where folders cannot be opened.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

@@ -189,6 +189,53 @@ fn after_a_failed_sync_the_segment_is_written_anew_before_anything_else() {
 }
 
 #[test]
+fn a_log_is_failing_from_a_write_that_failed_until_it_can_write_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Faulty::new();
+    let log = EmbeddedLog::open_on(dir.path(), options(FsyncPolicy::Never), Arc::new(disk.clone())).unwrap();
+    let taken = vec![with_id("a".to_owned(), action(1, 1, 1))];
+    log.append(taken.clone()).unwrap();
+    assert!(!log.failing());
+    disk.0.left.store(20, Ordering::SeqCst);
+    log.append(batch(1)).unwrap_err();
+    assert!(log.failing());
+    assert_eq!(log.append(taken).unwrap().accepted, 0);
+    assert!(log.failing(), "a batch that is known already says nothing about the disk");
+    let error = log.recover().unwrap_err().to_string();
+    assert!(error.contains(dir.path().to_str().unwrap()), "{error}");
+    assert!(log.failing());
+
+    disk.0.left.store(i64::MAX, Ordering::SeqCst);
+    log.recover().unwrap();
+    assert!(!log.failing());
+    assert!(!dir.path().join("space.tmp").exists());
+    // Without anybody looking: a batch that is taken says it, too.
+    disk.0.left.store(20, Ordering::SeqCst);
+    log.append(batch(1)).unwrap_err();
+    disk.0.left.store(i64::MAX, Ordering::SeqCst);
+    log.append(batch(1)).unwrap();
+    assert!(!log.failing());
+}
+
+#[test]
+fn a_sync_that_failed_in_the_background_is_failing_until_it_is_healed() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Faulty::new();
+    let log = EmbeddedLog::open_on(dir.path(), options(FsyncPolicy::EveryMs(1)), Arc::new(disk.clone())).unwrap();
+    disk.0.no_sync.store(true, Ordering::SeqCst);
+    log.append(batch(0)).unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !log.failing() && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(log.failing());
+    log.recover().unwrap_err();
+    disk.0.no_sync.store(false, Ordering::SeqCst);
+    log.recover().unwrap();
+    assert!(!log.failing());
+}
+
+#[test]
 fn a_segment_that_cannot_be_begun_leaves_the_old_one_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Faulty::new();

@@ -16,6 +16,7 @@ use crate::folder::{DataFolder, Found, look};
 use crate::listen::Listen;
 use crate::output::Output;
 use crate::service::{Service, Startup};
+use crate::writes::Writes;
 
 /// The gRPC services of a folder.
 const NAMES: [&str; 5] = [
@@ -67,6 +68,7 @@ pub(super) async fn serve(
     let (steps, settings) = (startup.clone(), config.clone());
     let engine = service.opened(move || Engine::start_watched(open()?, &settings, Life::Serving, &steps)).await?;
     let Some(engine) = engine else { return Ok(()) };
+    let _writes = Writes::watch(&engine.app.ingestor, service.readiness());
     engine.warm_up(&startup.warm_up).await;
     let thunder = InNetworkPostsServiceServer::new(ThunderGrpc::new(engine.thunder.clone()))
         .accept_compressed(Gzip)

@@ -74,5 +74,5 @@ pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
 /// What is missing, as a sentence.
 pub(super) fn describe(missing: &[Missing]) -> String {
     let parts: Vec<_> = missing.iter().map(ToString::to_string).collect();
-    format!("the service is starting: {}", parts.join(", "))
+    format!("the service is not ready: {}", parts.join(", "))
 }

@@ -3,6 +3,7 @@
 mod check;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use event_log::{Event, EventLog, LogError, Origin, Position, Stored, append_storable};
 use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, MAX_AHEAD_MS, Profile, TimeMs, last_before_gap};
@@ -35,7 +36,7 @@ pub struct Outcome {
     pub duplicates: Vec<usize>,
     /// Events refused, by index.
     pub rejected: Vec<Rejection>,
-    /// The end of the log after the batch. The state covers it.
+    /// The end of the log after the batch. The state covers it, unless its disk failed: it then catches up before the next batch.
     pub position: Position,
 }
 
@@ -45,7 +46,7 @@ pub enum IngestError {
     /// The log could not be written or read: nothing of the batch is in it.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The state could not be read before, or could not follow after the batch was appended.
+    /// The state could not be read, or could not catch up with the log before the batch: nothing of the batch is in the log.
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -63,12 +64,22 @@ pub struct Ingestor {
     max_gap_ms: Option<i64>,
     /// Held from the check to the end of applying: an event is checked against everything before it.
     turn: Mutex<()>,
+    /// The state could not follow the log.
+    behind: AtomicBool,
 }
 
 impl Ingestor {
     /// An ingestor of a folder. `clock` is the folder's own (see [`crate::folder_clock`]).
     pub fn new(log: Arc<dyn EventLog>, state: Arc<StateStore>, profile: Arc<Profile>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, state, profile, clock, max_gap_ms: days_ms(DEFAULT_MAX_GAP_DAYS), turn: Mutex::new(()) }
+        Self {
+            log,
+            state,
+            profile,
+            clock,
+            max_gap_ms: days_ms(DEFAULT_MAX_GAP_DAYS),
+            turn: Mutex::new(()),
+            behind: AtomicBool::new(false),
+        }
     }
 
     /// Refuses imported events that are more than this many days after all events before them; with 0 it takes them.
@@ -94,9 +105,7 @@ impl Ingestor {
         let _turn = self.turn.lock();
         // Whoever else appends to the log may be ahead of the state; a check against an old state could let an action on a
         // deleted post pass.
-        if self.state.position() != self.log.head().position {
-            self.state.catch_up()?;
-        }
+        self.catch_up()?;
         let (mut rejected, mut duplicates) = (Vec::new(), Vec::new());
         let (mut places, mut good) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let now = self.clock.now();
@@ -130,12 +139,32 @@ impl Ingestor {
                 .iter()
                 .filter_map(|refusal| Some(Rejection { index: place(refusal.index)?, reason: refusal.reason.clone() })),
         );
-        let (own, idle) = self.follow(&good, &stored)?;
+        let (own, idle) = self.follow(&good, &stored);
         let accepted = own - idle.len();
         duplicates.extend(idle.into_iter().filter_map(place));
         duplicates.sort_unstable();
         rejected.sort_unstable_by_key(|rejection| rejection.index);
-        Ok(Outcome { accepted, duplicates, rejected, position: self.state.position() })
+        Ok(Outcome { accepted, duplicates, rejected, position: stored.appended.position })
+    }
+
+    /// Whether events cannot be taken for now: the disk of the log or of the state is full or failed. Does not block.
+    pub fn failing(&self) -> bool {
+        self.log.failing() || self.behind.load(Ordering::Acquire)
+    }
+
+    /// Tries again what failed. When it succeeds, events are taken again. Blocks on the disk.
+    pub fn recover(&self) -> Result<(), IngestError> {
+        let _turn = self.turn.lock();
+        self.log.recover()?;
+        self.catch_up()
+    }
+
+    /// Brings the state to the end of the log, from which it differs after a failed write, or where somebody else appends.
+    fn catch_up(&self) -> Result<(), IngestError> {
+        let is_behind = self.state.position() != self.log.head().position;
+        let caught_up = if is_behind { self.state.catch_up().map(|_| ()) } else { Ok(()) };
+        self.behind.store(caught_up.is_err(), Ordering::Release);
+        Ok(caught_up?)
     }
 
     fn last_before_gap(&self, events: &[Event]) -> Option<TimeMs> {
@@ -145,7 +174,10 @@ impl Ingestor {
 
     /// Applies what was just appended, without reading it back where nobody else appended in between. Answers how many of `good`
     /// that is, and the places of those that changed nothing.
-    fn follow(&self, good: &[Event], stored: &Stored) -> Result<(usize, Vec<usize>), StateError> {
+    ///
+    /// The batch is in the log and stays there, so what the caller is told must say so, also where the state's disk fails: the
+    /// next batch is not taken before the state has caught up.
+    fn follow(&self, good: &[Event], stored: &Stored) -> (usize, Vec<usize>) {
         let left_out = stored.appended.duplicates.iter().chain(stored.refused.iter().map(|refusal| &refusal.index));
         let left_out: FxHashSet<usize> = left_out.copied().collect();
         let places: Vec<usize> = (0..good.len()).filter(|place| !left_out.contains(place)).collect();
@@ -155,13 +187,17 @@ impl Ingestor {
         let mut note = |seq: u64| {
             idle.extend(seq.checked_sub(first).and_then(|i| places.get(usize::try_from(i).ok()?)).copied());
         };
-        if self.state.position().next_seq == first {
+        let followed = if self.state.position().next_seq == first {
             let events = places.iter().map(|&place| &good[place]).chain(&stored.marks);
-            self.state.apply_events((first..).zip(events), end, &mut note)?;
+            self.state.apply_events((first..).zip(events), end, &mut note)
         } else {
-            self.state.catch_up_telling(&mut note, &|_| {})?;
+            self.state.catch_up_telling(&mut note, &|_| {}).map(|_| ())
+        };
+        if let Err(error) = followed {
+            self.behind.store(true, Ordering::Release);
+            tracing::error!(%error, "a batch is in the log, and the projections could not follow yet");
         }
-        Ok((places.len(), idle))
+        (places.len(), idle)
     }
 }
 

@@ -144,7 +144,7 @@ impl Popularity {
             popularity.recent.insert(id, Recent::new(created_at, found, None, settings));
         }
         popularity.load_counts(storage, settings)?;
-        for pair in storage.scan(&Key::of(Table::Viewers)) {
+        for pair in storage.scan(&Key::of(Table::Viewers))? {
             let (key, value) = pair?;
             let mut value = Decoder(&value);
             let (Some(user), Some(at)) = (number_at(&key, 1), value.time()) else {
@@ -161,7 +161,7 @@ impl Popularity {
         let unreadable = || storage.corrupt(Table::Counts, "counts cannot be read");
         // One pass over the table is about ten times cheaper per post than single reads.
         if self.totals.engaged_posts <= 10 * self.recent.len() as u64 {
-            for pair in storage.scan(&Key::of(Table::Counts)) {
+            for pair in storage.scan(&Key::of(Table::Counts))? {
                 let (key, value) = pair?;
                 let id = number_at(&key, 1).ok_or_else(unreadable)?;
                 if let Some(recent) = self.recent.get_mut(&PostId(id)) {
@@ -258,7 +258,7 @@ pub(crate) fn posts_by_time(
 ) -> Result<Vec<(PostId, TimeMs, PostRef)>, StateError> {
     let (from, to) = (by_time_key(from, PostId::NONE), by_time_key(to, PostId::NONE));
     let mut posts = Vec::new();
-    for pair in storage.range(&from, &to) {
+    for pair in storage.range(&from, &to)? {
         let (key, value) = pair?;
         let entry = (time_at(&key, 1), number_at(&key, 9), decode_by_time(Decoder(&value)));
         let (Some(at), Some(id), Some(found)) = entry else {

@@ -41,6 +41,12 @@ impl Answers {
         Self { step_ms, ..Self::default() }
     }
 
+    /// Forgets them: the counts are read anew, and their version begins again.
+    pub(crate) fn clear(&self) {
+        *self.prior.lock() = None;
+        *self.ranked.lock() = None;
+    }
+
     /// The moment that stands for `at`: the start of its step.
     fn step(&self, at: TimeMs) -> TimeMs {
         if self.step_ms > 1 { TimeMs(at.0.div_euclid(self.step_ms) * self.step_ms) } else { at }
