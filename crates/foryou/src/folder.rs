@@ -3,6 +3,7 @@
 //! ```text
 //! foryou-data/
 //!   profile.toml   what the data is; written by the first command that filled the folder
+//!   profile.last   what it was when the folder was last opened
 //!   lock           which process has the folder open, and where its service listens
 //!   log/           the event log: the truth
 //!   state/         projections of it: may be deleted at any time
@@ -18,6 +19,7 @@ use foryou_types::Profile;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::wrong_use;
+use crate::profile_note;
 
 /// The file that says what a folder's data is.
 pub(crate) const PROFILE: &str = "profile.toml";
@@ -134,6 +136,7 @@ impl DataFolder {
                 profile.name
             );
         }
+        profile_note::say_changes(path, &found);
         let mut folder = Self { path: path.to_owned(), profile: Arc::new(found), lock };
         folder.announce(None)?;
         Ok(Opened::Ours(folder))
@@ -158,8 +161,13 @@ impl DataFolder {
                 _ => {}
             }
         }
-        for name in [PROFILE, LOCK] {
-            fs::remove_file(self.path.join(name)).with_context(|| format!("removing {name}"))?;
+        for name in [profile_note::FILE, PROFILE, LOCK] {
+            match fs::remove_file(self.path.join(name)) {
+                Err(e) if name != profile_note::FILE || e.kind() != ErrorKind::NotFound => {
+                    return Err(e).with_context(|| format!("removing {name}"));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub mod memory;
 mod metrics;
 pub mod models;
 pub mod output;
+mod profile_note;
 pub mod service;
 pub mod sink;
 mod stop;

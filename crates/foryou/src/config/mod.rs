@@ -176,7 +176,12 @@ impl Effective {
             let threads = i64::try_from(threads).unwrap_or(i64::MAX);
             layers.set("threads", Value::Integer(threads), "--threads")?;
         }
-        layers.finish()
+        let mut effective = layers.finish()?;
+        if let Some(data) = &global.data {
+            // As it was given: what is printed of a path that is not UTF-8 names another folder.
+            effective.config.data.clone_from(data);
+        }
+        Ok(effective)
     }
 }
 
