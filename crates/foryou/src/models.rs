@@ -57,6 +57,9 @@ impl Phoenix {
             return Ok(Self { ranking, retrieval, prior, popular, follower: None, _watch: None });
         }
         let registry = Registry::open(&config.data.join("models"))?;
+        if let Err(error) = registry.check_newest() {
+            tracing::warn!(%error, "other models may serve than those that were promoted last");
+        }
         let serves = |kind| registry.promoted(kind).map(|version| version.is_some());
         if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
             // A single feed by the prior needs no posts in memory.

@@ -3,7 +3,7 @@
 //! ```text
 //! models/
 //!   registry.json       what serves, and what served before
-//!   lock                held while any of this changes
+//!   lock                held while any of this changes; says how often it was changed
 //!   ranker/0001/        a checkpoint; never changed once it has a number
 //!   retrieval/0001/
 //! ```
@@ -11,6 +11,7 @@
 //! Any number of processes may register, promote and read at the same time: changes are made one after another under the lock, and
 //! `registry.json` is replaced whole, so a reader needs no lock and sees the state before a change or after it.
 
+mod changes;
 mod error;
 mod gate;
 mod routing;
@@ -121,8 +122,8 @@ impl Registry {
         if config.kind != kind {
             return Err(RegistryError::Kind { name, is: config.kind, wanted: kind });
         }
-        let _lock = self.lock()?;
-        self.enter(kind, staging, None, now)
+        let lock = self.lock()?;
+        self.enter(kind, staging, None, now, &lock)
     }
 
     /// Saves a model as the next version of its kind, with the judgement on it, and returns its name. One that did not pass its
@@ -130,16 +131,23 @@ impl Registry {
     pub fn add(&self, checkpoint: &Checkpoint, gate: Option<Gate>, now: TimeMs) -> Result<String, RegistryError> {
         let kind = checkpoint.config.kind;
         // Under the lock: two trainings that end together must not write to one place.
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let staging = self.root.join(format!(".new-{}", kind.name()));
         checkpoint
             .save(&staging, None)
             .map_err(|source| RegistryError::Checkpoint { name: staging.display().to_string(), source })?;
-        self.enter(kind, &staging, gate, now)
+        self.enter(kind, &staging, gate, now, &lock)
     }
 
     /// Gives a checkpoint's folder the next number. Only under the lock.
-    fn enter(&self, kind: ModelKind, staging: &Path, gate: Option<Gate>, now: TimeMs) -> Result<String, RegistryError> {
+    fn enter(
+        &self,
+        kind: ModelKind,
+        staging: &Path,
+        gate: Option<Gate>,
+        now: TimeMs,
+        lock: &File,
+    ) -> Result<String, RegistryError> {
         let mut state = self.state()?;
         let recorded =
             state.of(kind).created.keys().filter_map(|name| state::parse_name(name)).map(|(_, number)| number);
@@ -156,7 +164,7 @@ impl Registry {
             of_kind.manifests.insert(name.clone(), sum);
         }
         of_kind.gates.extend(gate.map(|gate| (name.clone(), gate)));
-        self.write(&state)?;
+        self.write(&state, lock)?;
         Ok(name)
     }
 
@@ -164,7 +172,7 @@ impl Registry {
     /// ([`Self::for_actions`]) or that did not pass its gate is refused and changes nothing.
     pub fn promote(&self, name: &str, now: TimeMs) -> Result<(), RegistryError> {
         let kind = self.servable(name)?;
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
         self.admit(of_kind, name)?;
@@ -174,7 +182,7 @@ impl Registry {
         if of_kind.champion() != Some(name) {
             of_kind.history.push(Promotion { name: name.to_owned(), at: now, rolled_back: None });
         }
-        self.write(&state)
+        self.write(&state, &lock)
     }
 
     /// Gives a version a share of the users in `[0, 1]`, the promoted one keeps the rest, in place of any other that had one; 0 takes it away.
@@ -187,7 +195,7 @@ impl Registry {
             return Err(refuse("must be between 0 and 1"));
         }
         let kind = self.servable(name)?;
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
         match of_kind.champion() {
@@ -199,7 +207,7 @@ impl Registry {
             self.admit(of_kind, name)?;
         }
         of_kind.challenger = (share > 0.0).then(|| Challenger { name: name.to_owned(), share });
-        self.write(&state)
+        self.write(&state, &lock)
     }
 
     /// Takes the last change back. While a version serves a share of the users, it ends that and the promoted version stays.
@@ -208,11 +216,11 @@ impl Registry {
     /// A version to go back to that does not load, or was trained for other actions, is refused and changes nothing. It served
     /// before, so its gate is not asked.
     pub fn rollback(&self, kind: ModelKind, now: TimeMs) -> Result<RolledBack, RegistryError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let mut state = self.state()?;
         let of_kind = state.of_mut(kind);
         if let (Some(serving), Some(challenger)) = (of_kind.champion().map(str::to_owned), of_kind.challenger.take()) {
-            self.write(&state)?;
+            self.write(&state, &lock)?;
             return Ok(RolledBack::Share { ended: challenger.name, serving });
         }
         let Some((current, previous)) = of_kind.last_two() else {
@@ -221,7 +229,7 @@ impl Registry {
         let (ended, serving) = (of_kind.history[current].name.clone(), of_kind.history[previous].name.clone());
         self.servable(&serving)?;
         of_kind.history[current].rolled_back = Some(now);
-        self.write(&state)?;
+        self.write(&state, &lock)?;
         Ok(RolledBack::Version { ended, serving })
     }
 
@@ -332,6 +340,22 @@ impl Registry {
         Ok(())
     }
 
+    /// Whether `registry.json` is the last one that was written. An older copy of it lets other versions serve.
+    pub fn check_newest(&self) -> Result<(), RegistryError> {
+        let lock = self.root.join(LOCK);
+        // In this order: what is noted before the file is read, the file must hold.
+        let made = at(&lock, changes::made(&lock))?;
+        let held = self.state()?.changes;
+        if held >= made {
+            return Ok(());
+        }
+        let problem = format!(
+            "{made} changes were made, and it holds {held}: it is an older copy, or was deleted; promote the versions that should \
+             serve"
+        );
+        Err(RegistryError::Broken { path: self.root.join(STATE), problem })
+    }
+
     /// A number that changes with `registry.json`, cheap enough to be asked for every second.
     pub fn stamp(&self) -> Result<u64, RegistryError> {
         Ok(self.state_text()?.map_or(0, |text| xxh3_64(&text)))
@@ -415,10 +439,12 @@ impl Registry {
         State::parse(&text).map_err(|problem| RegistryError::Broken { path: self.root.join(STATE), problem })
     }
 
-    fn write(&self, state: &State) -> Result<(), RegistryError> {
-        let path = self.root.join(STATE);
-        at(&path, state.write(&path))?;
-        at(&self.root, sync_folder(&self.root))
+    fn write(&self, state: &State, lock: &File) -> Result<(), RegistryError> {
+        let (path, lock_path) = (self.root.join(STATE), self.root.join(LOCK));
+        let changes = state.changes.max(at(&lock_path, changes::made(&lock_path))?) + 1;
+        at(&path, state.write(&path, changes))?;
+        at(&self.root, sync_folder(&self.root))?;
+        at(&lock_path, changes::note(lock, changes))
     }
 }
 

@@ -1,14 +1,18 @@
-//! A world as a folder: `events.jsonl`, `profile.toml`, `truth/slates.jsonl`, and `world.json`, which is written last.
+//! A world as a folder: `events.jsonl`, `profile.toml`, `truth/slates.jsonl`, `SHA256SUMS`, and `world.json`, which is written last.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufWriter, Write};
 use std::path::Path;
 
 use event_log::Event;
 use foryou_types::{TimeMs, UserId};
 use serde::{Deserialize, Serialize};
 
+use super::sums;
 use super::{Slate, World, WorldConfig, WorldError, WorldReport};
+
+const MANIFEST: &str = "world.json";
+const SLATES: &str = "truth/slates.jsonl";
 
 /// Viewers named in `world.json`.
 const DEMO_VIEWERS: usize = 20;
@@ -71,6 +75,8 @@ impl World {
         let mut text = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| WorldError::Io { path: manifest_path.clone(), source: e.into() })?;
         text.push(b'\n');
+        let listed = sums::lines(dir, &["events.jsonl", "profile.toml", SLATES])? + &sums::line(MANIFEST, &text);
+        write_whole(&dir.join(sums::SUMS), listed.as_bytes())?;
         write_whole(&manifest_path, &text)?;
         Ok(manifest)
     }
@@ -91,11 +97,25 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WorldError> {
     fs::write(path, bytes).map_err(|source| WorldError::Io { path: path.to_owned(), source })
 }
 
+/// Copies what is held out of a world, which must be whole, into a folder of its own. `world.json` comes last here, too.
+pub fn keep_truth(world: &Path, kept: &Path) -> Result<(), WorldError> {
+    let (slates, manifest) = (sums::read(world, SLATES)?, sums::read(world, MANIFEST)?);
+    let truth = kept.join("truth");
+    fs::create_dir_all(&truth).map_err(|source| WorldError::Io { path: truth, source })?;
+    let listed = sums::line(SLATES, &slates) + &sums::line(MANIFEST, &manifest);
+    for (name, bytes) in [(SLATES, &slates[..]), (sums::SUMS, listed.as_bytes()), (MANIFEST, &manifest)] {
+        let (path, part) = (kept.join(name), kept.join(format!("{name}.part")));
+        write_whole(&part, bytes)?;
+        fs::rename(&part, &path).map_err(|source| WorldError::Io { path, source })?;
+    }
+    Ok(())
+}
+
 /// Reads a world's `world.json`.
 pub fn read_manifest(dir: &Path) -> Result<WorldManifest, WorldError> {
     let path = dir.join("world.json");
-    let text = fs::read_to_string(&path).map_err(|source| WorldError::Io { path: path.clone(), source })?;
-    let manifest: WorldManifest = serde_json::from_str(&text).map_err(|e| WorldError::Line {
+    let text = sums::read(dir, MANIFEST)?;
+    let manifest: WorldManifest = serde_json::from_slice(&text).map_err(|e| WorldError::Line {
         path: path.clone(),
         line: e.line(),
         problem: e.to_string(),
@@ -112,7 +132,7 @@ pub fn read_slates(dir: &Path) -> Result<Vec<Slate>, WorldError> {
     let path = dir.join("truth").join("slates.jsonl");
     let failed = |source| WorldError::Io { path: path.clone(), source };
     let mut slates = Vec::new();
-    for (n, text) in BufReader::new(File::open(&path).map_err(failed)?).lines().enumerate() {
+    for (n, text) in sums::read(dir, SLATES)?.lines().enumerate() {
         let text = text.map_err(failed)?;
         let wrong = |problem| WorldError::Line { path: path.clone(), line: n + 1, problem };
         let slate: Slate = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;

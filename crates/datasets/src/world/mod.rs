@@ -36,6 +36,7 @@ mod sessions;
 mod simulation;
 mod slates;
 mod state;
+mod sums;
 mod tastes;
 mod text;
 
@@ -46,12 +47,13 @@ use foryou_types::{ClockKind, HalfLife, PostId, Profile, TimeMs, UserId};
 use thiserror::Error;
 
 pub use config::WorldConfig;
-pub use files::{WorldManifest, read_manifest, read_slates};
+pub use files::{WorldManifest, keep_truth, read_manifest, read_slates};
 pub use lexicon::{LANGUAGE_TAGS, LANGUAGES, TOPIC_NAMES, TOPICS};
 pub use people::{Author, Role, Viewer};
 pub use quality::Belief;
 pub use report::{Count, RankerScore, WorldReport, score_slates};
 pub use slates::{LEAST_SLATE, Slate, SlatePost};
+pub use sums::check_files;
 pub use tastes::{Mixture, Tastes, similarity};
 
 /// Why a world cannot be made, written or read.
@@ -73,7 +75,15 @@ pub enum WorldError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A file that is not what it should be.
+    /// A file that is not what it was when it was written.
+    #[error("{}: {problem}", .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A line that is not what it should be.
     #[error("{}:{line}: {problem}", .path.display())]
     Line {
         /// The file.

@@ -114,18 +114,10 @@ pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportRepo
 }
 
 /// Copies a world's held-out slates into the data folder: `train` must not learn from them, and `evaluate` measures on them.
-///
-/// `world.json` comes last: a folder that has it has everything.
 fn keep_truth(world: &Path, data: &Path) -> anyhow::Result<()> {
     let kept = data.join("world");
-    if !world.join("world.json").is_file() || kept.join("world.json").is_file() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(kept.join("truth")).with_context(|| format!("making {}", kept.display()))?;
-    for file in ["truth/slates.jsonl", "world.json"] {
-        let part = kept.join(format!("{file}.part"));
-        std::fs::copy(world.join(file), &part).with_context(|| format!("copying {}", world.join(file).display()))?;
-        std::fs::rename(&part, kept.join(file)).with_context(|| format!("writing {}", kept.join(file).display()))?;
+    if world.join("world.json").is_file() && !kept.join("world.json").is_file() {
+        datasets::world::keep_truth(world, &kept).context("keeping the world's held-out slates")?;
     }
     Ok(())
 }

@@ -98,7 +98,8 @@ pub(super) fn run_folder(data: &Path, kind: ModelKind) -> PathBuf {
 /// The end of the training part: `--until`, and never inside a synthetic world's held-out part.
 fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
     let world = data.join("world");
-    if !world.join("world.json").is_file() {
+    // Its truth without the note of where it begins is an error: nothing of it may be learned from.
+    if !world.is_dir() {
         return Ok(until);
     }
     let cut = read_manifest(&world)?.cut;

@@ -50,6 +50,7 @@ pub(super) fn begin(
         ],
         events: data.log_position.next_seq,
         from: warm.as_ref().map(|warm| warm.fingerprint.clone()),
+        check: None,
     };
     // The seed of a model is where its hash functions came from.
     let seed = warm.as_ref().map_or(options.seed, |warm| warm.state.model.config.seed);

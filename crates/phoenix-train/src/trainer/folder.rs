@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use foryou_types::ActionSet;
-use phoenix::ModelKind;
+use phoenix::{Checkpoint, ModelKind};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::TrainError;
 use crate::recipe::Recipe;
@@ -29,6 +30,9 @@ pub(crate) struct RunConfig {
     /// Fingerprint of the checkpoint it began from, see [`crate::trainer::RunOptions::from`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
+    /// XXH3-64 of the rest, in hexadecimal; absent in a file of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<String>,
 }
 
 /// ```text
@@ -48,6 +52,8 @@ pub(crate) struct RunFolder {
 }
 
 const LOCK: &str = "lock";
+const CHECKPOINT: &str = "checkpoint";
+const BEST: &str = "best";
 
 impl RunFolder {
     /// Begins a run, replacing an earlier one. A folder that holds anything else is refused.
@@ -72,6 +78,17 @@ impl RunFolder {
     /// Whether there is a run.
     pub(crate) fn holds_run(path: &Path) -> Result<bool, TrainError> {
         Ok(read_config(path)?.is_some())
+    }
+
+    /// Holds what a run left against the checksums it was written with. A run that goes on is not looked at.
+    pub(crate) fn check(path: &Path) -> Result<(), TrainError> {
+        let Some(_) = read_config(path)? else { return Err(refuse(path, "holds no run: config.json is missing")) };
+        let mut checkpoints = [path.join(CHECKPOINT), path.join(BEST)].into_iter().filter(|folder| folder.is_dir());
+        let wrong = checkpoints.find_map(|folder| Checkpoint::check_files(&folder).err());
+        match wrong {
+            Some(_) if is_being_written(path) => Ok(()),
+            wrong => wrong.map_or(Ok(()), |error| Err(error.into())),
+        }
     }
 
     /// How many events of the log a run read; `None` without a run.
@@ -130,16 +147,17 @@ impl RunFolder {
 
     fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
         let path = self.path.join("config.json");
-        let text = serde_json::to_vec_pretty(config).map_err(|e| TrainError::io(&path)(e.into()))?;
+        let text = serde_json::to_vec_pretty(&RunConfig { check: Some(checksum(config)), ..config.clone() })
+            .map_err(|e| TrainError::io(&path)(e.into()))?;
         fs::write(&path, text).map_err(TrainError::io(&path))
     }
 
     pub(crate) fn checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint")
+        self.path.join(CHECKPOINT)
     }
 
     pub(crate) fn best(&self) -> PathBuf {
-        self.path.join("best")
+        self.path.join(BEST)
     }
 
     pub(crate) fn metrics(&self) -> PathBuf {
@@ -155,6 +173,11 @@ fn refuse(path: &Path, problem: &str) -> TrainError {
     TrainError::Folder { folder: path.to_owned(), problem: problem.to_owned() }
 }
 
+/// Whether a training is writing to a run's folder.
+fn is_being_written(path: &Path) -> bool {
+    File::open(path.join(LOCK)).is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
     let path = folder.join("config.json");
     let text = match fs::read(&path) {
@@ -162,7 +185,17 @@ fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(TrainError::io(&path)(e)),
     };
-    serde_json::from_slice(&text).map(Some).map_err(|e| refuse(folder, &format!("config.json: {e}")))
+    let wrong = |problem: &dyn std::fmt::Display| refuse(folder, &format!("config.json: {problem}"));
+    let mut config: RunConfig = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+    match config.check.take() {
+        Some(check) if check != checksum(&config) => Err(wrong(&"was changed or damaged since it was written")),
+        _ => Ok(Some(config)),
+    }
+}
+
+fn checksum(config: &RunConfig) -> String {
+    // What was read from JSON can be written as such.
+    format!("{:016x}", xxh3_64(&serde_json::to_vec(config).unwrap_or_default()))
 }
 
 /// The first section or value in which two recipes differ.

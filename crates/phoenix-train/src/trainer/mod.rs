@@ -197,6 +197,11 @@ pub fn events_of_run(run: &Path) -> Result<Option<u64>, TrainError> {
     folder::RunFolder::events(run)
 }
 
+/// Holds what the run in a folder left against the checksums it was written with. One that is still being written passes.
+pub fn check_run(run: &Path) -> Result<(), TrainError> {
+    folder::RunFolder::check(run)
+}
+
 /// The recipe for this data, its values in range.
 fn checked(data: &TrainingData, recipe: &Recipe, action_set: &ActionSet) -> Result<Recipe, TrainError> {
     if let Some(problem) = action_set.problem() {

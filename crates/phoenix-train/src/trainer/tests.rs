@@ -417,6 +417,34 @@ fn the_state_survives_a_checkpoint() {
 }
 
 #[test]
+fn what_a_run_left_is_held_against_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kind, data, recipe) = (ModelKind::Ranker, data(6), recipe(ModelKind::Ranker));
+    train(kind, &data, &recipe, folder.path(), &options(1)).unwrap();
+    check_run(folder.path()).unwrap();
+    let files =
+        ["config.json", "checkpoint/optimizer.safetensors", "checkpoint/manifest.json", "best/dense.safetensors"];
+    for name in files {
+        let path = folder.path().join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for place in [whole.len() / 3, whole.len() / 2, whole.len() * 3 / 4] {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            let error = check_run(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(folder.path().to_str().unwrap()), "{name}, byte {place}: {error}");
+        }
+        let resume = RunOptions { resume: true, ..options(1) };
+        let resumed = train(kind, &data, &recipe, folder.path(), &resume);
+        assert!(resumed.is_err() || name.starts_with("best"), "{name}");
+        std::fs::remove_file(&path).unwrap();
+        check_run(folder.path()).unwrap_err();
+        std::fs::write(&path, whole).unwrap();
+    }
+    check_run(folder.path()).unwrap();
+}
+
+#[test]
 fn dropout_belongs_to_pass_and_step() {
     let draw = |step, pass| {
         let mut hidden = Dropout::of_pass(Some(Dropout { probability: 0.15, seed: 1, step }), pass);

@@ -73,7 +73,9 @@ impl Checkpoint {
 
     /// Reads what [`Self::save`] was given to go on with training, in the same order.
     pub fn load_optimizer(folder: &Path) -> Result<Vec<NamedTensor>, CheckpointError> {
-        let path = current(folder).join(OPTIMIZER);
+        let folder = current(folder);
+        manifest::verify(&folder, true)?;
+        let path = folder.join(OPTIMIZER);
         let tensors = read(&path)?;
         for tensor in &tensors {
             check_finite(tensor).map_err(|p| p.of(&path, &tensor.name))?;
@@ -84,6 +86,13 @@ impl Checkpoint {
     /// Holds every file of a checkpoint against its manifest, also what only training reads.
     pub(crate) fn verify_files(folder: &Path) -> Result<(), CheckpointError> {
         manifest::verify(&current(folder), true)
+    }
+
+    /// As where it is loaded, and its manifest must be there: nothing else knows what the files were.
+    pub fn check_files(folder: &Path) -> Result<(), CheckpointError> {
+        let path = current(folder).join(manifest::MANIFEST);
+        fs::metadata(&path).map_err(|source| CheckpointError::Io { path, source })?;
+        Self::verify_files(folder)
     }
 
     /// What to say of a file that is not there.

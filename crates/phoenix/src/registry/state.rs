@@ -23,6 +23,9 @@ pub(super) struct State {
     ranker: OfKind,
     #[serde(default)]
     retrieval: OfKind,
+    /// How often the file was written; 0 in a file of an earlier version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) changes: u64,
     /// XXH3-64 of the rest, in hexadecimal; absent in a file of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     check: Option<String>,
@@ -63,9 +66,14 @@ pub(super) struct Challenger {
     pub(super) share: f64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, ranker: OfKind::default(), retrieval: OfKind::default(), check: None }
+        Self { format: FORMAT, ranker: OfKind::default(), retrieval: OfKind::default(), changes: 0, check: None }
     }
 }
 
@@ -114,10 +122,11 @@ impl State {
         Ok(format!("{:016x}", xxh3_64(&content)))
     }
 
-    /// Replaces the file whole. Only under the lock: the name of the part is always the same.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+    /// Replaces the file whole, as change number `changes`. Only under the lock: the name of the part is always the same.
+    pub(super) fn write(&self, path: &Path, changes: u64) -> io::Result<()> {
         let part = path.with_extension("part");
-        let checked = Self { check: Some(self.checksum().map_err(io::Error::other)?), ..self.clone() };
+        let mut checked = Self { changes, ..self.clone() };
+        checked.check = Some(checked.checksum().map_err(io::Error::other)?);
         let mut file = File::create(&part)?;
         file.write_all(&serde_json::to_vec_pretty(&checked)?)?;
         file.sync_all()?;

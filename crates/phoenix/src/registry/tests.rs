@@ -252,6 +252,34 @@ fn a_broken_file_is_named_and_not_written_over() {
 }
 
 #[test]
+fn an_older_copy_of_the_file_is_named_until_something_is_promoted() {
+    let place = Place::new();
+    let (first, second) = (place.register(RANKER), place.register(RANKER));
+    place.registry.check_newest().unwrap();
+    let path = place.models().join("registry.json");
+    place.registry.promote(&first, TimeMs(60)).unwrap();
+    let older = fs::read(&path).unwrap();
+    place.registry.promote(&second, TimeMs(70)).unwrap();
+    place.registry.check_newest().unwrap();
+
+    for put in [Some(&older), None] {
+        match put {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let error = place.registry.check_newest().unwrap_err().to_string();
+        assert!(error.contains("registry.json") && error.contains("it is an older copy"), "{error}");
+        place.registry.promote(&second, TimeMs(80)).unwrap();
+        place.registry.check_newest().unwrap();
+    }
+    // What the lock's file says is no reason to refuse the newest file.
+    for text in ["", "many", "1"] {
+        fs::write(place.models().join("lock"), text).unwrap();
+        place.registry.check_newest().unwrap();
+    }
+}
+
+#[test]
 fn a_promoted_version_whose_folder_is_gone_is_listed_with_its_problem() {
     let place = Place::new();
     let name = place.register(RANKER);

@@ -94,7 +94,7 @@ pub(super) fn run(config: &Config, args: &DoctorArgs, output: Output) -> anyhow:
     let beside = !matches!(opened, Opened::Ours(_));
     checks.extend(log::checks(&found, &profile, beside));
     let state = derived::checks(&opened, config, &profile, &found, &mut checks).context("reading the projections")?;
-    checks.push(models::check(&config.data));
+    checks.extend(models::checks(&config.data));
     checks.push(machine::disk(&config.data, found.bytes));
     checks.push(machine::port(config, &opened));
     drop(opened);

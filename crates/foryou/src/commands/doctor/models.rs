@@ -1,13 +1,22 @@
-//! The versions of models: the registry can be read, and every file is what it was when its version was saved.
+//! Files that are not derived from the log: the versions of models, what trainings left, and a world's truth. Each is held against
+//! the checksum it was written with.
 
 use std::path::Path;
 
-use phoenix::Registry;
+use datasets::world::{check_files, read_manifest};
+use phoenix::{ModelKind, Registry};
+use phoenix_train::trainer;
 
 use super::Check;
 
-pub(super) fn check(data: &Path) -> Check {
-    Check::of("models", versions(&data.join("models")))
+pub(super) fn checks(data: &Path) -> Vec<Check> {
+    let models = data.join("models");
+    let checks = [
+        ("models", versions(&models)),
+        ("trainings", runs(&models.join("runs"))),
+        ("world", world(&data.join("world"))),
+    ];
+    checks.into_iter().map(|(name, result)| Check::of(name, result)).collect()
 }
 
 fn versions(folder: &Path) -> Result<String, String> {
@@ -16,10 +25,42 @@ fn versions(folder: &Path) -> Result<String, String> {
     if versions.is_empty() {
         return Ok("none yet".to_owned());
     }
-    let problems: Vec<_> =
-        versions.iter().filter_map(|version| registry.verify(&version.name).err()).map(|e| e.to_string()).collect();
+    let newest = registry.check_newest();
+    let wrong = versions.iter().map(|version| registry.verify(&version.name)).chain([newest]);
+    let problems: Vec<_> = wrong.filter_map(Result::err).map(|e| e.to_string()).collect();
     if problems.is_empty() {
         return Ok(format!("{} versions, every file is what was saved", versions.len()));
     }
     Err(format!("{}; promote another version, or train again", problems.join("; ")))
+}
+
+/// What trainings left, to be resumed.
+fn runs(folder: &Path) -> Result<String, String> {
+    let mut problems = Vec::new();
+    let mut seen = 0;
+    for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
+        let run = folder.join(kind.name());
+        if run.is_dir() {
+            seen += 1;
+            problems.extend(trainer::check_run(&run).err().map(|e| e.to_string()));
+        }
+    }
+    match (problems.is_empty(), seen) {
+        (true, 0) => Ok("none yet".to_owned()),
+        (true, _) => Ok(format!("{seen} runs, every file is what was saved")),
+        _ => Err(format!("{}; train again, without --resume", problems.join("; "))),
+    }
+}
+
+/// A synthetic world's held-out slates.
+fn world(folder: &Path) -> Result<String, String> {
+    if !folder.is_dir() {
+        return Ok("no held-out slates here".to_owned());
+    }
+    let held = check_files(folder).map_err(|e| e.to_string()).and_then(|files| {
+        read_manifest(folder).map_err(|e| e.to_string())?;
+        Ok(files)
+    });
+    let remedy = "delete the folder, and import the world again";
+    held.map(|files| format!("{files} files of its world are what was written")).map_err(|e| format!("{e}; {remedy}"))
 }

@@ -1,0 +1,21 @@
+//! How often the registry was changed, kept beside `registry.json`: an older copy of that file is consistent in itself, and would
+//! let another version serve without a word.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Seek, Write};
+use std::path::Path;
+
+/// The changes that were made, as the lock's file says; 0 where it does not say.
+pub(super) fn made(lock: &Path) -> io::Result<u64> {
+    match fs::read(lock) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(0),
+        text => Ok(String::from_utf8_lossy(&text?).trim().parse().unwrap_or(0)),
+    }
+}
+
+/// Notes a change. Only under the lock, and after the change: what is noted was made.
+pub(super) fn note(mut lock: &File, changes: u64) -> io::Result<()> {
+    lock.rewind()?;
+    lock.set_len(0)?;
+    lock.write_all(changes.to_string().as_bytes())
+}
