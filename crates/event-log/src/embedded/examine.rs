@@ -110,6 +110,11 @@ pub fn examine(dir: &Path, visit: &mut dyn FnMut(Vec<Event>) -> Result<(), LogEr
         Some(_) => 0,
     });
     found.known = (known > found.next_seq).then_some(known);
+    if found.known.is_some() {
+        // No crash left them: the batch was acknowledged, and has changed since.
+        let damaged = found.unfinished.take().map(|end| Damage { next_seq: found.known, ..end });
+        found.damages.extend(damaged);
+    }
     found.bytes =
         list(&segments)?.segments.iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|m| m.len()).sum();
     Ok(found)

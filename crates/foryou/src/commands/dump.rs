@@ -1,6 +1,7 @@
 //! `foryou dump`: every event of the folder as JSON lines, also from a damaged folder.
 //!
-//! The first line says what the folder is, the last one how many events there were. So a dump that was cut short is detected.
+//! The first line says what the folder is, the last one how many events there were, and each line has a checksum. So a dump that was
+//! cut short or changed is detected.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,6 +12,7 @@ use event_log::{LogError, examine};
 use foryou_types::Profile;
 use serde::{Deserialize, Serialize};
 
+use super::dump_line;
 use crate::cli::DumpArgs;
 use crate::config::Config;
 use crate::exit::wrong_use;
@@ -75,21 +77,21 @@ pub(super) fn run(config: &Config, args: &DumpArgs, output: Output) -> anyhow::R
 fn write(config: &Config, args: &DumpArgs, profile: &Profile, file: Box<dyn Write>) -> anyhow::Result<Report> {
     let at = || format!("writing {}", args.file.display());
     let mut file = BufWriter::with_capacity(1 << 20, file);
-    line(&mut file, &Head { foryou_dump: VERSION, profile: profile.clone() }).with_context(at)?;
+    dump_line::write(&mut file, 1, &Head { foryou_dump: VERSION, profile: profile.clone() }).with_context(at)?;
     let mut events = 0;
     let examined = examine(&config.data.join("log"), &mut |batch| {
         for event in &batch {
-            line(&mut file, event).map_err(|source| LogError::Io {
+            events += 1;
+            dump_line::write(&mut file, 1 + events, event).map_err(|source| LogError::Io {
                 what: "writing",
                 path: args.file.display().to_string(),
                 source,
             })?;
         }
-        events += batch.len() as u64;
         Ok(())
     })
     .with_context(|| format!("reading the log of {}", config.data.display()))?;
-    line(&mut file, &End { foryou_dump_events: events }).with_context(at)?;
+    dump_line::write(&mut file, 2 + events, &End { foryou_dump_events: events }).with_context(at)?;
     file.flush().with_context(at)?;
     let mut damages: Vec<_> = examined.damages.iter().map(ToString::to_string).collect();
     damages.extend(examined.description.clone());
@@ -97,11 +99,6 @@ fn write(config: &Config, args: &DumpArgs, profile: &Profile, file: Box<dyn Writ
         damages.push(format!("the log ends after {} events, but had held {known}", examined.next_seq));
     }
     Ok(Report { path: args.file.clone(), events, missing: examined.missing(), damages })
-}
-
-fn line(file: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *file, value)?;
-    file.write_all(b"\n")
 }
 
 fn describe(report: &Report) -> String {

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod doctor;
 mod dump;
+mod dump_line;
 mod evaluate;
 mod feed;
 mod import;

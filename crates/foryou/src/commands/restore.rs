@@ -9,6 +9,7 @@ use event_log::Event;
 use serde::Serialize;
 
 use super::dump::{End, Head, VERSION};
+use super::dump_line;
 use crate::cli::RestoreArgs;
 use crate::config::Config;
 use crate::engine::Parts;
@@ -36,7 +37,7 @@ pub(super) fn run(config: &Config, args: &RestoreArgs, output: Output) -> anyhow
         let file = File::open(&args.file).with_context(|| format!("opening {}", args.file.display()))?;
         Box::new(BufReader::with_capacity(1 << 20, file))
     };
-    let mut lines = Lines { path: &args.file, reader, number: 0, text: String::new() };
+    let mut lines = Lines { path: &args.file, reader, number: 0, text: Vec::new() };
     let head: Head = lines.next()?.context("the dump is empty")?;
     if head.foryou_dump != VERSION {
         bail!(
@@ -79,15 +80,13 @@ fn fill(parts: &Parts, lines: &mut Lines<'_>) -> anyhow::Result<u64> {
             );
             events += sent as u64;
         }
-        let at = || format!("{}, line {}", lines.path.display(), lines.number);
+        let (path, number) = (lines.path, lines.number);
+        let at = || format!("{}, line {number}", path.display());
         if is_end {
             let end: End = serde_json::from_value(line).with_context(at)?;
-            ensure!(
-                end.foryou_dump_events == events,
-                "{}: the dump should hold {} events, but holds {events}",
-                at(),
-                end.foryou_dump_events
-            );
+            let dumped = end.foryou_dump_events;
+            ensure!(dumped == events, "{}: the dump should hold {dumped} events, but holds {events}", at());
+            ensure!(lines.next::<serde_json::Value>()?.is_none(), "{}: should be the last, and is not", at());
             return Ok(events);
         }
         batch.push(serde_json::from_value::<Event>(line).with_context(at)?);
@@ -99,19 +98,21 @@ struct Lines<'a> {
     path: &'a Path,
     reader: Box<dyn BufRead>,
     number: u64,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Lines<'_> {
     fn next<T: serde::de::DeserializeOwned>(&mut self) -> anyhow::Result<Option<T>> {
         self.text.clear();
-        let n = self.reader.read_line(&mut self.text).with_context(|| format!("reading {}", self.path.display()))?;
+        let n = self.reader.read_until(b'\n', &mut self.text);
+        let n = n.with_context(|| format!("reading {}", self.path.display()))?;
         self.number += u64::from(n > 0);
         if n == 0 {
             return Ok(None);
         }
-        serde_json::from_str(&self.text)
-            .map(Some)
-            .with_context(|| format!("{}, line {}", self.path.display(), self.number))
+        let at = || format!("{}, line {}", self.path.display(), self.number);
+        let text = std::str::from_utf8(&self.text).with_context(at)?;
+        let content = dump_line::read(self.number, text).map_err(anyhow::Error::msg).with_context(at)?;
+        serde_json::from_str(content).map(Some).with_context(at)
     }
 }
