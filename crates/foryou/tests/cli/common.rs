@@ -38,6 +38,15 @@ pub(crate) fn fails(code: i32, args: &[&str]) -> String {
     err
 }
 
+/// Runs it and gives its exit code and everything it said. It must end as a command does: with 0, 1 or 2.
+pub(crate) fn say(args: &[&str]) -> (i32, String) {
+    let output = run(args);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let code = output.status.code().unwrap_or(-1);
+    assert!((0..=2).contains(&code) && !text.contains("panicked"), "{args:?}: exit code {code}: {text}");
+    (code, text)
+}
+
 /// Where the real data sets are; `None`, said loudly, where they are not.
 pub(crate) fn shared_data(set: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TEST_SHARED_DATA")

@@ -1,4 +1,5 @@
-//! `kill -9` at random moments of an import: nothing acknowledged is lost, nothing is there twice.
+//! `kill -9` at random moments of an import, and of a service that takes events with trainings and promotions beside it: nothing
+//! acknowledged is lost, nothing is there twice.
 //!
 //! `TEST_KILL_ROUNDS` and `TEST_KILL_EVENTS` make it the real size; without them it is a quick form.
 
@@ -6,9 +7,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use phoenix::ModelKind;
 use serde_json::Value;
 
-use crate::common::{Killed, events_file, foryou, json, post_ids, same_part};
+use crate::common::{Killed, Service, events_file, foryou, json, post_ids, run, same_part};
+use crate::small_model;
 
 fn size(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -78,4 +81,88 @@ fn killed_imports_end_as_undisturbed_ones() {
         println!("round {round}: killed after {moment:?} of {took:?}, the second run added {second} of {all}");
         std::fs::remove_dir_all(data).unwrap();
     }
+}
+
+/// Starts a command beside what else goes on; it is killed with the value.
+fn beside(data: &Path, args: &[&str]) -> Killed {
+    let child = foryou().args(args).arg("--data").arg(data).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Killed(child.unwrap())
+}
+
+/// An action that can be told from all others.
+fn event(number: u64) -> Value {
+    serde_json::json!({"type": "action", "id": format!("kill-{number}"), "user_id": (5_000 + number % 50).to_string(),
+        "post_id": (1 + number % 100).to_string(), "action": "click"})
+}
+
+/// Sends events and gives how many were new; `None` where the service is gone.
+fn send(address: &str, numbers: std::ops::Range<u64>) -> Option<u64> {
+    let events: Vec<_> = numbers.map(event).collect();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let request = agent.post(format!("http://{address}/v1/events")).content_type("application/json");
+    let mut answer = request.send(serde_json::json!({ "events": events }).to_string()).ok()?;
+    let text = answer.body_mut().read_to_string().ok()?;
+    assert_eq!(answer.status(), 200, "{text}");
+    serde_json::from_str::<Value>(&text).unwrap()["accepted"].as_u64()
+}
+
+/// A service that takes events, a training and promotions beside it, all killed: what was acknowledged is there, the folder is
+/// whole, and one of the two models serves.
+#[test]
+fn killed_services_trainings_and_promotions_lose_nothing() {
+    let rounds = size("TEST_KILL_ROUNDS", 2) as u64;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.jsonl");
+    events_file(&file, 2_000);
+    let data = dir.path().join("data");
+    let folder = data.to_str().unwrap();
+    json(&["import", "events", file.to_str().unwrap(), "--data", folder]);
+    let versions = [1, 2].map(|seed| small_model::add(&data, ModelKind::Ranker, seed));
+    json(&["models", "promote", &versions[0], "--data", folder]);
+
+    let (mut acknowledged, mut promotions, mut changes) = (0, 0, 0);
+    let mut before = String::new();
+    for round in 0..rounds {
+        let service = Service::start(&data);
+        let training = beside(&data, &["train", "ranker", "--no-promote"]);
+        let mut promotion = beside(&data, &["models", "promote", &versions[0]]);
+        let until = Instant::now() + Duration::from_millis(150 + 137 * (round % 7));
+        let address = service.address.clone();
+        // Numbers that were sent and not acknowledged are sent again in the next round, as a sender does.
+        let first = acknowledged;
+        let sender = std::thread::spawn(move || {
+            (first..).step_by(20).find(|&number| send(&address, number..number + 20).is_none())
+        });
+        while Instant::now() < until {
+            if let Some(ended) = promotion.0.try_wait().unwrap() {
+                assert!(ended.success());
+                promotions += 1;
+                promotion = beside(&data, &["models", "promote", &versions[promotions % 2]]);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // A little later each time, so that the promotion is killed everywhere in its course.
+        std::thread::sleep(Duration::from_micros(700 * (round % 31)));
+        drop((service, promotion, training)); // SIGKILL, one after another
+        acknowledged = sender.join().unwrap().unwrap();
+        let output = run(&["doctor", "--data", folder]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "round {round}: {told}");
+        let serving = json(&["models", "list", "--data", folder]);
+        let serving: Vec<_> =
+            serving["versions"].as_array().unwrap().iter().filter(|v| v["promoted"] == true).collect();
+        let name = serving.first().and_then(|version| version["name"].as_str()).unwrap_or_default().to_owned();
+        assert!(serving.len() == 1 && versions.contains(&name), "round {round}: {serving:?}");
+        changes += u32::from(name != before);
+        before = name;
+    }
+    let service = Service::start(&data);
+    for first in (0..acknowledged).step_by(200) {
+        let lost = send(&service.address, first..acknowledged.min(first + 200));
+        assert_eq!(lost, Some(0), "acknowledged before a kill, and new afterwards, from {first} on");
+    }
+    println!(
+        "{rounds} kills, {acknowledged} events acknowledged, none lost; {promotions} promotions, another version served after \
+         {changes} kills"
+    );
 }

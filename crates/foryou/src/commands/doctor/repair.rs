@@ -28,6 +28,8 @@ pub(super) fn run(folder: DataFolder, config: &Config) -> anyhow::Result<(Repair
     let log = folder.path().join("log");
     let repaired = repair(&log, &Meaning::of(folder.profile()), log_options(config))
         .with_context(|| format!("repairing the log of {}", folder.path().display()))?;
+    // Whatever is wrong with it: it is built anew.
+    super::derived::forget_index(folder.path())?;
     let before = &repaired.before;
     let mut damages: Vec<_> = before.description.iter().cloned().collect();
     damages.extend(before.damages.iter().map(ToString::to_string));
