@@ -156,7 +156,8 @@ fn no_mutation_of_any_file_is_silent() {
         let kind = KINDS[(seed % KINDS.len() as u64) as usize];
         // Each kind of file as often, however many there are of it.
         let name = |path: &PathBuf| path.strip_prefix(&place).unwrap().to_owned();
-        let classes: Vec<_> = BTreeSet::from_iter(all.iter().map(|path| class(&name(path)))).into_iter().collect();
+        let classes: BTreeSet<_> = all.iter().map(|path| class(&name(path))).collect();
+        let classes: Vec<_> = classes.into_iter().collect();
         let path = loop {
             let class_of = &classes[rng.below(classes.len())];
             let of_it: Vec<_> = all.iter().filter(|path| class(&name(path)) == *class_of).collect();

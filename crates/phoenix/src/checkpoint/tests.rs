@@ -111,6 +111,10 @@ fn the_optimizer_comes_back_in_order() {
     let (_dir, folder) = saved();
     assert_eq!(Checkpoint::load_optimizer(&folder).unwrap(), optimizer());
     rewrite(&folder, OPTIMIZER, |t| t[1].data[2] = f32::INFINITY);
+    let changed = Checkpoint::load_optimizer(&folder).unwrap_err().to_string();
+    assert!(changed.contains(OPTIMIZER) && changed.contains("its checksum"), "{changed}");
+    // As an earlier version wrote it.
+    fs::remove_file(folder.join("manifest.json")).unwrap();
     let error = Checkpoint::load_optimizer(&folder).unwrap_err().to_string();
     assert!(error.contains(OPTIMIZER) && error.contains("a.moment") && error.contains("value 2 is inf"), "{error}");
 }
