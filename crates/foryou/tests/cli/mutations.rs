@@ -26,13 +26,14 @@ fn copy(from: &Path, to: &Path) {
             continue;
         }
         let (mut source, mut target) = (File::open(entry.path()).unwrap(), File::create(target).unwrap());
-        let mut chunk = vec![0; 1 << 20];
+        let empty = vec![0; 1 << 20];
+        let mut chunk = empty.clone();
         loop {
             let n = source.read(&mut chunk).unwrap();
             if n == 0 {
                 break;
             }
-            if chunk[..n].iter().all(|byte| *byte == 0) {
+            if chunk[..n] == empty[..n] {
                 target.seek(SeekFrom::Current(n as i64)).unwrap();
             } else {
                 target.write_all(&chunk[..n]).unwrap();

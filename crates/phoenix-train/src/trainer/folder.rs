@@ -42,7 +42,7 @@ pub(crate) struct RunConfig {
 ///   checkpoint/     the last state, with the optimiser's
 ///   best/           the best model so far, ready to serve
 ///   curves.svg      at the end
-///   lock            held by the training that writes here
+///   lock            held by the training that writes here; knows which config.json was written last
 /// ```
 #[derive(Debug)]
 pub(crate) struct RunFolder {
@@ -82,7 +82,8 @@ impl RunFolder {
 
     /// Holds what a run left against the checksums it was written with. A run that goes on is not looked at.
     pub(crate) fn check(path: &Path) -> Result<(), TrainError> {
-        let Some(_) = read_config(path)? else { return Err(refuse(path, "holds no run: config.json is missing")) };
+        let Some(config) = read_config(path)? else { return Err(refuse(path, "holds no run: config.json is missing")) };
+        check_newest(path, &config)?;
         let mut checkpoints = [path.join(CHECKPOINT), path.join(BEST)].into_iter().filter(|folder| folder.is_dir());
         let wrong = checkpoints.find_map(|folder| Checkpoint::check_files(&folder).err());
         match wrong {
@@ -106,6 +107,7 @@ impl RunFolder {
         let Some(found) = read_config(path)? else {
             return Err(refuse(path, "holds no run to resume"));
         };
+        check_newest(path, &found)?;
         let differs = if found.kind != config.kind {
             Some(format!("the model ({}, not {})", found.kind.name(), config.kind.name()))
         } else if let Some(key) = first_difference(&found.recipe, &config.recipe) {
@@ -147,9 +149,13 @@ impl RunFolder {
 
     fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
         let path = self.path.join("config.json");
-        let text = serde_json::to_vec_pretty(&RunConfig { check: Some(checksum(config)), ..config.clone() })
+        let check = checksum(config);
+        let text = serde_json::to_vec_pretty(&RunConfig { check: Some(check.clone()), ..config.clone() })
             .map_err(|e| TrainError::io(&path)(e.into()))?;
-        fs::write(&path, text).map_err(TrainError::io(&path))
+        fs::write(&path, text).map_err(TrainError::io(&path))?;
+        // An older copy of the file would be consistent in itself.
+        let lock = self.path.join(LOCK);
+        fs::write(&lock, check).map_err(TrainError::io(&lock))
     }
 
     pub(crate) fn checkpoint(&self) -> PathBuf {
@@ -191,6 +197,16 @@ fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
         Some(check) if check != checksum(&config) => Err(wrong(&"was changed or damaged since it was written")),
         _ => Ok(Some(config)),
     }
+}
+
+/// Whether a run's `config.json` is the one that was written last, which the lock's file knows.
+fn check_newest(folder: &Path, config: &RunConfig) -> Result<(), TrainError> {
+    let noted = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+    let is_check = noted.len() == 16 && noted.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_check && noted != checksum(config) {
+        return Err(refuse(folder, "config.json: is not the one that was written last, but an older copy"));
+    }
+    Ok(())
 }
 
 fn checksum(config: &RunConfig) -> String {

@@ -442,6 +442,17 @@ fn what_a_run_left_is_held_against_what_was_written() {
         std::fs::write(&path, whole).unwrap();
     }
     check_run(folder.path()).unwrap();
+
+    // An older copy of the configuration, from a run with another seed.
+    let config = folder.path().join("config.json");
+    let older = std::fs::read(&config).unwrap();
+    train(kind, &data, &recipe, folder.path(), &RunOptions { seed: 9, ..options(1) }).unwrap();
+    std::fs::write(&config, older).unwrap();
+    let error = check_run(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("config.json") && error.contains("older copy"), "{error}");
+    let resume = RunOptions { resume: true, ..options(1) };
+    let error = train(kind, &data, &recipe, folder.path(), &resume).unwrap_err().to_string();
+    assert!(error.contains("older copy"), "{error}");
 }
 
 #[test]

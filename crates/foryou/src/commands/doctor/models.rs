@@ -59,7 +59,11 @@ fn world(folder: &Path) -> Result<String, String> {
     }
     let held = check_files(folder).map_err(|e| e.to_string()).and_then(|files| {
         read_manifest(folder).map_err(|e| e.to_string())?;
-        Ok(files)
+        if files > 0 {
+            Ok(files)
+        } else {
+            Err("SHA256SUMS is missing, and nothing else says what was written".to_owned())
+        }
     });
     let remedy = "delete the folder, and import the world again";
     held.map(|files| format!("{files} files of its world are what was written")).map_err(|e| format!("{e}; {remedy}"))
