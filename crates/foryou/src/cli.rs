@@ -83,6 +83,10 @@ pub enum Command {
     /// Write every event of the data folder to a file, as JSON lines; works on a damaged folder too
     Dump(DumpArgs),
     /// Make a new data folder from a dump
+    ///
+    /// Each line of a dump is {"check": ..., "line": {...}}. A line that was changed or damaged is refused by its number. To
+    /// change a line on purpose, for example the profile in the first one, keep only the {...}: a line without a check is taken
+    /// as it is.
     Restore(RestoreArgs),
     /// Print the effective settings and their origins
     Config,

@@ -1,7 +1,7 @@
-//! A line of a dump, under a checksum: `{"check":"0123456789abcdef","line":{...}}`.
+//! A line of a dump with its checksum: `{"check":"0123456789abcdef","line":{...}}`.
 //!
-//! The check is over the line's number and its content, so a line that was changed, left out or repeated is found and named. Who
-//! edits a line on purpose leaves `{...}` alone in it: a line without a check is taken as it is.
+//! The checksum covers the line's number and its content, so a line that was changed, left out or repeated is detected and named. To
+//! edit a line on purpose, keep only the `{...}`: a line without a check is taken as it is.
 
 use std::io::{self, Write};
 
