@@ -22,6 +22,19 @@ pub struct Output {
     pub human: bool,
 }
 
+/// An error and its causes, outermost first. A cause that the message before it already ends with is not said twice.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if message.is_empty() {
+            message = cause;
+        } else if !message.ends_with(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
+}
+
 impl Output {
     /// Prints the result of a command: `value` with `--json`, else `text()`.
     pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> anyhow::Result<()> {
@@ -40,12 +53,13 @@ impl Output {
     /// Prints why the command failed: on stderr, and with `--json` also as the one document on stdout, unless the command has
     /// printed its own (`doctor` prints what it found and then fails).
     pub fn fail(&self, error: &anyhow::Error) {
-        self.say(format!("foryou: {error:#}"));
+        let message = with_causes(error);
+        self.say(format!("foryou: {message}"));
         if !self.json || PRINTED.load(Ordering::Relaxed) {
             return;
         }
         let kind = if error.is::<WrongUse>() { "wrong_use" } else { "failed" };
-        let document = serde_json::json!({ "error": { "kind": kind, "message": format!("{error:#}") } });
+        let document = serde_json::json!({ "error": { "kind": kind, "message": message } });
         // stdout is closed; stderr has the message.
         self.write(format!("{document:#}")).ok();
     }
@@ -149,6 +163,14 @@ fn readable_times(value: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let inner = std::io::Error::other("the disk is gone");
+        let error = anyhow::Error::new(inner).context("reading a: the disk is gone").context("importing a");
+        assert_eq!(with_causes(&error), "importing a: reading a: the disk is gone");
+        assert_eq!(with_causes(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
 
     #[test]
     fn text_of_others_commands_no_terminal() {

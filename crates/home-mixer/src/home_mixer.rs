@@ -196,7 +196,11 @@ fn why_empty(execution: &Execution<ScoredPostsQuery, PostCandidate>) -> String {
     if execution.sizes.sources == 0 {
         let follows = query.user_features.as_ref().map_or_else(
             || "whom the viewer follows is not known".to_owned(),
-            |features| format!("the viewer follows {} accounts", features.followed_user_ids.len()),
+            |features| match features.followed_user_ids.len() {
+                0 => "the viewer follows nobody".to_owned(),
+                1 => "the viewer follows 1 account".to_owned(),
+                followed => format!("the viewer follows {followed} accounts"),
+            },
         );
         let only = if query.in_network_only { ", and only their posts were asked for" } else { "" };
         return format!("the sources found no post ({follows}{only})");

@@ -180,7 +180,7 @@ impl ImportReport {
     }
 }
 
-/// A reason without what is particular to its row: numbers and quoted texts become `…`.
+/// A reason without what is particular to its row: numbers, times and quoted texts become `…`.
 fn class_of(reason: &str) -> String {
     let mut class = String::with_capacity(reason.len());
     let mut chars = reason.chars().peekable();
@@ -198,6 +198,11 @@ fn class_of(reason: &str) -> String {
             class.push('…');
         } else if c.is_ascii_digit() && !in_word {
             while chars.next_if(char::is_ascii_digit).is_some() {}
+            // A date and a time of RFC 3339 go on with "-07-25T17:20:04.5Z".
+            let mut rest = chars.clone();
+            if rest.next() == Some('-') && rest.next().is_some_and(|c| c.is_ascii_digit()) {
+                while chars.next_if(|c| c.is_ascii_digit() || matches!(c, '-' | 'T' | ':' | '.' | 'Z')).is_some() {}
+            }
             if class.ends_with('-') {
                 class.pop();
             }
@@ -220,6 +225,7 @@ mod tests {
         assert_eq!(class_of("post -17 was deleted"), "post … was deleted");
         assert_eq!(class_of("not UTF-8, int64 of 3 columns"), "not UTF…, int64 of … columns");
         assert_eq!(class_of("open \"quote"), "open …");
+        assert_eq!(class_of("2099-01-01T00:00:00.25Z is after (2026-07-25T17:20:04Z)"), "… is after (…)");
     }
 
     #[test]

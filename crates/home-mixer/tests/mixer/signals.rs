@@ -79,7 +79,7 @@ async fn an_empty_feed_says_what_emptied_it() {
     let nothing = feed(&mocks, ScoredPostsQuery { in_network_only: true, ..query() }).await;
     assert_eq!(
         nothing.empty_because.as_deref(),
-        Some("the sources found no post (the viewer follows 0 accounts, and only their posts were asked for)")
+        Some("the sources found no post (the viewer follows nobody, and only their posts were asked for)")
     );
     mocks.world.lock().preferences.muted_keywords.clear();
     assert_eq!(feed(&mocks, query()).await.empty_because, None);

@@ -1,7 +1,7 @@
 //! The checks of new events.
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic, limits};
-use foryou_types::{ActionKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{ActionKind, ClockKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -139,7 +139,14 @@ impl<'a> Checker<'a> {
         match event.origin {
             Origin::Live if at.since(self.now) > MAX_AHEAD_MS => {
                 let hours = at.since(self.now) as f64 / MAX_AHEAD_MS as f64;
-                Some(format!("at: {at} is {hours:.1} h ahead of this folder's clock ({})", self.now))
+                // The clock of a log stands still between its events: live ones need the machine's.
+                let way_on = match self.profile.clock {
+                    ClockKind::Log => {
+                        "; that is the time of its newest event: serve it with `foryou up --clock wall` (setting clock)"
+                    }
+                    ClockKind::Wall => "",
+                };
+                Some(format!("at: {at} is {hours:.1} h ahead of this folder's clock ({}){way_on}", self.now))
             }
             Origin::Import if brings_time(event) => {
                 let last = self.last_before_gap.filter(|&last| at > last)?;

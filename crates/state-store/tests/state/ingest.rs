@@ -4,7 +4,9 @@ use event_log::{
     ActionEvent, EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent,
     ProfileEvent, ServedEvent,
 };
-use foryou_types::{Clock, IdForm, ManualClock, Namespace, PostId, Profile, TimeMs, UserId, profile::IdForms};
+use foryou_types::{
+    Clock, ClockKind, IdForm, ManualClock, Namespace, PostId, Profile, TimeMs, UserId, profile::IdForms,
+};
 use state_store::{Ingestor, LogClock, Outcome, folder_clock};
 
 use crate::support::{Folder, HOUR, act, delete, dwell, edge, event, follow, post, reading, shown, undo};
@@ -292,6 +294,16 @@ fn many_senders_at_once_lose_nothing() {
     });
     assert_eq!(folder.state.position(), folder.log.head().position);
     assert_eq!(folder.state.raw_counts(PostId(1)).unwrap()[0], 4);
+}
+
+#[test]
+fn a_live_event_refused_on_a_log_s_clock_names_the_setting_that_takes_it() {
+    let folder = Folder::new(Profile::live());
+    let (profile, clock) = (Profile { clock: ClockKind::Log, ..folder.profile.clone() }, ManualClock::new(TimeMs(NOW)));
+    let ingestor = Ingestor::new(folder.log.clone(), folder.state.clone(), Arc::new(profile), Arc::new(clock));
+    let outcome = ingestor.submit(vec![live(act(NOW + 3 * HOUR, 1, 1, 0))]).unwrap();
+    let refused = reasons(&outcome);
+    assert!(refused.len() == 1 && refused[0].1.contains("`foryou up --clock wall`"), "{refused:?}");
 }
 
 #[test]
