@@ -54,11 +54,15 @@ async fn get_scored_posts_is_the_feed_of_rest() {
     }
     assert_eq!((answer.clock.as_str(), answer.model.as_str()), ("log", ""));
     assert_eq!((answer.ranked_by.as_str(), rest["ranked_by"].as_str()), ("popularity_prior", Some("popularity_prior")));
-    assert!(answer.timings_ms["total"] > 0.0 && answer.degraded.is_empty());
+    assert!(answer.timings_ms["total"] > 0.0 && answer.degraded.is_empty() && answer.empty_because.is_empty());
 
     let next = ScoredPostsQuery { limit: 20, cursor: answer.next_cursor, ..query(1_007) };
     let page = client.get_scored_posts(next).await.unwrap().into_inner();
     assert!(!page.posts.is_empty() && page.posts.iter().all(|p| !ids.contains(&p.post_id_string)));
+
+    let nobody = ScoredPostsQuery { in_network_only: true, ..query(987_654) };
+    let empty = client.get_scored_posts(nobody).await.unwrap().into_inner();
+    assert!(empty.posts.is_empty() && empty.empty_because.contains("follows nobody"), "{}", empty.empty_because);
 }
 
 #[tokio::test]

@@ -100,6 +100,7 @@ impl ScoredPostsGrpc {
             timings_ms: timings(&result.timings_ms),
             next_cursor: scored.next_cursor.unwrap_or_default(),
             ranked_by,
+            empty_because: result.empty_because.unwrap_or_default(),
         }
     }
 
