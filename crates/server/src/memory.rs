@@ -20,6 +20,7 @@ pub(crate) fn measure(app: &App) {
         ("state_blocks", state.cached_block_bytes),
         ("state_write_buffer", state.write_buffer_bytes),
         ("state_posts", state.cached_post_bytes),
+        ("state_histories", state.cached_history_bytes),
         ("request_log", app.mixer.request_log_bytes() as u64),
     ] {
         gauge!(BYTES, "cache" => name).set(bytes as f64);

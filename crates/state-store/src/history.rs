@@ -5,12 +5,15 @@
 //! only on the act before it. So if an act is added or removed anywhere, only its neighbours matter for the number of tokens. Nearly
 //! all acts are added at the end; that needs only the newest act, which is in the head.
 
+use std::sync::Arc;
+
 use foryou_types::{ActionIndex, ActionMask, ActionToken, PostId, Surface, TimeMs, UserActionSequence, UserId};
 
 use crate::apply::{Applier, Target};
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, number_at, time_at};
+use crate::read_cache::Cached;
 use crate::storage::Storage;
 use crate::store::StateStore;
 
@@ -110,13 +113,24 @@ pub(crate) fn last_acts(storage: &Storage, mut tell: impl FnMut(UserId, TimeMs))
     Ok(())
 }
 
+impl Cached for UserActionSequence {
+    fn bytes(&self) -> u64 {
+        (size_of::<Self>() + self.tokens.capacity() * size_of::<ActionToken>()) as u64
+    }
+}
+
 impl StateStore {
     /// A person's newest 1,024 tokens, oldest first, and how many there are.
-    pub fn action_sequence(&self, user: UserId) -> Result<UserActionSequence, StateError> {
+    pub fn action_sequence(&self, user: UserId) -> Result<Arc<UserActionSequence>, StateError> {
+        let known = self.history_cache.get(user, || self.read_history(user))?;
+        Ok(known.unwrap_or_default())
+    }
+
+    fn read_history(&self, user: UserId) -> Result<Option<UserActionSequence>, StateError> {
         // Head and acts are read at one moment of the store.
         let view = self.storage.snapshot()?;
         let key = head_key(user);
-        let Some(value) = view.get(&key)? else { return Ok(UserActionSequence::default()) };
+        let Some(value) = view.get(&key)? else { return Ok(None) };
         let Some(head) = decode_head(user, Decoder(&value)) else {
             return Err(self.storage.corrupt(key.table(), "a history cannot be read"));
         };
@@ -136,7 +150,7 @@ impl StateStore {
             acts.push(act);
         }
         let tokens = ActionToken::of_acts(acts.into_iter().rev());
-        Ok(UserActionSequence { total: head.total, tokens })
+        Ok(Some(UserActionSequence { total: head.total, tokens }))
     }
 }
 

@@ -26,6 +26,7 @@ mod labels;
 mod popularity;
 mod posts;
 mod profiles;
+mod read_cache;
 mod settings;
 mod shown;
 mod storage;

@@ -9,9 +9,6 @@ use std::sync::Arc;
 use event_log::{Media, MediaKind, PostEvent};
 use foryou_types::reposts::chain;
 use foryou_types::{PostId, TimeMs, UserId};
-use parking_lot::Mutex;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use rustc_hash::FxHashMap;
 
 use crate::apply::{Applier, Target};
@@ -19,6 +16,7 @@ use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table, time_at};
 use crate::popularity::Recent;
+use crate::read_cache::Cached;
 use crate::store::StateStore;
 
 /// A post as the state knows it.
@@ -58,18 +56,12 @@ pub(crate) fn by_time_key(created_at: TimeMs, id: PostId) -> Key {
 impl StateStore {
     /// A post, deleted ones included. `None`: neither its creation nor its delete is known.
     pub fn post(&self, id: PostId) -> Result<Option<Arc<StoredPost>>, StateError> {
-        if let Some(post) = self.post_cache.cache.get(&id) {
-            return Ok(Some(post));
-        }
-        let epoch = *self.post_cache.epoch.lock();
-        let key = key(id);
-        let Some(value) = self.storage.get(&key)? else { return Ok(None) };
-        let Some(row) = Row::decode(id, Decoder(&value)) else {
-            return Err(self.storage.corrupt(key.table(), "a post cannot be read"));
-        };
-        let post = Arc::new(row.post);
-        self.post_cache.keep(id, &post, epoch);
-        Ok(Some(post))
+        self.post_cache.get(id, || {
+            let key = key(id);
+            let Some(value) = self.storage.get(&key)? else { return Ok(None) };
+            let row = Row::decode(id, Decoder(&value));
+            row.map(|row| Some(row.post)).ok_or_else(|| self.storage.corrupt(key.table(), "a post cannot be read"))
+        })
     }
 
     /// Posts, in the order of `ids`.
@@ -252,60 +244,10 @@ pub(crate) fn decode_by_time(mut value: Decoder<'_>) -> Option<PostRef> {
     value.end(found)
 }
 
-/// A cache of posts. A reader must not put back what a batch just changed: if it started before the batch ended, it finds another
-/// epoch and does not cache.
-pub(crate) struct PostCache {
-    cache: Cache<PostId, Arc<StoredPost>, Bytes>,
-    epoch: Mutex<u64>,
-}
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<PostId, Arc<StoredPost>> for Bytes {
-    fn weight(&self, _: &PostId, post: &Arc<StoredPost>) -> u64 {
+impl Cached for StoredPost {
+    fn bytes(&self) -> u64 {
         let text = |field: &Option<String>| field.as_ref().map_or(0, String::len);
-        (size_of::<StoredPost>() + 64 + text(&post.post.text) + text(&post.post.title)) as u64
-    }
-}
-
-impl PostCache {
-    /// Most bytes of cached posts.
-    const CAPACITY: u64 = 32 << 20;
-
-    pub(crate) fn new() -> Self {
-        Self { cache: Cache::with_weighter(65_536, Self::CAPACITY, Bytes), epoch: Mutex::new(0) }
-    }
-
-    /// Bytes of the cached posts.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.cache.weight()
-    }
-
-    fn keep(&self, id: PostId, post: &Arc<StoredPost>, epoch: u64) {
-        let now = self.epoch.lock();
-        if *now == epoch {
-            self.cache.insert(id, post.clone());
-        }
-    }
-
-    /// Drops every post.
-    pub(crate) fn clear(&self) {
-        let mut epoch = self.epoch.lock();
-        *epoch += 1;
-        self.cache.clear();
-    }
-
-    /// Drops posts that a finished batch wrote.
-    pub(crate) fn forget(&self, ids: &[PostId]) {
-        if ids.is_empty() {
-            return;
-        }
-        let mut epoch = self.epoch.lock();
-        *epoch += 1;
-        for id in ids {
-            self.cache.remove(id);
-        }
+        (size_of::<Self>() + text(&self.post.text) + text(&self.post.title)) as u64
     }
 }
 

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_log::{Event, EventLog, Position, Record};
-use foryou_types::{PostId, Profile, TimeMs};
+use foryou_types::{PostId, Profile, TimeMs, UserActionSequence, UserId};
 use parking_lot::{Condvar, Mutex, RwLock};
+use rustc_hash::FxHashSet;
 
 use crate::apply::Applier;
 use crate::bytes::Decoder;
 use crate::error::StateError;
 use crate::keys::{Key, Table, number_at};
 use crate::popularity::{Answers, Popularity};
-use crate::posts::PostCache;
+use crate::posts::StoredPost;
+use crate::read_cache::ReadCache;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::tx::{Tx, WriterCache};
@@ -26,6 +28,9 @@ mod tests;
 const SCHEMA: u32 = 2;
 /// Events applied in one batch while catching up: enough that a batch's own cost does not show, few enough (a few MB) to hold.
 const CATCH_UP_EVENTS: usize = 8_192;
+/// Most bytes of cached posts, and of cached histories (one has up to 48 KB).
+const POST_CACHE_BYTES: u64 = 32 << 20;
+const HISTORY_CACHE_BYTES: u64 = 32 << 20;
 /// Events applied while readers of the counts wait (under a millisecond).
 const EVENTS_PER_LOCK: usize = 64;
 
@@ -37,7 +42,8 @@ pub struct StateStore {
     pub(crate) storage: Storage,
     pub(crate) settings: Settings,
     pub(crate) popularity: RwLock<Popularity>,
-    pub(crate) post_cache: PostCache,
+    pub(crate) post_cache: ReadCache<PostId, StoredPost>,
+    pub(crate) history_cache: ReadCache<UserId, UserActionSequence>,
     pub(crate) answers: Answers,
     log: Arc<dyn EventLog>,
     writer: Mutex<Writer>,
@@ -52,8 +58,10 @@ pub struct StateMemory {
     pub cached_block_bytes: u64,
     /// What is not written out yet; some memtables of 16 MiB at most.
     pub write_buffer_bytes: u64,
-    /// Posts that were asked for.
+    /// Posts that were asked for; 32 MiB at most.
     pub cached_post_bytes: u64,
+    /// Histories of people who were asked for; 32 MiB at most.
+    pub cached_history_bytes: u64,
     /// Posts young enough to be shown, with their counts.
     pub recent_posts: usize,
     /// People of whom the last activity is known, where a set does not record impressions.
@@ -195,7 +203,8 @@ impl StateStore {
             storage,
             settings,
             popularity: RwLock::new(popularity),
-            post_cache: PostCache::new(),
+            post_cache: ReadCache::new(65_536, POST_CACHE_BYTES),
+            history_cache: ReadCache::new(4_096, HISTORY_CACHE_BYTES),
             answers: Answers::default(),
             log,
             writer: Mutex::new(Writer { cache: WriterCache::new(), batches, stopped: false }),
@@ -257,6 +266,7 @@ impl StateStore {
             cached_block_bytes,
             write_buffer_bytes,
             cached_post_bytes: self.post_cache.bytes(),
+            cached_history_bytes: self.history_cache.bytes(),
             recent_posts,
             active_people,
         }
@@ -315,8 +325,9 @@ impl StateStore {
         if result.is_err() {
             writer.stopped = true;
         }
-        let posts = result?;
-        self.post_cache.forget(&posts);
+        let (posts, people) = result?;
+        self.post_cache.forget(posts.into_iter());
+        self.history_cache.forget(people.into_iter());
         self.popularity.write().prune();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -334,6 +345,7 @@ impl StateStore {
         *writer = Writer { cache: WriterCache::new(), batches, stopped: false };
         *self.popularity.write() = popularity;
         self.post_cache.clear();
+        self.history_cache.clear();
         self.answers.clear();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -349,7 +361,7 @@ impl StateStore {
         }
     }
 
-    /// Answers the posts that changed.
+    /// Answers the posts that changed, and the people whose history did.
     fn write_batch<'e>(
         &self,
         writer: &mut Writer,
@@ -357,7 +369,7 @@ impl StateStore {
         first: u64,
         position: Position,
         idle: &mut dyn FnMut(u64),
-    ) -> Result<Vec<PostId>, StateError> {
+    ) -> Result<(Vec<PostId>, FxHashSet<UserId>), StateError> {
         let Writer { cache, batches, .. } = writer;
         let mut tx = Tx::new(&self.storage, cache);
         loop {
@@ -379,9 +391,11 @@ impl StateStore {
             out.number(position.next_seq).number(position.check);
         });
         batches.add(&mut tx, first, position.next_seq);
-        let posts = tx.written(Table::Posts).filter_map(|key| number_at(key.as_bytes(), 1)).map(PostId).collect();
+        let first_number = |key: &Key| number_at(key.as_bytes(), 1);
+        let posts = tx.written(Table::Posts).filter_map(first_number).map(PostId).collect();
+        let people = tx.written(Table::Acts).filter_map(first_number).map(UserId).collect();
         tx.commit()?;
-        Ok(posts)
+        Ok((posts, people))
     }
 
     /// Visits every key and value of every projection, in key order: what a rebuilt state must agree with byte for byte.

@@ -144,7 +144,9 @@ impl<'a> Tx<'a> {
 
     /// The keys of a table that the batch writes.
     pub(crate) fn written(&self, table: Table) -> impl Iterator<Item = &Key> {
-        self.writes.keys().filter(move |key| key.table() == table)
+        let ordered =
+            self.ordered.range(Key::of(table)..).map(|(key, _)| key).take_while(move |key| key.table() == table);
+        self.writes.keys().filter(move |key| key.table() == table).chain(ordered)
     }
 
     /// Writes the batch.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use event_log::{ActionEvent, EventBody};
 use foryou_types::{ActionMask, ActionToken, PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
 
@@ -22,8 +24,24 @@ fn token(post: u64, author: u64, actions: &[u8], dwell_ms: u32, at: i64) -> Acti
     }
 }
 
-fn sequence(folder: &Folder, user: u64) -> UserActionSequence {
+fn sequence(folder: &Folder, user: u64) -> Arc<UserActionSequence> {
     folder.state.action_sequence(UserId(user)).unwrap()
+}
+
+#[test]
+fn a_history_that_was_read_follows_every_batch() {
+    let folder = Folder::with(Profile::live(), vec![act(1, 7, 5, 0)]);
+    let seen =
+        || sequence(&folder, 7).tokens.iter().map(|t| (t.post_id.0, t.author_id.0, t.actions.0)).collect::<Vec<_>>();
+    assert_eq!((seen(), seen()), (vec![(5, 0, 1)], vec![(5, 0, 1)]));
+    folder.put(vec![post(2, 5, 9)]);
+    assert_eq!(seen(), [(5, 9, 1)], "the author is known now");
+    folder.put(vec![act(3, 7, 5, 1), act(3, 8, 5, 1)]);
+    assert_eq!(seen(), [(5, 9, 3)]);
+    folder.put(vec![undo(4, 7, 5, 0)]);
+    assert_eq!(seen(), [(5, 9, 2)]);
+    folder.put(vec![undo(5, 7, 5, 1)]);
+    assert_eq!(seen(), []);
 }
 
 #[test]
@@ -87,7 +105,7 @@ fn an_action_is_one_act_until_taken_back_and_then_none() {
     );
     assert_eq!(sequence(&folder, 1).tokens, [token(1, 0, &[FAVORITE, REPLY], 0, 1)]);
     folder.put(vec![undo(9_001 * SECOND, 1, 1, FAVORITE), undo(9_002 * SECOND, 1, 1, REPLY)]);
-    assert_eq!(sequence(&folder, 1), UserActionSequence::default());
+    assert_eq!(sequence(&folder, 1), Arc::default());
     folder.put(vec![
         act(10, 1, 2, FAVORITE),
         act(11, 1, 3, FAVORITE),

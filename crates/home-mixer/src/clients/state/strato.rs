@@ -16,7 +16,7 @@ pub struct StateStrato(pub Arc<StateStore>);
 #[async_trait]
 impl Strato for StateStrato {
     async fn user_action_sequence(&self, viewer: UserId) -> Result<Arc<UserActionSequence>, SeamError> {
-        off_worker(&self.0, move |store| store.action_sequence(viewer).map(Arc::new)).await
+        off_worker(&self.0, move |store| store.action_sequence(viewer)).await
     }
 
     async fn preferences(&self, viewer: UserId) -> Result<ViewerPreferences, SeamError> {

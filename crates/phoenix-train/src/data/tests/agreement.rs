@@ -186,7 +186,7 @@ fn assert_state_agrees(events: Vec<Event>, profile: &Profile, users: impl Iterat
     let mut tokens = 0;
     for user in users.map(UserId) {
         let state = state.action_sequence(user).unwrap();
-        assert_eq!(replay.tokens(user, TimeMs(i64::MAX)), state, "{user:?}");
+        assert_eq!(replay.tokens(user, TimeMs(i64::MAX)), *state, "{user:?}");
         tokens += state.tokens.len();
     }
     tokens
