@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use datasets::world::{World, WorldConfig, WorldError, read_manifest, read_slates};
+use datasets::world::{World, WorldConfig, WorldError, check_files, read_manifest, read_slates};
 use event_log::json::{EventDecoder, event_to_json};
 use event_log::{Event, EventBody, Origin};
 use foryou_types::ids::NoNames;
@@ -363,8 +363,15 @@ fn a_broken_file_is_named_with_its_line() {
     assert!(world.slates.len() > 3);
     let dir = tempfile::tempdir().unwrap();
     world.write(dir.path(), to_json).unwrap();
+    assert_eq!(check_files(dir.path()).unwrap(), 4);
     let path = dir.path().join("truth").join("slates.jsonl");
     let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, good.replacen("\"at\":", "\"at\":1", 1)).unwrap();
+    let changed = read_slates(dir.path()).unwrap_err().to_string();
+    assert!(changed.contains("slates.jsonl: its checksum"), "{changed}");
+
+    // As an earlier version wrote it, without checksums: what is wrong is seen by what is in it.
+    fs::remove_file(dir.path().join("SHA256SUMS")).unwrap();
     let broken = |change: &dyn Fn(&mut Vec<String>)| {
         let mut lines: Vec<String> = good.lines().map(str::to_owned).collect();
         change(&mut lines);

@@ -130,6 +130,9 @@ fn grown(dir: &Path, config: &str) -> (PathBuf, PathBuf) {
 
 /// The kind of a file: its name without what counts up.
 fn class(name: &Path) -> String {
+    if name.ends_with("lock") {
+        return "locks".to_owned();
+    }
     let parts = name.iter().map(|part| part.to_string_lossy());
     parts.filter(|part| !part.starts_with(|c: char| c.is_ascii_digit())).take(2).collect::<Vec<_>>().join("/")
 }
