@@ -18,7 +18,7 @@ const SIDE_EFFECTS_IN_FLIGHT: usize = 1_024;
 
 type Named<T> = (&'static str, Box<T>);
 
-/// Shared, since it goes on after its request.
+/// Shared, since it continues after its request.
 type NamedEffect<Q, C> = (&'static str, Arc<dyn SideEffect<Q, C>>);
 
 struct NamedHydrator<Q, C> {

@@ -70,7 +70,7 @@ impl CacheMetrics {
 /// * Only successes are cached; an error is asked again next time.
 /// * The cache is bounded in entries (S3-FIFO eviction), and an entry lives for `ttl` from the start of its fetch, measured on
 ///   the clock that is passed in.
-/// * When the wrapped hydrator fails or is late, candidates that hit are filled all the same.
+/// * When the wrapped hydrator fails or is late, candidates that hit are still filled.
 ///
 /// The name, needs and `enable` are those of the wrapped hydrator.
 ///

@@ -29,8 +29,8 @@
 //!
 //! # Time
 //!
-//! [`Budgets`] gives the request a time and components their caps; each component is handed a [`Budget`]. One that waits is
-//! abandoned when it is over. One that computes asks [`Budget::is_spent`] between tiles and returns what it has: a hydrator
+//! [`Budgets`] gives the request a time and components their caps; each component is handed a [`Budget`]. A component that
+//! waits is abandoned when its budget is spent. One that computes checks [`Budget::is_spent`] between tiles and returns what it has: a hydrator
 //! gives [`StageError::DeadlineExceeded`] for the candidates it did not reach, a filter returns it, and a source, query
 //! hydrator or scorer that ends after its budget is reported as possibly cut short.
 //!

@@ -34,14 +34,14 @@ impl MonotonicClock for SystemMonotonic {
     }
 }
 
-/// A clock that goes on when it is told to, for tests and replays. Resolution 1 ns, from 0 to 584 years.
+/// A clock that advances only when it is told to, for tests and replays. Resolution 1 ns, from 0 to 584 years.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     nanos: AtomicU64,
 }
 
 impl ManualClock {
-    /// Goes on by `time`.
+    /// Advances by `time`.
     pub fn advance(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::AcqRel);

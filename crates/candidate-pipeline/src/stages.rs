@@ -66,7 +66,7 @@ pub trait Hydrator<Q, C>: Send + Sync {
     fn update(&self, candidate: &mut C, fields: Self::Fields);
 }
 
-/// What becomes of the candidates when a filter fails.
+/// What happens to the candidates when a filter fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilterPolicy {
     /// All are kept.

@@ -253,7 +253,7 @@ pub trait EventLog: Names + Send + Sync {
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError>;
 }
 
-/// What became of a batch.
+/// What happened to a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// What the append did: its duplicates are places among the caller's events, its count includes the marks.

@@ -34,7 +34,7 @@ pub fn fold(keyword: &str) -> String {
 /// * Case goes: `İ`, `I` and `ı` become `i`, `ẞ` and `ß` become `ss`, final sigma becomes sigma.
 /// * Marks that are no part of a letter go: strokes through letters, and vowel signs that Arabic may leave out. An accent that
 ///   makes another letter (`é`) stays.
-/// * Apostrophes become straight, white space a single space; there is none at the start.
+/// * Apostrophes become straight, white space becomes a single space, and is removed at the start.
 pub fn fold_into(text: &str, folded: &mut String) {
     if text.is_ascii() {
         text.chars().filter(|&c| !is_invisible(c)).for_each(|c| push(folded, c.to_ascii_lowercase()));

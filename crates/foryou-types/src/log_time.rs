@@ -68,7 +68,7 @@ impl LogTime {
     }
 }
 
-/// The last time of a batch before the first gap that is longer than `max_gap_ms`; `None` where there is no such gap. `now` is
+/// The last time of a batch before the first gap that is longer than `max_gap_ms`; `None` without such a gap. `now` is
 /// the time of the log that the batch is for.
 ///
 /// The order of the batch does not matter. Where the log has no events yet, the batch's largest group of events without such a

@@ -8,7 +8,7 @@ use crate::{ActionMask, PostId, Surface, TimeMs, UserId};
 ///
 /// Acts stand in the order of their own times, whatever order they arrived in, those of one moment by post and action. Consecutive
 /// acts on one post, each within [`UserActionSequence::MERGE_WINDOW_MS`] of the one before, are one token whose time is its last
-/// act. An action that stands already is no act, and one that was taken back was none.
+/// act. An action that already stands makes no act, and one that was taken back leaves none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionToken {
     /// The post acted on; for a repost, the post that was shown.

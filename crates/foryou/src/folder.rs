@@ -44,7 +44,7 @@ pub struct DataFolder {
     lock: File,
 }
 
-/// What became of opening a folder.
+/// The outcome of opening a folder.
 #[derive(Debug)]
 pub enum Opened {
     /// The folder is ours now.

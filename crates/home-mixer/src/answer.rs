@@ -1,4 +1,4 @@
-//! What a request for scored posts is asked with and what it gives.
+//! The options and the result of a request for scored posts.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct FeedOptions {
     pub explain: bool,
     /// Record the feed as served: it will not be served again within the profile's window.
     pub record: bool,
-    /// When the answer must be there; what is not done by then is left out and flagged.
+    /// When the answer must be ready; what is not done by then is left out and flagged.
     pub deadline: Option<Instant>,
 }
 
@@ -92,7 +92,7 @@ pub struct FeedResult {
     pub now: TimeMs,
     /// What did not go as it should; empty when all is well.
     pub degraded: Vec<Degraded>,
-    /// Why there is no post: what the sources gave and which filters removed it; `None` where there is one.
+    /// Why the feed is empty: what the sources gave and which filters removed it; `None` if it has posts.
     pub empty_because: Option<String>,
     /// Where the time went.
     pub timings_ms: Timings,

@@ -1,6 +1,6 @@
 //! Impressions as bloom filters, as the client sends them.
 //!
-//! A client that cannot send every id it has shown sends a set that may say yes wrongly and never no. The bits of an id are
+//! A client that cannot send every id it has shown sends a set that may have false positives, but never false negatives. The bits of an id are
 //! found by double hashing (Kirsch and Mitzenmacher, "Less Hashing, Same Performance", 2006): `h1 = xxh3_64(id as 8
 //! little-endian bytes, seed)`, `h2 = xxh3_64(the same, seed + 1)`, bits `(h1 + i·h2) mod m` for i below the number of hashes,
 //! in wrapping 64-bit arithmetic.

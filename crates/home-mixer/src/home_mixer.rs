@@ -1,6 +1,6 @@
 //! The service: a query in, a ranked feed out.
 //!
-//! # What becomes of a feed when a client fails
+//! # What happens to a feed when a client fails
 //!
 //! A client fails by an error, by not answering within its part of the request's time, or by an answer of the wrong length. A
 //! request never fails for it. In every row the component that asked is among [`FeedResult::degraded`], with the reason.
@@ -70,7 +70,7 @@ pub struct Clients {
     pub social_graph: Arc<dyn SocialGraph>,
     /// Where served feeds are recorded.
     pub served_recorder: Arc<dyn ServedRecorder>,
-    /// The clock by which remembered requests age; one that goes on. (A feed's own moment is its query's.)
+    /// The clock by which remembered requests age; it always runs. (A feed's own moment is its query's.)
     pub clock: Arc<dyn Clock>,
     /// The clock of caches.
     pub cache_clock: Arc<dyn MonotonicClock>,
@@ -190,12 +190,12 @@ impl HomeMixer {
     }
 }
 
-/// What became of all candidates of a request that gave none.
+/// What happened to all candidates of a request that gave none.
 fn why_empty(execution: &Execution<ScoredPostsQuery, PostCandidate>) -> String {
     let query = &execution.query;
     if execution.sizes.sources == 0 {
         let follows = query.user_features.as_ref().map_or_else(
-            || "whom the viewer follows is not known".to_owned(),
+            || "the viewer's follows are not known".to_owned(),
             |features| match features.followed_user_ids.len() {
                 0 => "the viewer follows nobody".to_owned(),
                 1 => "the viewer follows 1 account".to_owned(),

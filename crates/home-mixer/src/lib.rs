@@ -1,6 +1,6 @@
 //! The For You pipeline: from a viewer to a ranked feed, one component per file.
 //!
-//! Start with [`HomeMixer`], the service, whose module says what becomes of a feed when a client fails; then [`pipeline`], where
+//! Start with [`HomeMixer`], the service, whose module says what happens to a feed when a client fails; then [`pipeline`], where
 //! the components stand in the order they run; then any of them:
 //!
 //! | stage | module |

@@ -22,7 +22,7 @@ pub(crate) struct KeyValues {
 }
 
 impl KeyValues {
-    /// Room for so many tokens, all of them valid until said otherwise.
+    /// Room for this many tokens, all valid at first.
     pub(crate) fn new(sizes: &Sizes, layers: usize, tokens: usize) -> Self {
         let capacity = padded(tokens + 1);
         let heads = layers * sizes.groups;

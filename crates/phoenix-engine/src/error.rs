@@ -1,4 +1,4 @@
-//! What can be wrong with a model.
+//! Errors of a model.
 
 use phoenix::{ConfigError, GoldenError, ModelKind};
 use thiserror::Error;

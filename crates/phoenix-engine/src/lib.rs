@@ -4,15 +4,15 @@
 //! Inside, `kernels` holds the numeric code, `weights` a model packed for it, `transformer` the layers, `cache` the keys and values of a
 //! viewer's context.
 //!
-//! How it is fast: the context (user and history) runs once and leaves its keys and values per layer; then tiles of candidates go
-//! through all layers independently, each candidate costing one token, whose own key is one more logit. Weights are packed once, with
+//! Why it is fast: the context (user and history) runs once, and its keys and values are kept per layer. Then tiles of candidates go
+//! through all layers independently; each candidate costs one token, and its own key is one more logit. Weights are packed once, with
 //! norm gains, the attention factor and the small tables' projections folded in.
 //!
 //! Invariants:
 //! * Within one instruction set a candidate's logits are bit-equal alone, in any batch, in any order, on any number of threads, with a
 //!   fresh or an extended context (`kernels` says why). With sequential positions (the January 2026 form, for parity only) they depend
 //!   on a candidate's place, as they do there.
-//! * A model is taken whole or refused ([`EngineError`]); afterwards no input can fail or make a value that is not finite.
+//! * A model is loaded whole or refused ([`EngineError`]); after that, no input can fail or lead to a value that is not finite.
 //! * No allocation per candidate or layer: buffers belong to threads and are used again.
 //! * Only [`service`] knows a log and a registry, only [`grpc`] a transport.
 

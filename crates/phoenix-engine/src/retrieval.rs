@@ -59,7 +59,7 @@ impl RetrievalModel {
         &self.config
     }
 
-    /// The viewer's vector `[D]`, of length 1; zero for a stranger without history, of whom nothing is known.
+    /// The viewer's vector `[D]`, of length 1; zero for an unknown person without history.
     ///
     /// Of a history longer than [`phoenix::ModelConfig::longest_history`] only the newest tokens count.
     pub fn user_vector(&self, user: UserId, history: &[HistoryItem]) -> Vec<f32> {

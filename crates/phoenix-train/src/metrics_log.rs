@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: what a run measured, a JSON object a line, so that it can be followed and plotted while it grows.
+//! `metrics.jsonl`: what a run measured, one JSON object per line, so that it can be followed and plotted while it grows.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -62,12 +62,12 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Begins the file anew.
+    /// Starts the file again, empty.
     pub fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create(path)?, path: path.to_owned() })
     }
 
-    /// Goes on with a file, without the lines after `step` (a run goes on from its last checkpoint, which may be older).
+    /// Continues with a file, without the lines after `step` (a run continues from its last checkpoint, which may be older).
     pub fn resume(path: &Path, step: u64) -> io::Result<Self> {
         let kept: Vec<MetricsLine> = match read_lines(path) {
             Ok(lines) => lines.into_iter().filter(|line| line.step() <= step).collect(),

@@ -5,11 +5,11 @@
 //!   config.json              what it is: sizes, action set, hash functions, seed, metrics
 //!   dense.safetensors        every tensor of `dense_params`, f32
 //!   tables.safetensors       user, post, author and (with text) text, each [rows, D], f32
-//!   optimizer.safetensors    what training needs to go on; absent in a model that is only served
+//!   optimizer.safetensors    what training needs to continue; absent in a model that is only served
 //!   manifest.json            the checksum of each of these files
 //! ```
 //!
-//! [`Checkpoint::save`] makes a new folder beside the old and renames it into place: whatever happens, what is read afterwards is the
+//! [`Checkpoint::save`] makes a new folder next to the old one and renames it into place: whatever happens, what is read afterwards is the
 //! old checkpoint or the new one, never parts of both.
 
 mod load;

@@ -128,7 +128,7 @@ impl Default for ModelConfig {
     }
 }
 
-/// A configuration of which no model can be made.
+/// A configuration that does not give a valid model.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {

@@ -24,7 +24,7 @@ pub struct PostText<'a> {
     pub language: Option<&'a str>,
     /// Number of photos.
     pub photos: usize,
-    /// Duration of the longest video; `None` where there is none.
+    /// Duration of the longest video; `None` without a video.
     pub longest_video_ms: Option<u32>,
     /// Whether it answers another post.
     pub is_reply: bool,

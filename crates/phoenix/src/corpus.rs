@@ -1,4 +1,4 @@
-//! What is known of posts: author, time and content words, by id.
+//! The known posts: author, time and content words, by id.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use foryou_types::{ActionMask, TimeMs, UserId};
 
 use crate::inputs::{CandidateItem, HistoryItem};
 
-/// A post shown to the viewer (or sampled as a negative), and what became of it.
+/// A post shown to the viewer (or sampled as a negative), and its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// The post.

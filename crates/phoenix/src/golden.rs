@@ -272,7 +272,7 @@ fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), Str
 }
 
 /// The reference files for tests, sorted: those in the folder that the environment variable `TEST_SHARED_GOLDEN` names, else in the
-/// first `shared/golden` in a folder above the crate under test. Empty where there is none.
+/// first `shared/golden` in a folder above the crate under test. Empty if there are none.
 pub fn reference_files() -> Vec<PathBuf> {
     let folder = std::env::var_os("TEST_SHARED_GOLDEN").map(PathBuf::from).or_else(|| {
         let start =

@@ -92,7 +92,7 @@ pub struct IdCounts {
 }
 
 impl HashTables {
-    /// Tables for so many ids, with functions drawn from `seed`.
+    /// Tables for these numbers of ids, with functions drawn from `seed`.
     pub fn draw(config: &ModelConfig, ids: IdCounts, seed: u64) -> Self {
         let table = |part: &str, ids: usize, functions: usize| {
             TableSpec::for_ids(ids, functions, &mut SplitMix64::fork(seed, part))

@@ -9,7 +9,7 @@
 //! * Trainer and engine turn a viewer's tokens and a post into model inputs through the same functions ([`inputs::history_item`],
 //!   [`inputs::CandidateItem`], [`hashing::HashTables`]); the window is [`foryou_types::window_start`] for both.
 //! * A checkpoint is read whole or refused: every tensor present, of the right shape and finite.
-//! * Nothing here knows a tensor library, a log's reading or a transport; of the log only the form of a post's event.
+//! * Nothing here depends on a tensor library, on reading a log or on a transport; of the log it knows only the form of a post's event.
 
 pub mod checkpoint;
 pub mod config;

@@ -238,7 +238,7 @@ impl Registry {
         Ok(self.routing(kind)?.champion)
     }
 
-    /// Which version serves whom: read once, kept until [`Self::stamp`] changes, asked for every request.
+    /// The version for each person: read once, kept until [`Self::stamp`] changes, used for every request.
     pub fn routing(&self, kind: ModelKind) -> Result<Routing, RegistryError> {
         let state = self.state()?;
         let of_kind = state.of(kind);

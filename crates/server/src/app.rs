@@ -81,7 +81,7 @@ pub struct Rejected {
     pub reason: String,
 }
 
-/// What became of the events of a request.
+/// What happened to the events of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AppendOutcome {
     /// Events taken.

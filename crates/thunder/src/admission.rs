@@ -1,4 +1,4 @@
-//! Who is let in: a bound on concurrency and a bound on the rate. Both refuse at once; nothing ever queues.
+//! Admission of lookups: a bound on concurrency and a bound on the rate. Both refuse at once; nothing ever queues.
 
 use std::sync::Arc;
 use std::time::Instant;

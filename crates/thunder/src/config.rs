@@ -166,7 +166,7 @@ pub struct IngestConfig {
     pub consumer_threads: usize,
     /// Of those, how many may work at the same time once the store has caught up, so that serving keeps its cores. 1.
     pub max_concurrent_after_catch_up: usize,
-    /// How long a reader waits for news before it looks by itself, in milliseconds: the longest a lost wake-up or a shutdown
+    /// How long a reader waits for news before it looks again, in milliseconds: the longest a lost wake-up or a shutdown
     /// can take. 100.
     pub poll_interval_ms: u64,
 }

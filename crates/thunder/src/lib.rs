@@ -1,5 +1,5 @@
-//! Thunder: the recent posts of everyone, in memory, and the question "what did the accounts this viewer follows post lately"
-//! answered without a database.
+//! Thunder holds everyone's recent posts in memory. It answers "what did the accounts that this viewer follows post lately?" without
+//! a database.
 //!
 //! Start with [`PostStore`] (the data and the lookup rules), then [`ThunderService`] (admission, deadlines, the
 //! [`InNetworkPosts`](foryou_types::seams::InNetworkPosts) seam), [`ingest`] (from the event log to the store) and [`grpc`].

@@ -48,7 +48,7 @@ where
     ///
     /// Needs a Tokio runtime with time enabled where a deadline or a cap is set, and for side effects. All components run on
     /// the caller's task: parallel ones wait together, and one that computes for long should move its work to a thread pool
-    /// if the others are to go on meanwhile.
+    /// if the others are to continue meanwhile.
     pub async fn execute(&self, query: Q, options: ExecuteOptions) -> Execution<Q, C> {
         let mut watch = Stopwatch::start();
         let budget = options.deadline.map_or(Budget::UNLIMITED, Budget::until);

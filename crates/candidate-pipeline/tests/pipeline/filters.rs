@@ -1,4 +1,4 @@
-//! Filters, and what becomes of candidates when one fails.
+//! Filters, and what happens to candidates when one fails.
 
 use candidate_pipeline::{ExecuteOptions, FilterPolicy, KeepMask, Stage, StageError};
 

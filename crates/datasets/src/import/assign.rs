@@ -1,9 +1,8 @@
-//! Which marks of the log a file's are, where a set may have several files of one role.
+//! Finds the marks of a file in the log, for sets with several files of one role.
 //!
-//! The first file of a role has the marks of the role itself, the others those of `ROLE/2`, `ROLE/3` and so on. A file is known by
-//! its first rows ([`HEAD_ROWS`]): whole or grown, under whatever name, it is the file whose rows it begins with. Where most rows
-//! agree, or one does and the name too (which the log keeps in `ROLE/name`), it is that file changed, and is refused as such. Any
-//! other file is a new one.
+//! The first file of a role has the marks of the role itself, the others those of `ROLE/2`, `ROLE/3` and so on. A file is recognised
+//! by its first rows ([`HEAD_ROWS`]), whatever its name and even if it has grown. If most rows agree, or one row and the name (which the
+//! log keeps in `ROLE/name`), it is the same file with changes, and is refused. Any other file is a new one.
 
 use std::ops::ControlFlow;
 

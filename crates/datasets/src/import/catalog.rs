@@ -1,7 +1,7 @@
-//! The posts of a set that knows them by strings: when each is first met, what is said of it, and its number.
+//! The posts of a set with string ids: the first occurrence of each, its description, and its number.
 //!
 //! A string gets its number in the batch that creates its post. So a post is in the log exactly if the log's dictionary
-//! has its string, and an import that goes on after an interruption needs no other memory of the posts it made.
+//! has its string, and an import that continues after an interruption needs no other memory of the posts it made.
 
 use event_log::{EventBody, NameAllocator, Origin, PostEvent, batch::MAX_KEY_BYTES};
 use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
@@ -18,7 +18,7 @@ pub(super) fn key<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
     match text.len() {
         1..=MAX_KEY_BYTES => Ok(text),
         0 => Err(format!("{name} is empty")),
-        bytes => Err(format!("{name} has {bytes} bytes, an id at most {MAX_KEY_BYTES}")),
+        bytes => Err(format!("{name} has {bytes} bytes, but an id may have at most {MAX_KEY_BYTES}")),
     }
 }
 
@@ -29,13 +29,13 @@ struct Entry {
     first: Option<TimeMs>,
     /// Its number, once its post is on its way.
     id: PostId,
-    /// What is said of it, until it has its post.
+    /// Its description, until its post is created.
     said: Option<Box<PostEvent>>,
 }
 
 /// Strings, and the posts they become.
 ///
-/// Memory: some 100 bytes a string, and what is said of those that wait for their post.
+/// Memory: about 100 bytes per string, and the descriptions of those that wait for their post.
 pub(super) struct Catalog<'a> {
     log: &'a dyn Names,
     /// The names of the batch that is being made.
@@ -83,7 +83,7 @@ impl<'a> Catalog<'a> {
         self.keep(name, said);
     }
 
-    /// Keeps what is said of a post; false if that is known, or comes too late.
+    /// Keeps the description of a post; false if there is one already, or it comes too late.
     fn keep(&mut self, name: &str, said: PostEvent) -> bool {
         let posted = self.log.id_of(Namespace::Posts, name).is_some();
         let entry = self.entry(name);

@@ -1,4 +1,4 @@
-//! What says which files a figure was measured on.
+//! Checksums of files, to say which files a figure was measured on.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::files::BUFFER;
 use super::{ImportError, SetFile};
 
-/// The SHA-256 of each file as it lies there (packed or not): `sha256:HEX NAME`, separated by commas.
+/// The SHA-256 of each file as it is (compressed or not): `sha256:HEX NAME`, separated by commas.
 pub fn checksum(files: &[SetFile]) -> Result<String, ImportError> {
     let one = |file: &SetFile| -> Result<String, ImportError> {
         let io_error = |source| ImportError::Io { path: file.path.display().to_string(), source };

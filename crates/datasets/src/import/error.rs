@@ -1,4 +1,4 @@
-//! Why an import did not happen, or did not finish.
+//! Errors of an import.
 
 use std::error::Error;
 
@@ -29,9 +29,7 @@ pub enum ImportError {
         problem: String,
     },
     /// The data folder was filled with another kind of data.
-    #[error(
-        "the data folder holds {folder:?} data and {path} is {set:?}: import it into a folder of its own (--data DIR)"
-    )]
+    #[error("the data folder holds {folder:?} data, but {path} is {set:?}: import it into another folder (--data DIR)")]
     OtherKind {
         /// The profile's name in the data folder.
         folder: String,
@@ -57,9 +55,7 @@ pub enum ImportError {
         problem: String,
     },
     /// The folder's profile lacks an action that the set's rows are.
-    #[error(
-        "the data folder's profile has no action {action:?}, which rows of a {kind} set are: add it to its action set"
-    )]
+    #[error("the data folder's profile has no action {action:?}, which a {kind} set needs: add it to its action set")]
     NoAction {
         /// The kind of set.
         kind: &'static str,
@@ -130,7 +126,7 @@ pub enum ImportError {
     },
     /// Rows could not be sorted: the temporary file for them could not be written or read. Whole batches are imported.
     #[error(
-        "cannot sort rows by way of a temporary file in {folder} (free space there or name another folder in TMPDIR, then import again: it goes on after the last whole batch): {source}"
+        "cannot sort rows with a temporary file in {folder}: {source}; free space there or set TMPDIR to another folder, then import again: it continues after the last whole batch"
     )]
     Sort {
         /// The folder of the temporary file.
@@ -138,11 +134,11 @@ pub enum ImportError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The caller asked to stop. Whole batches are imported; the next import goes on after them.
-    #[error("stopped after {} rows; importing again goes on there", .0.rows)]
+    /// The caller asked to stop. Whole batches are imported; the next import continues after them.
+    #[error("stopped after {} rows; importing again continues there", .0.rows)]
     Stopped(Box<ImportReport>),
     /// The events could not be stored.
-    #[error("the log did not take the events: {0}")]
+    #[error("the log refused the events: {0}")]
     Sink(#[source] Box<dyn Error + Send + Sync>),
 }
 
@@ -165,9 +161,9 @@ impl ImportError {
 fn fault(file: &str, line: u64, reason: &str, rows: u64) -> String {
     match rows {
         0 if line == 1 => format!("{file} cannot be read: {reason}"),
-        0 => format!("{file}:{line}: the file is damaged here ({reason}); none of its rows is imported"),
+        0 => format!("{file}:{line}: the file is damaged here ({reason}); none of its rows was imported"),
         _ => format!(
-            "{file}:{line}: the file is damaged here ({reason}); {rows} of its rows are imported, and a repaired file goes on after them"
+            "{file}:{line}: the file is damaged here ({reason}); {rows} of its rows were imported; repair the file and import it again to continue after them"
         ),
     }
 }

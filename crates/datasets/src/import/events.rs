@@ -1,9 +1,9 @@
 //! Events in the form of the wire: kind `events` (one file or several, or a folder with `events.jsonl`), and kind `world` (what
 //! `foryou world` writes: `events.jsonl` and `profile.toml`).
 //!
-//! A file is JSON lines, or a table (CSV and the like) of which every row is an event: by its columns' names, or by a map that says
-//! which column is which key ([`super::table_map`]). The rows are read by the profile of the data folder; where that has none
-//! yet, by the `profile.toml` beside the file, which a world must have; without either, by that of a live feed. String ids get
+//! A file is JSON lines, or a table (CSV, TSV) with one event per row. The columns have the names of keys, or a map says which column is
+//! which key ([`super::table_map`]). Rows are read with the profile of the data folder; if it has none yet, with the `profile.toml` next
+//! to the file (a world must have one); without either, with that of a live feed. String ids get
 //! their numbers here, in front of the events of the batch that uses them first. An event with an `id` that the log has is a
 //! duplicate, whatever its row.
 //!
@@ -211,7 +211,7 @@ impl Importer for Events {
             run.import_rows(file, &mut rows)?;
             let falls = rows.order.falls;
             if falls {
-                let note = "the events are not in the order of time; that changes nothing, the time of each decides";
+                let note = "the events are not in the order of time; this makes no difference, because the time of each event decides";
                 run.report.note(format!("{}: {note}", file.name()));
             }
             if run.report.in_log() == before {

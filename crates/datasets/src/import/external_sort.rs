@@ -1,7 +1,7 @@
 //! Sorting more rows than memory should hold, by time: an external merge sort (Knuth, "The Art of Computer Programming" 3, 5.4).
 //!
-//! Entries are collected in runs of bounded size. A run that is full is sorted and appended to one temporary file, which has no
-//! name and is gone with the sort, however it ends. [`ExternalSort::finish`] merges the runs: the smallest time first, of equal times
+//! Entries are collected in runs of bounded size. A full run is sorted and appended to one temporary file, which has no
+//! name and disappears with the sort, however it ends. [`ExternalSort::finish`] merges the runs: the smallest time first, of equal times
 //! the earlier run. So the result is that of a stable sort of everything by time.
 //!
 //! Memory is one run (in the form in which it is written: entries of any type take what their bytes take, and 16 bytes), and
@@ -181,7 +181,7 @@ impl Run {
         whole(self.bytes.get(self.places.get(place)?.1..)?)
     }
 
-    /// Writes the entries in their order at the end of a file; answers how many bytes they are.
+    /// Appends the entries in their order to a file; returns the number of bytes.
     fn write(&self, file: &mut dyn Scratch) -> io::Result<u64> {
         let mut chunk = Vec::with_capacity(WRITE_BYTES);
         let mut written = 0;
@@ -259,7 +259,7 @@ impl Reader {
 
 /// The error for bytes that are not those that were written.
 fn changed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a row came back changed")
+    io::Error::new(io::ErrorKind::InvalidData, "a row of the temporary file has changed")
 }
 
 /// A run that is merged.

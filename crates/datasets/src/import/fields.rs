@@ -24,7 +24,7 @@ pub(super) fn split<'a, const N: usize>(
     }
 }
 
-/// An id that is printed as an unsigned number; 0 means that there is none.
+/// An id that is printed as an unsigned number; 0 means no id.
 pub(super) fn unsigned_id(name: &str, text: &str) -> Result<u64, String> {
     match unsigned_number(name, text)? {
         0 => Err(format!("{name} must not be 0")),
@@ -37,7 +37,7 @@ pub(super) fn unsigned_number(name: &str, text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{name} {} is not an unsigned 64-bit number", shown(text)))
 }
 
-/// An id that is printed as a signed number; 0 means that there is none.
+/// An id that is printed as a signed number; 0 means no id.
 pub(super) fn signed_id(name: &str, text: &str) -> Result<u64, String> {
     match text.parse::<i64>() {
         Ok(0) => Err(format!("{name} must not be 0")),

@@ -1,4 +1,4 @@
-//! The files of a set: which one is read for a role, and how it is unpacked.
+//! The files of a set: which one is read for a role, and how it is decompressed.
 
 use std::{
     cell::Cell,
@@ -122,7 +122,7 @@ impl SetFile {
     }
 }
 
-/// How much of a packed file was read, for progress bars.
+/// How much of a compressed file was read, for progress bars.
 #[derive(Default)]
 pub(super) struct Meter {
     read: Rc<Cell<u64>>,
@@ -130,7 +130,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Bytes of the packed file read so far, and its size.
+    /// Bytes of the compressed file read so far, and its size.
     pub(super) fn bytes(&self) -> (u64, u64) {
         let total = self.total.get();
         (self.read.get().min(total), total)

@@ -1,4 +1,4 @@
-//! What a file looks like by its first bytes, for the message that nothing of it could be used.
+//! What a file looks like by its first bytes, for the message that nothing in it could be used.
 
 use super::{
     cells::{Cells, Separator},
@@ -16,11 +16,11 @@ pub(super) const TEXT: &str = "text";
 
 /// First bytes of formats that are not text, and what to say of them.
 const MAGIC: [(&[u8], &str); 17] = [
-    (b"\x1f\x8b", "packed with gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
     (b"PK\x03\x04", "a zip archive"),
-    (b"BZh", "packed with bzip2: unpack it first (bunzip2)"),
-    (b"\xfd7zXZ\x00", "packed with xz: unpack it first (unxz)"),
+    (b"BZh", "compressed with bzip2: decompress it first (bunzip2)"),
+    (b"\xfd7zXZ\x00", "compressed with xz: decompress it first (unxz)"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
     (b"PAR1", "Parquet: convert it to CSV or JSON lines"),
@@ -107,7 +107,7 @@ pub(super) fn describe(head: &[u8]) -> String {
     }
     let first = text.lines().next().unwrap_or_default();
     if text.starts_with('[') {
-        return "one JSON array: an event a line is read (jq -c '.[]' FILE > NEW)".to_owned();
+        return "one JSON array: write one event per line (jq -c '.[]' FILE > NEW)".to_owned();
     }
     if text.starts_with('{') {
         return object(text, first);
@@ -132,13 +132,13 @@ fn object(text: &str, first: &str) -> String {
     let is_whole = serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok();
     let key = text[1..].trim_start();
     if key.starts_with("\"events\"") && !key.starts_with("\"events\":\"") {
-        return "one JSON document with a list of events: an event a line is read (jq -c '.events[]' FILE > NEW)"
+        return "one JSON document with a list of events: write one event per line (jq -c '.events[]' FILE > NEW)"
             .to_owned();
     }
     if is_whole {
         return format!("JSON lines, the first of them {}", shown(first));
     }
-    "JSON over several lines: an event a line is read (jq -c . FILE > NEW)".to_owned()
+    "JSON over several lines: write one event per line (jq -c . FILE > NEW)".to_owned()
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
         let sentences: [(&[u8], &str); 16] = [
             (b"", "empty"),
             (b" \n", "white space"),
-            (b"\x1f\x8b\x08\x00", "packed with gzip"),
+            (b"\x1f\x8b\x08\x00", "compressed with gzip"),
             (b"PAR1\x15\x04", "Parquet"),
             (b"SQLite format 3\0\x10", "an SQLite"),
             (b"<!DOCTYPE HTML><html>", "a web page"),

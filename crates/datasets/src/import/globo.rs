@@ -4,15 +4,15 @@
 //!
 //! One file, `clicks.csv`: the hourly files of the publication under one header. A row is a click. There are no authors and no texts
 //! here, so an article becomes a post with nothing but its id and the time of its first click in the file; a click becomes the
-//! action `click`. There is a user 0, which as a number would be no user: user ids are kept in the dictionary. Articles are
+//! action `click`. There is a user 0, and as a number 0 means no user: so user ids are kept in the dictionary. Articles are
 //! unsigned numbers from 1.
 //!
-//! What an event has no place for is left out: sessions (id, start and size; a reader who wants them finds them again as the gaps of
-//! more than half an hour between a person's clicks), country, region and kind of referrer. `click_environment` says in which
+//! Fields without a place in an event are left out: sessions (id, start and size; they can be recovered as gaps of more than half an
+//! hour between a person's clicks), country, region and kind of referrer. `click_environment` says in which
 //! kind of page an article was read and not where in the product it was found, so the surface is unknown. The app of a click is its
 //! `click_deviceGroup` in the upper and its `click_os` in the lower 16 bits.
 //!
-//! The rows stand by the hour in which their session started: they are imported as [`super::ordered`] describes.
+//! The rows are grouped by the hour in which their session started; they are imported as [`super::ordered`] describes.
 
 use std::path::Path;
 

@@ -30,7 +30,7 @@ impl Header {
         let wanted = columns.join(", ");
         if found == 0 {
             return Err(format!(
-                "the first line must name the columns ({wanted}), and it is {}",
+                "the first line must name the columns ({wanted}), but is {}",
                 shown(&String::from_utf8_lossy(line))
             ));
         }
@@ -40,7 +40,7 @@ impl Header {
                 (Some(place), None) => Ok(place),
                 (Some(_), Some(_)) => Err(format!("the first line names column {column:?} twice")),
                 (None, _) => Err(format!(
-                    "the first line names no column {column:?} (wanted: {wanted}; found, separated by {}: {})",
+                    "the first line has no column {column:?} (wanted: {wanted}; found, separated by {}: {})",
                     separator.name(),
                     shown(&names.join(", "))
                 )),
@@ -98,9 +98,9 @@ mod tests {
         assert_eq!(find("user,user,at").unwrap_err(), "the first line names column \"user\" twice");
         assert_eq!(
             find("user;time").unwrap_err(),
-            "the first line names no column \"at\" (wanted: user, at; found, separated by semicolons: \"user, time\")"
+            "the first line has no column \"at\" (wanted: user, at; found, separated by semicolons: \"user, time\")"
         );
-        assert_eq!(find("1,2").unwrap_err(), "the first line must name the columns (user, at), and it is \"1,2\"");
+        assert_eq!(find("1,2").unwrap_err(), "the first line must name the columns (user, at), but is \"1,2\"");
         assert!(Header::all(b"a,b,a").unwrap_err().contains("\"a\" twice"));
         let all = Header::all(b"a b\tc").unwrap();
         assert_eq!((all.separator, all.names.len()), (Separator(b'\t'), 2));

@@ -11,7 +11,7 @@
 //!
 //! A row becomes an action for every flag that is 1, and a `dwell_time` of the milliseconds played, all at the row's
 //! `time_ms`. A video becomes a post when it is first met, with its length as its first row knows it (0 is unknown). A
-//! `follow` follows the video's author, whom the log does not name: it is an action, and no edge between people. Side
+//! `follow` follows the video's author, whom the log does not name: it is an action, not an edge between people. Side
 //! tables are not read: those of the published variants number their videos differently.
 //!
 //! Ids are numbers from 0, and 0 means no id in a log of events. So they are kept as strings, in the dictionary.
@@ -55,7 +55,7 @@ const PUBLISHED: [&str; 11] = [
     "log_random_4_22_to_5_08_27k.csv",
 ];
 
-/// How a log may be packed.
+/// How a log may be compressed.
 const PACKINGS: [&str; 4] = ["", ".zst", ".gz", ".zip"];
 
 /// The columns of the labelled part. Together they are a row.
@@ -241,7 +241,7 @@ impl Importer for KuaiRand {
     }
 }
 
-/// A row: a video shown to someone, and what became of it.
+/// A row: a video shown to someone, and its outcome.
 struct View {
     user: Box<str>,
     video: Box<str>,

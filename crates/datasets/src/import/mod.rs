@@ -1,6 +1,6 @@
 //! Importers: files of a published data set in, events of the log out.
 //!
-//! [`open`] finds the files of a set, [`import`] brings their rows into an [`ImportSink`] and says what became of each.
+//! [`open`] finds the files of a set, [`import`] brings their rows into an [`ImportSink`] and says what happened to each.
 //!
 //! # Identity
 //!
@@ -8,13 +8,13 @@
 //! since real files hold exact duplicates that are real events. Which rows the log has stands in the log itself
 //! ([`event_log::ImportProgress`]), written in the same batch as the events of these rows. Therefore:
 //!
-//! * an interrupted import goes on where it stopped, and its result is that of an undisturbed one;
+//! * an interrupted import continues where it stopped, and its result is that of an undisturbed one;
 //! * an unchanged file adds nothing, a file that grew adds its tail;
-//! * a file of which a row that was taken changed is refused, with that row, before anything is added;
+//! * if a row that was already taken has changed, its file is refused with that row before anything is added;
 //! * a file that breaks off (a truncated .zst) keeps the whole batches before the fault, and is reported as damaged;
 //! * a refused row is counted and listed, and tried again by every import: it may be put right in its place (`marks`);
-//! * a last line without a line end is not a row yet, unless it shows that it is whole (a JSON object, a packed file);
-//! * an import of which nothing came into the log fails, and says what the file looks like.
+//! * a last line without a line end is not a row yet, unless it shows that it is whole (a JSON object, a compressed file);
+//! * an import that adds nothing to the log fails, and says what the file looks like.
 //!
 //! What only the whole file can tell (the scale of its ratings, the unit of its times, the order of its rows, how its columns
 //! are separated) is decided before the first row is taken, and kept in the log for the rows by which the file grows.
@@ -167,7 +167,7 @@ pub fn import<'a>(
     }
 }
 
-/// The error for files of which nothing came into the log.
+/// The error for files that added nothing to the log.
 fn nothing_taken(files: &[SetFile], report: ImportReport) -> ImportError {
     let of = |name: &str| files.iter().find(|file| file.name() == name);
     let first = report.rejected.iter().find(|rejection| of(&rejection.file).is_some());
@@ -175,7 +175,7 @@ fn nothing_taken(files: &[SetFile], report: ImportReport) -> ImportError {
     let reason = match (first, report.skipped.keys().next()) {
         (Some(first), _) => format!("line {}: {}", first.line, first.reason),
         (None, Some(skipped)) => format!("skipped by the rules of the set: {skipped}"),
-        (None, None) => report.notes.first().cloned().unwrap_or_else(|| "there is none".to_owned()),
+        (None, None) => report.notes.first().cloned().unwrap_or_else(|| "no row was found".to_owned()),
     };
     let mut looks_like = file.map(SetFile::looks_like).unwrap_or_default();
     if looks_like.starts_with(first_bytes::TABLE) && file.is_some_and(|file| file.form == RowForm::Json) {
@@ -206,7 +206,7 @@ fn action_of(profile: &Profile, kind: &'static str, action: &'static str) -> Res
     profile.action_set.index_of(action).ok_or(ImportError::NoAction { kind, action })
 }
 
-/// The error for a set of which a file is missing; it says so where the path looks like a set of another kind.
+/// The error for a set with a missing file; it says so if the path looks like a set of another kind.
 fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
     let problem = if path.exists() {
         let wanted = match names {
@@ -237,7 +237,7 @@ fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
             _ => wanted,
         }
     } else {
-        "there is no such file or folder".to_owned()
+        "the file or folder does not exist".to_owned()
     };
     ImportError::NoSuchSet { path: path.display().to_string(), kind, problem }
 }

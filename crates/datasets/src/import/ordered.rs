@@ -15,7 +15,7 @@
 //! So `len(ROLE) ≤ len(ROLE/ordered) ≤ len(ROLE/planned)`; where the first two differ from the third, the rows between the first
 //! and the third are the window that was interrupted, and the second says how many of its rows, in their order, had their turn.
 //!
-//! A row that was refused when it had its turn is left out of the window when that goes on, for it may have been put right
+//! A row that was refused when it had its turn is left out of the window when the window is continued, because it may have been put right
 //! and belong elsewhere by its new time. Rows that cannot be read have their turn first, all of them in the first batch. Every
 //! run tries the refused rows again ([`super::marks`]): after the window that was interrupted, in the order of their times.
 //!
@@ -118,7 +118,7 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     })?;
     run.note_pass(file, &pass);
     if order.falls {
-        run.report.note(format!("{}: the rows are not in the order of time; they are imported in it", file.name()));
+        run.report.note(format!("{}: the rows are not in the order of time; they are sorted first", file.name()));
     }
     // A damaged file is imported as far as whole batches go, as if it ended there.
     let old = ledger.len();
@@ -219,7 +219,7 @@ struct Windows {
 }
 
 impl Windows {
-    /// Goes on with the window that was interrupted, if one was.
+    /// Continues with the window that was interrupted, if one was.
     fn go_on<M: TimedMapper>(
         &mut self,
         run: &mut Run<'_>,

@@ -6,10 +6,10 @@ use foryou_types::TimeMs;
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-/// What follows after so many days without a row is suspicious. Catalogues of decades do have pauses of months.
+/// Rows after this many days without a row are suspicious. Catalogues of decades do have gaps of months.
 const GAP_DAYS: i64 = 365;
 
-/// One row, and one in so many, may be behind such a gap: more of them are not a mistake.
+/// At most one row, or one in this many, may be behind such a gap to count as a mistake.
 const ONE_IN: u64 = 1_000;
 
 /// How many rows each day of a file has.
@@ -22,7 +22,7 @@ impl Days {
         *self.0.entry(at.0.div_euclid(DAY_MS)).or_default() += 1;
     }
 
-    /// The last moment before the outliers; `None` where there are none.
+    /// The last moment before the outliers; `None` without outliers.
     pub(super) fn last_before_outliers(&self) -> Option<TimeMs> {
         let may_be_behind = 1 + self.0.values().sum::<u64>() / ONE_IN;
         let (mut last, mut behind) = (None, 0);

@@ -1,4 +1,4 @@
-//! How a file is packed, by its first bytes, and how it is unpacked.
+//! Recognises compression by a file's first bytes, and decompresses.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Seek},
@@ -15,7 +15,7 @@ const WINDOW_LOG_MAX: u32 = 27;
 /// Names in an archive of what systems add to it on their own.
 const ADDED: [&str; 2] = ["__MACOSX/", ".DS_Store"];
 
-/// How a file is packed.
+/// The compression of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
     Plain,
@@ -49,7 +49,7 @@ impl Packing {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Plain => "not packed",
+            Self::Plain => "not compressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Zip => "zip",
@@ -67,7 +67,7 @@ pub(super) fn head_of(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
 /// What unpacking gave: the answer of the reader's user, or why nothing can be unpacked.
 pub(super) type Unpacked<T> = Result<T, String>;
 
-/// Hands the unpacked file to `read`, with whether it was packed.
+/// Hands the decompressed file to `read`, and whether it was compressed.
 pub(super) fn unpack<F: Read + Seek, T>(
     path: &Path,
     mut file: F,
@@ -80,7 +80,7 @@ pub(super) fn unpack<F: Read + Seek, T>(
     let promised = Packing::promised(path);
     if packing == Packing::Plain && promised != Packing::Plain {
         let seen = first_bytes::describe(&head);
-        return Ok(Err(format!("its name promises {}, and it is {seen}", promised.name())));
+        return Ok(Err(format!("its name says {}, but it is {seen}", promised.name())));
     }
     let file = BufReader::with_capacity(buffer, file);
     Ok(match packing {
@@ -112,12 +112,12 @@ fn unzip<F: Read + Seek, T>(file: F, read: impl FnOnce(&mut dyn Read, bool) -> T
     }
     let (place, name, encrypted) = match files.as_slice() {
         [only] => only,
-        [] => return Err("the archive holds no file".to_owned()),
+        [] => return Err("the archive is empty".to_owned()),
         several => {
             let names: Vec<&str> = several.iter().take(5).map(|(_, name, _)| name.as_str()).collect();
             let more = if several.len() > names.len() { ", ..." } else { "" };
             return Err(format!(
-                "the archive holds {} files ({}{more}): unpack it, and give the one that is meant",
+                "the archive holds {} files ({}{more}): unpack it and give the file to import",
                 several.len(),
                 names.join(", ")
             ));
@@ -156,7 +156,7 @@ impl<R: BufRead> Read for Gzip<R> {
             let Some(mut input) = self.member.take().map(GzDecoder::into_inner) else { break };
             if skip_zeros(&mut input)? {
                 if input.fill_buf()?.first() != Some(&0x1f) {
-                    return Err(io::Error::other("behind the packed data stand bytes that are not gzip"));
+                    return Err(io::Error::other("bytes that are not gzip follow the compressed data"));
                 }
                 self.member = Some(GzDecoder::new(input));
             }

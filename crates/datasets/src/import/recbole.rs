@@ -243,19 +243,19 @@ fn has(columns: &[Column], name: &str, kind: &str) -> Result<bool, String> {
     match columns.iter().find(|(column, _)| column == name) {
         None => Ok(false),
         Some((_, found)) if found == kind => Ok(true),
-        Some((_, found)) => Err(format!("column {name} is of type {}, and {kind} is read", shown(found))),
+        Some((_, found)) => Err(format!("column {name} has type {}, but must have type {kind}", shown(found))),
     }
 }
 
 fn form_of(columns: &[Column]) -> Result<Form, String> {
     for name in ["user_id", "item_id"] {
         if !has(columns, name, "token")? {
-            return Err(format!("the first line names no column {name}:token"));
+            return Err(format!("the first line has no column {name}:token"));
         }
     }
     if !has(columns, "timestamp", "float")? {
         return Err(
-            "the first line names no column timestamp:float: a feed needs the time of every interaction".to_owned()
+            "the first line has no column timestamp:float: a feed needs the time of every interaction".to_owned()
         );
     }
     if has(columns, "rating", "float")? {
@@ -278,7 +278,7 @@ struct ItemColumns {
 impl ItemColumns {
     fn of(columns: &[Column]) -> Result<Self, String> {
         if !has(columns, "item_id", "token")? {
-            return Err("the first line names no column item_id:token".to_owned());
+            return Err("the first line has no column item_id:token".to_owned());
         }
         let id = columns.iter().position(|(name, _)| name == "item_id").unwrap_or_default();
         let is_title = |(name, kind): &Column| {
@@ -470,7 +470,7 @@ impl TimedMapper for Interactions<'_, '_> {
         let at = self.facts.unit.parse("timestamp", time)?;
         if let Some(last) = self.last.filter(|&last| at > last) {
             let days = at.since(last) / 86_400_000;
-            return Err(format!("timestamp {} is {at}, {days} days behind all other rows of the file", shown(time)));
+            return Err(format!("timestamp {} is {at}, {days} days after all other rows of the file", shown(time)));
         }
         let (user, item) = (key("user_id", user)?.into(), key("item_id", item)?.into());
         Ok((at, Interaction { user, item, opinion }))
@@ -512,13 +512,13 @@ mod tests {
         assert!(form_of(&columns("user_id:token item_id:token timestamp:float label:float")) == Ok(Form::Labelled));
         assert_eq!(
             form("user_id:token item_id:token").unwrap_err(),
-            "the first line names no column timestamp:float: a feed needs the time of every interaction"
+            "the first line has no column timestamp:float: a feed needs the time of every interaction"
         );
         assert_eq!(
             form("user_id:token item_id:float timestamp:float").unwrap_err(),
-            "column item_id is of type \"float\", and token is read"
+            "column item_id has type \"float\", but must have type token"
         );
-        assert_eq!(form("item_id:token timestamp:float").unwrap_err(), "the first line names no column user_id:token");
+        assert_eq!(form("item_id:token timestamp:float").unwrap_err(), "the first line has no column user_id:token");
         assert!(form("user_id:token item_id:token timestamp:float rating:token").unwrap_err().contains("rating"));
     }
 

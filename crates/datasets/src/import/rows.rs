@@ -47,7 +47,7 @@ impl<'a> Row<'a> {
         }
         let text = std::str::from_utf8(self.bytes).map_err(|_| "the row is not UTF-8 text".to_owned())?;
         if text.contains('\0') {
-            return Err("the row holds a zero byte, which no text has".to_owned());
+            return Err("the row holds a zero byte, so it is not text".to_owned());
         }
         Ok(text)
     }
@@ -100,7 +100,7 @@ pub(super) fn for_each_row(
 
 struct Rows<R: Read> {
     lines: Lines<BufReader<R>>,
-    /// A packed file that can be unpacked to its end is whole, and so is its last line.
+    /// A compressed file that can be read to its end is whole, and so is its last line.
     is_packed: bool,
     unfinished: Option<u64>,
 }
@@ -259,7 +259,7 @@ fn is_json_object(line: &[u8]) -> bool {
 /// What a reader met, for a message.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it ends in the middle of its packed data".to_owned(),
+        io::ErrorKind::UnexpectedEof => "it ends in the middle of its compressed data".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -31,9 +31,9 @@ pub struct ImportStatus<'a> {
     pub file: &'a str,
     /// Rows taken by this run, of all files.
     pub rows: u64,
-    /// Bytes of the (packed) file read; where the rows are sorted, its bytes times the share of the rows that is imported.
+    /// Bytes of the (compressed) file read; if the rows are sorted, its bytes times the share of imported rows.
     pub bytes_read: u64,
-    /// Bytes of the (packed) file.
+    /// Bytes of the (compressed) file.
     pub bytes_total: u64,
 }
 
@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
             None if rows < needed => Err(ImportError::Changed {
                 file: file.name(),
                 line: last_line + 1,
-                problem: format!("the file ends after {rows} rows, and {needed} were imported"),
+                problem: format!("the file ends after {rows} rows, but {needed} were imported before"),
             }),
             _ => Ok(()),
         }
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
     pub(super) fn note_pass(&mut self, file: &SetFile, pass: &Pass) {
         if let Some(line) = pass.unfinished {
             self.report.note(format!(
-                "{}:{line}: the last line has no line end, so it is not a row yet: it is read when it is complete",
+                "{}:{line}: the last line has no line end, so it may be incomplete: it is imported once it has one",
                 file.name()
             ));
         }
@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
         ImportProgress { kind: self.kind.to_owned(), role, first_row, row_hashes }
     }
 
-    /// Brings a batch into the log with its marks and the journal's, and counts what became of it.
+    /// Brings a batch into the log with its marks and the journal's, and counts what happened to it.
     pub(super) fn submit(
         &mut self,
         file: &SetFile,
@@ -296,7 +296,7 @@ fn facts(role: &str) -> String {
     format!("{role}/facts")
 }
 
-/// The error for a damaged file of which `rows` are in the log.
+/// The error for a damaged file; the log has `rows` of its rows.
 pub(super) fn broken(file: &SetFile, fault: FileFault, rows: u64) -> ImportError {
     ImportError::Fault { file: file.name(), line: fault.line, reason: fault.reason, rows, report: Box::default() }
 }

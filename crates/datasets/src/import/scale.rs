@@ -15,7 +15,7 @@ const DISLIKED_TO: f64 = 0.4;
 /// The same on a scale with negative ratings.
 const SIGNED_FROM: f64 = 0.5;
 
-/// One rating in so many may be off the scale: it is then refused, and does not stretch the scale for all others.
+/// One rating in this many may be off the scale: it is refused and does not stretch the scale for all others.
 const OFF_SCALE: u64 = 1_000;
 
 /// What a rating says of the item.
@@ -73,10 +73,7 @@ impl Scale {
         }
         let lowest = if self.is_signed { -top } else { 0.0 };
         if !(lowest..=top).contains(&rating) {
-            return Err(format!(
-                "rating {} is not on the scale from {lowest} to {top} that the ratings of this file are read on",
-                shown(text)
-            ));
+            return Err(format!("rating {} is outside of this file's scale, {lowest} to {top}", shown(text)));
         }
         Ok(if rating >= like {
             Some(Opinion::Like)
@@ -90,7 +87,7 @@ impl Scale {
     /// The decision in words.
     pub(super) fn in_words(self) -> String {
         let Some((top, like, dislike)) = self.limits() else {
-            return "the ratings do not say what was liked (all are equal, or they are counts): they are not read"
+            return "the ratings do not say what was liked (all are equal, or they are counts): they are ignored"
                 .to_owned();
         };
         let lowest = if self.is_signed { -top } else { 0.0 };
@@ -101,7 +98,7 @@ impl Scale {
             (false, false) => "",
         };
         format!(
-            "the ratings are read on the scale from {lowest} to {top}: {like} and more is a like, {dislike} and less a dislike{unrated}"
+            "the ratings are read on the scale from {lowest} to {top}: {like} or more is a like, {dislike} or less is a dislike{unrated}"
         )
     }
 }
@@ -120,7 +117,7 @@ pub(super) struct Ratings {
 }
 
 impl Ratings {
-    /// Counts a rating; what is not a number counts for nothing.
+    /// Counts a rating; text that is not a number is ignored.
     pub(super) fn see(&mut self, text: &str) {
         let Some(rating) = text.trim().parse::<f64>().ok().filter(|rating| rating.is_finite()) else { return };
         self.count += 1;
@@ -201,7 +198,7 @@ mod tests {
         (0..2_000).for_each(|i| all.see(["1", "3", "5"][i % 3]));
         all.see("55");
         assert_eq!(all.decided(), Scale::FIVE);
-        assert!(Scale::FIVE.opinion("55").unwrap_err().contains("scale from 0 to 5"));
+        assert!(Scale::FIVE.opinion("55").unwrap_err().contains("scale, 0 to 5"));
         all.see("6");
         all.see("7");
         assert_ne!(all.decided(), Scale::FIVE);

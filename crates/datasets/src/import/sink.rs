@@ -8,10 +8,10 @@ use foryou_types::Names;
 /// A failure of a sink, in its own words.
 pub type SinkError = Box<dyn Error + Send + Sync>;
 
-/// Answers the marks of a batch, when it is known which of its events are refused.
+/// Returns the marks of a batch, once it is known which of its events are refused.
 pub type Marks<'a> = &'a mut dyn FnMut(&[usize]) -> Vec<Event>;
 
-/// What became of a batch.
+/// What happened to a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkOutcome {
     /// Events taken, marks not counted.

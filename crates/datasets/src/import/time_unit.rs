@@ -56,7 +56,7 @@ impl TimeUnit {
         let number = number.ok_or_else(in_words)?;
         let unit = Self::of(number);
         if unit != self && number >= 0.0 {
-            return Err(format!("{}, which the times of this file are in: is it in {}?", in_words(), unit.name()));
+            return Err(format!("{}, as the other times of this file are: is it in {}?", in_words(), unit.name()));
         }
         let seconds = number / self.per_second();
         if !(0.0..=LAST_SECOND).contains(&seconds) {
@@ -71,7 +71,7 @@ impl TimeUnit {
 pub(super) struct UnitVotes([u64; 4]);
 
 impl UnitVotes {
-    /// Counts a time; what is not a number counts for nothing.
+    /// Counts a time; text that is not a number is ignored.
     pub(super) fn see(&mut self, text: &str) {
         if let Ok(number) = text.trim().parse::<f64>()
             && number.is_finite()
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(at(TimeUnit::Nanos, "1465413032017000000"), Ok(1_465_413_032_017));
         assert_eq!(
             at(TimeUnit::Millis, "881250949").unwrap_err(),
-            "at \"881250949\" is not a time in Unix milliseconds, which the times of this file are in: is it in seconds?"
+            "at \"881250949\" is not a time in Unix milliseconds, as the other times of this file are: is it in seconds?"
         );
         for bad in ["", "x", "-1", "nan", "inf"] {
             assert!(at(TimeUnit::Seconds, bad).unwrap_err().ends_with("is not a time in Unix seconds"), "{bad}");

@@ -14,7 +14,7 @@ use super::posts::Kind;
 use super::state::{LIVE_MS, State};
 use super::tastes::draw_topic;
 
-/// How often the popular posts are found anew.
+/// How often the popular posts are determined again.
 const REFRESH_MS: i64 = HOUR_MS / 2;
 
 /// Where the next post of a slate comes from.

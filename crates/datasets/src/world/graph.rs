@@ -1,4 +1,4 @@
-//! Who follows whom: preferential attachment (Barabási and Albert 1999) with homophily of taste and language.
+//! The follow graph: preferential attachment (Barabási and Albert 1999) with homophily of taste and language.
 
 use foryou_types::{Rng, SplitMix64};
 

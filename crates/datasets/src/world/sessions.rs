@@ -19,7 +19,7 @@ const WARM_UP_MS: i64 = 6 * HOUR_MS;
 /// The last visit leaves time for its actions before the world ends.
 const WIND_DOWN_MS: i64 = HOUR_MS / 2;
 
-/// All visits, in time order. The number of a day's visits is Poisson; three in ten go on to a second page a few minutes later.
+/// All visits, in time order. The number of a day's visits is Poisson; three in ten continue to a second page a few minutes later.
 pub(crate) fn plan(config: &WorldConfig, viewers: &[Viewer]) -> Vec<Visit> {
     let mut rng = SplitMix64::fork(config.seed, "visits");
     let mut visits = Vec::new();

@@ -89,7 +89,7 @@ impl Slate {
             return Some("viewer: must not be 0".to_owned());
         }
         if self.posts.len() < LEAST_SLATE {
-            return Some(format!("posts: a slate has at least {LEAST_SLATE}, this one {}", self.posts.len()));
+            return Some(format!("posts: a slate needs at least {LEAST_SLATE}, but has {}", self.posts.len()));
         }
         self.posts.iter().enumerate().find_map(|(i, post)| {
             let bad = |what: String| Some(format!("posts[{i}].{what}"));
@@ -208,7 +208,7 @@ mod tests {
         };
         assert_eq!(sample_slate().problem(), None);
         assert!(broken(|s| s.viewer = UserId::NONE).starts_with("viewer"));
-        assert!(broken(|s| s.posts.truncate(9)).contains("at least 10, this one 9"));
+        assert!(broken(|s| s.posts.truncate(9)).contains("at least 10, but has 9"));
         assert!(broken(|s| s.posts[2].p_true.truncate(3)).contains("posts[2].p_true: 19 heads"));
         assert!(broken(|s| s.posts[0].p_true[4] = f32::NAN).contains("not a probability"));
         assert!(broken(|s| s.posts[0].p_true[18] = 31.0).contains("seconds"));

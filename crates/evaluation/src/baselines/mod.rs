@@ -98,7 +98,7 @@ pub(crate) mod naive {
         (scores, baseline.top(user, at, 3))
     }
 
-    /// The same, from a function that counts anew.
+    /// The same, computed from scratch.
     pub(crate) fn recount(score: impl Fn(u64) -> u32) -> Answer {
         let scores: Vec<f64> = ITEMS.iter().map(|item| f64::from(score(*item))).collect();
         let mut best: Vec<(u32, u64)> = ITEMS.iter().map(|i| (score(*i), *i)).filter(|b| b.0 > 0).collect();

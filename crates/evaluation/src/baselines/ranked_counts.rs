@@ -24,7 +24,7 @@ impl RankedCounts {
         self.order.insert((Reverse(*count), item));
     }
 
-    /// One fewer of `item`; nothing where there is none.
+    /// Removes one of `item`, if there is one.
     pub(super) fn remove(&mut self, item: u64) {
         let Some(count) = self.counts.get_mut(&item) else { return };
         self.order.remove(&(Reverse(*count), item));

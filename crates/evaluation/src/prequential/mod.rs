@@ -6,7 +6,7 @@
 //!
 //! * [`Day`], [`DaySpan`], [`pool_tail`]: the days of a log in UTC, and a thin tail of them pooled into one.
 //! * [`Measured`], [`Metric`]: what one target gave, and what it is worth; [`Outcome`], [`RankMetric`] for ranks.
-//! * [`PrequentialTable`], [`MeanRow`]: all of them, by day and overall; stored with serde, a stopped stream goes on from its table.
+//! * [`PrequentialTable`], [`MeanRow`]: all of them, by day and overall; stored with serde, a stopped stream continues from its table.
 
 mod day;
 mod mean_row;

@@ -32,7 +32,7 @@ pub struct Bootstrap {
 /// The outcomes of a stream's targets, by day.
 ///
 /// A target comes with its outcome under every model at once, so two models can never be compared on different targets. Days come in
-/// order. Stored with serde, it is checked when it is read; a stream that was stopped goes on pushing to the table it reads back.
+/// order. Stored with serde, it is checked when it is read; a stream that was stopped continues pushing to the table it reads back.
 /// Outcomes with fractions need a format that brings numbers back to the bit (serde_json does with `float_roundtrip`).
 /// Memory: 8 bytes a target, and of ranks 4 for each model.
 ///
@@ -80,7 +80,7 @@ impl<O: Measured> PrequentialTable<O> {
         self.users.len()
     }
 
-    /// The days so far, in order: a stream that goes on can tell which it has done.
+    /// The days so far, in order: a stream that continues can tell which it has done.
     pub fn days(&self) -> impl Iterator<Item = DaySpan> {
         self.days.iter().map(|day| day.0)
     }

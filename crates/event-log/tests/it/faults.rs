@@ -1,4 +1,4 @@
-//! Disks that fill up or fail: the batch is taken back, the error says where, and the log goes on.
+//! Disks that fill up or fail: the batch is taken back, the error says where, and the log continues.
 
 use std::io;
 use std::path::Path;

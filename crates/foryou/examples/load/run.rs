@@ -35,7 +35,7 @@ pub(crate) struct Load {
     pub(crate) slow: usize,
 }
 
-/// What became of it.
+/// What happened to it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     pub(crate) seconds: f64,

@@ -73,7 +73,7 @@ fn both_implementations_agree_with_every_reference_file() {
 }
 
 #[test]
-fn a_reference_file_that_is_none_is_named() {
+fn a_broken_reference_file_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("half.safetensors");
     fs::write(&file, b"\x08\x00\x00\x00\x00\x00\x00\x00{\"a\":").unwrap();
@@ -247,7 +247,7 @@ fn a_run_that_was_stopped_goes_on() {
     };
     let first = stopped_after(2, "-INT", &[]);
     assert!(run.join("checkpoint/config.json").is_file() && !data.join("models/ranker").exists());
-    // Events that come in meanwhile are not learned from: the run goes on with the data it began with.
+    // Events that come in meanwhile are not learned from: the run continues with the data it began with.
     let more = dir.path().join("more.jsonl");
     let post = r#"{"type":"post","at":1700129500000,"post_id":999999,"author_id":1,"text":"late"}"#;
     fs::write(&more, format!("{post}\n")).unwrap();

@@ -1,4 +1,4 @@
-//! Gizmoduck: who people are.
+//! Gizmoduck: people's profiles.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct UserProfile {
     pub suspended: bool,
 }
 
-/// The service that knows who people are.
+/// The service that knows people's profiles.
 #[async_trait]
 pub trait Gizmoduck: Send + Sync {
     /// Per user the profile, `None` for an unknown user; same order and length.

@@ -20,7 +20,7 @@ impl<T: ?Sized> HotSwap<T> {
         Self(ArcSwap::from_pointee(client))
     }
 
-    /// Exchanges the client; calls that began before go on with the old one.
+    /// Exchanges the client; calls that began before continue with the old one.
     pub fn swap(&self, client: Arc<T>) {
         self.0.store(Arc::new(client));
     }

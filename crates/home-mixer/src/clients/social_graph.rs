@@ -1,4 +1,4 @@
-//! SocialGraph: who follows, blocks, mutes and pays whom.
+//! SocialGraph: the edges between people (follow, block, mute, subscribe).
 
 use async_trait::async_trait;
 use foryou_types::UserId;

@@ -33,7 +33,7 @@ pub struct RecordWindow {
     pub served_since: TimeMs,
     /// ... up to this one: the moment of the request.
     pub now: TimeMs,
-    /// ... at most so many, the newest.
+    /// ... at most this many, the newest.
     pub served_limit: usize,
 }
 

@@ -1,4 +1,4 @@
-//! VisibilityFiltering: what may be shown to whom.
+//! VisibilityFiltering: which posts may be shown to a viewer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Posts of which too little is known to show them.
+//! Removes posts whose data is incomplete.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
 use foryou_types::{Has, Profile};

@@ -93,14 +93,14 @@ impl<'k> KeywordMatcher<'k> {
     }
 }
 
-/// Whether a character is a sign that means something by itself, as emoji do: neither word nor space nor punctuation (of ASCII,
+/// Whether a character is a sign with a meaning of its own, like an emoji: neither word nor space nor punctuation (of ASCII,
 /// Latin-1, the general and the CJK block).
 fn is_sign(c: char) -> bool {
     let punctuation = matches!(c, '\u{A0}'..='\u{BF}' | '\u{2000}'..='\u{206F}' | '\u{3000}'..='\u{303F}');
     !c.is_ascii() && !is_word_char(c) && !c.is_whitespace() && !punctuation
 }
 
-/// Whether a character belongs to a script that is written without spaces between words: those of which Unicode says that lines break
+/// Whether a character belongs to a script that is written without spaces between words: those for which Unicode says that lines break
 /// between characters, or only a dictionary knows where.
 fn is_unseparated(c: char) -> bool {
     const SCRIPT: CodePointMapDataBorrowed<'static, Script> = CodePointMapData::new();

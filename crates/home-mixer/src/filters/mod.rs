@@ -5,7 +5,7 @@
 //! [`PreviouslyServedPostsFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`], [`VideoFilter`], [`TopicFilter`],
 //! [`TwinVisibilityFilter`], [`RetweetDeduplicationFilter`]. After selection: [`VFFilter`], [`DedupConversationFilter`].
 //!
-//! A filter that judges a candidate by itself (who reposted it, its own text, label or age) stands before the one that chooses among
+//! A filter that judges a candidate alone (who reposted it, its own text, label or age) stands before the one that chooses among
 //! a post and its reposts: a repost that is hidden must not take the original with it.
 //!
 //! [`IneligibleSubscriptionFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`] and, for out-of-network posts,

@@ -8,7 +8,7 @@ use candidate_pipeline::{Budget, QueryHydrator, StageError};
 use crate::clients::{self, SocialGraph, Strato};
 use crate::query::{ScoredPostsQuery, UserFeatures};
 
-/// Fetches whom the viewer follows, blocks, mutes and pays for, and what they set for themselves, both at once.
+/// Fetches the people that the viewer follows, blocks, mutes and pays for, and the viewer's preferences, both at the same time.
 ///
 /// Half of it is a failure of the whole: the filters that protect the viewer fail closed, and a graph without the muted
 /// keywords would let them believe that there are none.

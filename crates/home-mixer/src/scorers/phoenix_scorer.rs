@@ -27,7 +27,7 @@ const MAX_RESERVE: Duration = Duration::from_millis(50);
 /// * A post that the ranker could not score (an empty row) gets the prior's heads, and the trace says so
 ///   ([`PostCandidate::scored_by`]). One with a head that is not a finite number gets no score and goes to the end. Both are
 ///   flagged, and neither changes anything for the other posts.
-/// * The prior fails, too: no heads. The candidates count as posts of which nothing is known, and the feed is flagged.
+/// * The prior fails too: no heads. The candidates count as unknown posts, and the feed is flagged.
 ///
 /// Each original is asked about once, however many reposts of it there are.
 pub struct PhoenixScorer {
@@ -73,7 +73,7 @@ impl PhoenixScorer {
         Self { ranking, prior }
     }
 
-    /// The ranker's answer in the time the prior does not need, or why there is none to use.
+    /// The ranker's answer within the time that the prior does not need, or why it cannot be used.
     async fn ranked(&self, request: RankingRequest, heads: usize, budget: &Budget) -> Result<RankingResponse, String> {
         let asked = request.candidates.len();
         let time = budget.remaining().map(|left| left.saturating_sub(MAX_RESERVE.min(left / 4)));

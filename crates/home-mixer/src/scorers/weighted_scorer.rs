@@ -17,7 +17,7 @@ use crate::query::ScoredPostsQuery;
 /// * The weight of `reply` is raised by [`MUTUAL_FOLLOW_REPLY_BOOST`] on originals by authors who and the viewer follow each other.
 /// * Seconds count up to [`ActionSet::DWELL_CLIP_SECONDS`].
 ///
-/// `weighted_score` is s; `score` is s, too, or in the January order s after the offset. A post of which nothing is known (s = 0)
+/// `weighted_score` is s; `score` is s, too, or in the January order s after the offset. A post without information (s = 0)
 /// gets [`NOTHING_KNOWN`] as its score. A post with a head that is not a finite number gets none, and goes to the end.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightedScorer {
@@ -25,7 +25,7 @@ pub struct WeightedScorer {
 }
 
 /// The score of a post with s = 0, before multipliers: a hair above nothing, so that they act on it as on any other, and posts that
-/// nobody acted on come with authors mixed. Too little to change the order of posts of which something is known.
+/// nobody acted on come with authors mixed. This is too little to change the order of posts with information.
 pub const NOTHING_KNOWN: f64 = 1e-12;
 
 /// Added to the weight of `reply` between people who follow each other: a reply there begins a conversation.
@@ -43,7 +43,7 @@ impl WeightedScorer {
 pub struct WeightedFields {
     /// Raw s.
     pub weighted_score: Option<f64>,
-    /// What the scorers after this one go on with.
+    /// What the scorers after this one continue with.
     pub score: Option<f64>,
 }
 

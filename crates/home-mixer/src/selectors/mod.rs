@@ -1,4 +1,4 @@
-//! Stage 6: which of the scored posts go on.
+//! Stage 6: which of the scored posts continue.
 
 pub mod top_k_score_selector;
 

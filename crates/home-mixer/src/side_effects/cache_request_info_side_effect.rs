@@ -17,7 +17,7 @@ use crate::query::ScoredPostsQuery;
 const TTL_MS: i64 = 3 * 3_600 * 1_000;
 /// Bytes of the requests remembered; with 35 posts each about 2.5 KiB, so some 3,000 requests.
 const CAPACITY_BYTES: usize = 8 << 20;
-/// What a request costs beside its own fields: its entries in the two lists and its notes.
+/// What a request costs in addition to its own fields: its entries in the two lists and its notes.
 const OVERHEAD_BYTES: usize = 512;
 
 /// What the caller asked.

@@ -12,7 +12,7 @@ use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 
 /// Asks Phoenix retrieval with the viewer's history. Off when only in-network posts are wanted, and for a viewer without
-/// history, of whom retrieval knows nothing ([`super::PopularSource`] stands in).
+/// history, whom retrieval does not know ([`super::PopularSource`] replaces it).
 pub struct PhoenixSource {
     retrieval: Arc<dyn Retrieval>,
     max_results: usize,

@@ -1,4 +1,4 @@
-//! What is popular now, for viewers of whom nothing is known.
+//! Posts that are popular now, for viewers without history.
 
 use std::sync::Arc;
 

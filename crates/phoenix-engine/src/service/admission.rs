@@ -1,4 +1,4 @@
-//! Who is let in, and on what the work runs.
+//! Admission of requests, and the threads that their work runs on.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! From the event log to the corpus.
 //!
-//! The corpus is memory and knows every post there ever was (a history may hold old ones), so [`CorpusReader`] reads
+//! The corpus is in memory and holds every post ever made (a history may refer to old ones), so [`CorpusReader`] reads
 //! [`Topic::Posts`] from its first offset. [`CorpusReader::catch_up`] reads to the log's present end; [`CorpusReader::follow`] then
-//! goes on in a thread of its own. Posts are applied one by one as they are read, so there is no batch that could wait for more.
+//! continues in a thread of its own. Posts are applied one by one as they are read, so there is no batch that could wait for more.
 //!
-//! Nothing stops it: a record that cannot be read or applied is counted, logged with its offset and skipped, a panic is caught
-//! and counted, and a log that cannot be reached is asked again until it can.
+//! No error stops it: a record that cannot be read or applied is counted, logged with its offset and skipped. A panic is caught and
+//! counted. If the log cannot be reached, it is tried again until it can.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use phoenix::{Corpus, PostInfo, post_info};
 use rustc_hash::FxHashSet;
 use tokio::sync::watch;
 
-/// The follower looks at the log by itself this often, so there is no signal that could be missed.
+/// How often the follower looks at the log, so there is no signal that could be missed.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Is told of every post that comes or goes, after the corpus has it or has lost it. Called from one thread at a time; what it
@@ -111,7 +111,7 @@ impl CorpusReader {
         Ok(self.shared.stats())
     }
 
-    /// Goes on reading in a thread, until the follower is shut down or dropped. The listener is told of everything that was not
+    /// Continues reading in a thread, until the follower is shut down or dropped. The listener is told of everything that was not
     /// read before. It fails where no thread can be started.
     pub fn follow(mut self, listener: Option<Arc<dyn CorpusListener>>) -> io::Result<CorpusFollower> {
         let shared = Arc::clone(&self.shared);

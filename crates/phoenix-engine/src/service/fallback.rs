@@ -10,7 +10,7 @@ use foryou_types::seams::{
 use super::ranking::PhoenixRanking;
 use super::retrieval::PhoenixRetrieval;
 
-/// Ranking by the loaded model; while none is loaded, by the prior, without a model version. A model that fails is no reason to
+/// Ranking by the loaded model; while none is loaded, by the prior, without a model version. A failing model is no reason to
 /// ask the prior: that is the caller's to decide, who says so in the answer.
 pub(super) struct RankingOrPrior {
     pub(super) phoenix: Arc<PhoenixRanking>,

@@ -117,7 +117,7 @@ impl ModelHost {
         Arc::clone(&self.retrieval) as Arc<dyn CorpusListener>
     }
 
-    /// Loads what the registry promotes and is not loaded, and lets it serve. Loading takes seconds; requests go on meanwhile.
+    /// Loads what the registry promotes and is not loaded, and lets it serve. Loading takes seconds; requests continue meanwhile.
     ///
     /// A version that cannot be loaded changes nothing: what served before serves on, and the status says why. One that should
     /// serve a share of the users beside a good one leaves them to the good one.
@@ -209,7 +209,7 @@ impl ModelHost {
 
 /// What a look at the registry leads to.
 enum Next<M> {
-    /// What serves goes on; why it could not be exchanged.
+    /// Notes why a model could not be exchanged; what serves keeps serving.
     Keep(LoadError),
     /// From now on this serves, or nothing does; why a second version does not serve a share, if it should.
     Serve(Option<Fleet<M>>, Option<LoadError>),

@@ -9,9 +9,9 @@
 //! Start with [`ModelHost`]: it owns both models, loads what the registry promotes and gives out the seam objects.
 //!
 //! Invariants:
-//! * A request takes one model when it begins and keeps it: no answer is of two versions, and a swap fails no request.
+//! * A request takes one model when it begins and keeps it: an answer never mixes two versions, and a swap fails no request.
 //! * A checkpoint that does not load, or was trained for other actions, changes nothing but the status.
-//! * A post is retrievable as soon as the reader's position is past it, and gone as soon as it is past its delete.
+//! * A post can be retrieved once the reader's position is past its creation, and no longer once it is past its delete.
 //! * The work runs on the runtime's blocking threads, as much of it at a time as there are cores; the calls must be made within a
 //!   tokio runtime.
 

@@ -81,7 +81,7 @@ impl PhoenixRanking {
         Ok(Arc::new(LoadedRanker { version: version.into(), ranker, contexts }))
     }
 
-    /// Lets models serve from the next request on; requests that began before go on with theirs. The cached contexts go with
+    /// Lets models serve from the next request on; requests that began before continue with theirs. The cached contexts go with
     /// the models.
     pub fn serve(&self, fleet: Option<Fleet<LoadedRanker>>) {
         self.serving.store(fleet.map(Arc::new));
@@ -128,7 +128,7 @@ impl Ranking for PhoenixRanking {
     }
 }
 
-/// What became of a request, as metrics call it.
+/// The outcome of a request, as metrics call it.
 pub(super) fn outcome<T>(answer: &Result<T, SeamError>) -> &'static str {
     match answer {
         Ok(_) => "ok",

@@ -1,4 +1,4 @@
-//! Retrieval by a trained model: the posts whose vectors point where the viewer's does.
+//! Retrieval by a trained model: the posts whose vectors are closest to the viewer's.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -21,7 +21,7 @@ use super::ranking::outcome;
 use super::recent_posts::RecentPosts;
 use crate::RetrievalModel;
 
-/// Posts are embedded so many at a time when an index is filled.
+/// Number of posts that are embedded at a time when an index is filled.
 const FILL_BATCH: usize = 1_024;
 /// Posts that are too old leave the indexes this often, by the clock passed in.
 const EXPIRE_EVERY_MS: i64 = 60_000;
@@ -158,7 +158,7 @@ impl PhoenixRetrieval {
         Ok(loaded)
     }
 
-    /// Lets models serve from the next request on; requests that began before go on with theirs.
+    /// Lets models serve from the next request on; requests that began before continue with theirs.
     pub fn serve(&self, fleet: Option<Fleet<LoadedRetrieval>>) {
         self.serving.store(fleet.map(Arc::new));
         self.indexes.lock().retain(|index| index.strong_count() > 0);
@@ -192,7 +192,7 @@ impl PhoenixRetrieval {
         answer
     }
 
-    /// Takes the posts out of the indexes that are past the age limit. Done by itself once a minute while posts come.
+    /// Removes posts past the age limit from the indexes. Runs once a minute while posts come in.
     pub fn drop_expired(&self) {
         let oldest = self.oldest();
         for index in self.indexes() {

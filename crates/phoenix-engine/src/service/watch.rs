@@ -1,4 +1,4 @@
-//! A thread that does something again and again until told to stop.
+//! A thread that repeats a task until it is told to stop.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +23,7 @@ impl Watch {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             loop {
                 if catch_unwind(AssertUnwindSafe(&mut look)).is_err() {
-                    tracing::error!("a look panicked; the next one comes all the same");
+                    tracing::error!("the check of the registry panicked; it will be tried again");
                 }
                 let mut stopped = told.0.lock();
                 told.1.wait_while_for(&mut stopped, |stopped| !*stopped, interval);

@@ -45,7 +45,7 @@ pub enum Empty {
         until: TimeMs,
     },
     /// Nothing that can be learnt from stands in the part that was asked for.
-    #[error("in {events} events nothing was shown, or acted on where no impressions are recorded, at or after {since}")]
+    #[error("in {events} events nothing was shown (or acted on, if the data has no impressions) at or after {since}")]
     Since {
         /// Events read.
         events: u64,
@@ -73,13 +73,13 @@ pub enum Empty {
         events: u64,
     },
     /// No action was on a post shown before.
-    #[error("of {impressions} posts shown, none was acted on after it was shown")]
+    #[error("none of the {impressions} shown posts was acted on after it was shown")]
     Labels {
         /// Posts shown in the training part.
         impressions: u64,
     },
     /// No action was on a post shown before, in the part that was asked for.
-    #[error("of {impressions} posts shown at or after {since}, none was acted on after it was shown")]
+    #[error("none of the {impressions} posts shown at or after {since} was acted on after it was shown")]
     LabelsSince {
         /// Posts shown in the training part.
         impressions: u64,

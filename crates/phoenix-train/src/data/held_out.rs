@@ -1,4 +1,4 @@
-//! Slates to be judged on: shown after the moment until which a model learnt.
+//! Slates for judging a model: shown after the last moment that it learnt from.
 
 use event_log::EventLog;
 use foryou_types::{ActionMask, Profile, Surface, TimeMs, UserId};
@@ -7,7 +7,7 @@ use phoenix::{CandidateItem, HistoryItem};
 use super::replay::{Replay, Slate};
 use super::{DataError, DataOptions};
 
-/// A slate with what serving would have known, and what became of it. Lists are in the order of `candidates`, `[C]`.
+/// A slate with what serving would have known, and its outcome. Lists are in the order of `candidates`, `[C]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvalSlate {
     /// The request that served it.

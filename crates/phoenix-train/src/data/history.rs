@@ -68,7 +68,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Takes in an action on a post that stands for `original`. Answers the place of the act that it made, if that starts a token.
+    /// Takes in an action on a post whose original is `original`. Returns the place of the new act, if it starts a token.
     pub(crate) fn take_in(
         &mut self,
         at: TimeMs,
@@ -128,7 +128,7 @@ impl History {
         (was, is, surface)
     }
 
-    /// The action counts from there no more; answers the label of its act.
+    /// The action no longer counts from there; returns the label of its act.
     fn unmark(&mut self, at: TimeMs, event: &ActionEvent, original: PostId) -> u32 {
         let Ok(place) = self.find(at, event) else { return NO_LABEL };
         let act = &mut self.acts[place];
@@ -195,7 +195,7 @@ impl History {
         }
     }
 
-    /// Counts the tokens anew from a place on.
+    /// Counts the tokens again from a place on.
     fn number_from(&mut self, place: usize) {
         for i in place..self.acts.len() {
             let token = match i.checked_sub(1).map(|before| self.acts[before]) {

@@ -1,9 +1,10 @@
-//! What became of the posts that were shown.
+//! The outcomes of the posts that were shown.
 //!
 //! * An action of a person on a post belongs to the latest impression of that post to that person at or before the moment from
 //!   which it counts, in whatever order the two stand in the log. An action without one is not a label.
-//! * What counts is what stands at the end: an action taken again while it stands is one, and one that was taken back does not count.
-//! * Attention is summed over an impression; taking back does not undo having looked.
+//! * Only actions that stand at the end count: an action taken again while it stands counts once, and one that was taken back does not
+//!   count.
+//! * Attention is summed over an impression and cannot be taken back.
 //!
 //! Impressions (24 bytes each) are collected and brought together with what stands (40 bytes an act) at the end, by sorting. Where
 //! only the slates from some moment on are wanted, those before it need not be: an action on a wanted slate comes at or after it,
@@ -11,7 +12,7 @@
 
 use foryou_types::{ActionMask, PostId, TimeMs};
 
-/// What became of one candidate.
+/// The outcome of one candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The discrete actions taken.

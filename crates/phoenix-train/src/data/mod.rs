@@ -1,6 +1,6 @@
 //! Training data from the event log.
 //!
-//! [`load`] reads the log once and answers passes ([`phoenix::Pass`]) for both models; [`slates_after`] answers the slates of a
+//! [`load`] reads the log once and returns passes ([`phoenix::Pass`]) for both models; [`slates_after`] returns the slates of a
 //! held-out part. What a model learns from is what serving would have shown it:
 //!
 //! * Actions stand by the state store's rule ([`foryou_types::Standing`]) and are counted in tokens by its rule
@@ -12,15 +12,15 @@
 //!
 //! # Sets without impressions
 //!
-//! Where the profile does not say [`foryou_types::Has::Impressions`], every token that starts is a positive at the time of its
-//! first action, with all that the token comes to hold as its labels, together with [`DataOptions::negatives`] posts drawn uniformly
-//! among those that existed, were young enough and not acted on by the person before. The negatives of a positive together
-//! weigh [`DataOptions::assumed_impressions`].
+//! If the profile does not have [`foryou_types::Has::Impressions`], every new token is a positive at the time of its first action; its
+//! labels are all actions that the token comes to hold. [`DataOptions::negatives`] posts are drawn with it, uniformly among those that
+//! existed, were young enough and had no action of the person. The negatives of a positive together have the weight
+//! [`DataOptions::assumed_impressions`].
 //!
 //! # A part of a log
 //!
-//! With [`DataOptions::since`] only slates from that moment on are learnt from, as a model that has learnt the rest goes on learning.
-//! They see what they would see without it.
+//! With [`DataOptions::since`] only slates from that moment on are learnt from, to continue a model that has learnt the rest. Their
+//! histories are the same as without it.
 //!
 //! Memory: the passes; some 100 bytes for an action that stands, and 24 to 40 bytes for an impression learnt from. Of what stands
 //! before [`DataOptions::since`] only what people did and posts are kept.

@@ -1,4 +1,4 @@
-//! Posts a person might have been shown, where a data set does not say what was shown.
+//! Posts that a person might have been shown, for data sets without impressions.
 
 use std::ops::Range;
 
@@ -23,7 +23,8 @@ impl Negatives {
         Self { rng: SplitMix64::fork(seed, "sampled negatives"), count, max_age_ms, drawn: FxHashSet::default() }
     }
 
-    /// Posts that stand for what the person was shown at a moment beside `positive`: fewer than asked for where there are fewer.
+    /// Posts that stand for what the person was shown at a moment together with `positive`; fewer than asked for if there are not
+    /// enough.
     pub(crate) fn draw(
         &mut self,
         posts: &Posts,

@@ -1,4 +1,4 @@
-//! What serving knows while a log is read, event by event: for who predicts each event before it is taken in.
+//! What serving knows while a log is read, event by event. Callers predict each event before it is taken in.
 
 use event_log::{ActionEvent, Event, EventBody};
 use foryou_types::{ActionKind, ActionSet, PostId, Profile, Surface, TimeMs, UserId};

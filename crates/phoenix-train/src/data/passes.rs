@@ -1,8 +1,8 @@
 //! Slates become passes.
 //!
 //! A pass collects a viewer's consecutive slates for as long as the history so far is a prefix of the next slate's. So a moved
-//! window, a thinned run of looks, a token that was extended or a post that was deleted start a new pass, and what a candidate
-//! sees is what serving would show by construction, not by argument.
+//! window, a thinned run of looks, a token that was extended or a post that was deleted start a new pass, and by
+//! construction a candidate sees what serving would show.
 
 use foryou_types::{PostId, TimeMs, UserId};
 use phoenix::{Candidate, CandidateItem, HistoryItem, Pass};

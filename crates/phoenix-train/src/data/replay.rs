@@ -1,7 +1,7 @@
 //! The log, read once in its own order, as slates with the history that serving would have had at each.
 //!
-//! A slate stands where its impression stands in the log. What is known there: what stands after the events before it, as far as its
-//! time is strictly before the slate's, and the posts created and not deleted before it. What became of it comes later ([`Labels`]).
+//! A slate has the place of its impression in the log. It knows the actions that stand after all earlier events in the log, if their
+//! time is strictly before the slate's, and the posts created and not deleted before it. Its outcomes come later ([`Labels`]).
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
 #[cfg(test)]
@@ -72,7 +72,7 @@ pub(crate) struct Replay<'a> {
     referenced: FxHashSet<PostId>,
     /// The posts.
     pub(crate) posts: Posts,
-    /// What became of what was shown.
+    /// The outcomes of what was shown.
     pub(crate) labels: Labels,
     /// How often a post was shown before `slates_from`.
     pub(crate) shown_before: FxHashMap<PostId, u32>,
@@ -160,7 +160,7 @@ impl<'a> Replay<'a> {
         viewer.map(|viewer| viewer.before(before, |post| self.posts.author_and_source(post).0)).unwrap_or_default()
     }
 
-    /// What became of everything shown, by number, after the last event.
+    /// The outcomes of everything shown, by number, after the last event.
     pub(crate) fn outcomes(&mut self) -> Vec<Outcome> {
         let mut labels = std::mem::take(&mut self.labels);
         let mut taken = Vec::new();

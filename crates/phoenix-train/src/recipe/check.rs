@@ -1,4 +1,4 @@
-//! The ranges of the values.
+//! The ranges of the values. The reference of the recipes quotes these messages.
 
 use phoenix::{HistoryAttention, Positions};
 

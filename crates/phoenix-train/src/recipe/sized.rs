@@ -1,4 +1,4 @@
-//! How the default recipe follows the size of the data.
+//! How the default recipe depends on the size of the data.
 
 use phoenix::ModelKind;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Which table rows the tokens of a batch stand for.
+//! The table rows of a batch's tokens.
 
 use foryou_types::{PostId, UserId};
 use phoenix::HashTables;

@@ -1,4 +1,4 @@
-//! How a run begins: anew, from a checkpoint, or where it stopped.
+//! How a run begins: from scratch, from a checkpoint, or where it stopped.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ use crate::recipe::Recipe;
 pub(super) struct Begun {
     pub(super) folder: RunFolder,
     pub(super) state: RunState,
-    /// It goes on with the run in the folder.
+    /// It continues with the run in the folder.
     pub(super) resumed: bool,
 }
 

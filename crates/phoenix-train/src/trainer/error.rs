@@ -31,7 +31,7 @@ pub enum TrainError {
         problem: String,
     },
     /// The checkpoint to begin from is of another model, or in the way.
-    #[error("{}: cannot go on from this checkpoint: {problem}", .folder.display())]
+    #[error("{}: cannot start from this checkpoint: {problem}", .folder.display())]
     WarmStart {
         /// The checkpoint.
         folder: PathBuf,

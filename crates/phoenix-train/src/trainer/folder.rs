@@ -24,7 +24,7 @@ pub(crate) struct RunConfig {
     pub(crate) threads: usize,
     /// Passes, tokens and candidates of the training part: whether it is the same data.
     pub(crate) data: [u64; 3],
-    /// Events of the log that were read: a run that is resumed reads no more, though a service may have added some.
+    /// Events of the log that were read: a resumed run reads the same events, even if a service has added some.
     #[serde(default)]
     pub(crate) events: u64,
     /// Fingerprint of the checkpoint it began from, see [`crate::trainer::RunOptions::from`].
@@ -97,7 +97,7 @@ impl RunFolder {
         Ok(read_config(path)?.map(|config| config.events).filter(|events| *events > 0))
     }
 
-    /// Goes on with a run. Another model, recipe, seed or data is refused.
+    /// Continues with a run. Another model, recipe, seed or data is refused.
     pub(crate) fn resume(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         if read_config(path)?.is_none() {
             return Err(refuse(path, "holds no run to resume"));
@@ -124,7 +124,7 @@ impl RunFolder {
             None
         };
         if let Some(what) = differs {
-            return Err(refuse(path, &format!("holds another run: {what} differs; start anew without --resume")));
+            return Err(refuse(path, &format!("holds another run: {what} differs; start a new run without --resume")));
         }
         if found.threads != config.threads {
             tracing::warn!(before = found.threads, now = config.threads, "resumed with another number of threads");

@@ -18,7 +18,7 @@ pub(crate) struct Evaluation {
     pub(crate) criterion: f64,
 }
 
-/// The logits of a candidate and what became of it.
+/// The logits of a candidate and its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Prediction {
     pub(crate) logits: Vec<f32>,

@@ -7,7 +7,7 @@
 //! * A run is fixed by data, recipe, seed and number of threads: a resumed one ends in the same bits as one that never stopped.
 //! * Gradients are summed in the order of the shards, whichever thread is first.
 //! * What is saved is finite, or refused.
-//! * A run that goes on from a checkpoint ([`RunOptions::from`]) is fixed by that too.
+//! * A run that continues from a checkpoint ([`RunOptions::from`]) is fixed by that too.
 
 mod assemble;
 mod begin;
@@ -57,13 +57,13 @@ pub struct RunOptions<'a> {
     pub threads: usize,
     /// Everything random comes from here.
     pub seed: u64,
-    /// Whether to go on with the run in the folder. With [`Self::from`], a folder without a run is not an error: the run begins.
+    /// Whether to continue with the run in the folder. With [`Self::from`], a folder without a run is not an error: the run begins.
     pub resume: bool,
-    /// A checkpoint to begin from instead of anew: of a run (its `checkpoint/`, with the state of the optimisers) or one to serve
+    /// A checkpoint to start from: of a run (its `checkpoint/`, with the state of the optimisers) or one to serve
     /// (`best/`, or a version of the registry, without).
     ///
     /// Its dense tensors, tables with their sizes and hash functions, and the temperature of retrieval are taken over, and where it
-    /// has them the moments of AdamW and the accumulators of Adagrad. Steps, schedule, best and patience start anew, and what a recipe
+    /// has them the moments of AdamW and the accumulators of Adagrad. Steps, schedule, best and patience start again, and what a recipe
     /// says of starts and of tables' rows does not apply. Another model or action set is refused (weights of actions may differ), and
     /// so is a checkpoint in the run's own folder. To resume such a run the same checkpoint must be given again.
     pub from: Option<&'a Path>,

@@ -23,7 +23,7 @@ impl Model {
     }
 
     /// A copy as a checkpoint. Numbers that are learned in addition to the model stand among its metrics: those outlast the optimiser's
-    /// state, so that training can go on from a registered version.
+    /// state, so that training can continue from a registered version.
     pub(crate) fn snapshot(&self) -> Checkpoint {
         let mut config = self.config.clone();
         for tensor in &self.extra {

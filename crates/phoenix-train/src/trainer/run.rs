@@ -28,7 +28,7 @@ const LOSS_MEMORY: f64 = 0.95;
 /// Before the names of an evaluation's measures in a checkpoint.
 const VALIDATION: &str = "validation/";
 
-/// Trains, or goes on training, to the end of the recipe.
+/// Trains, or continues training, to the end of the recipe.
 pub(super) fn run(
     data: &TrainingData,
     recipe: &Recipe,

@@ -1,4 +1,4 @@
-//! The state of a run: in memory, and in the checkpoint it goes on from.
+//! The state of a run: in memory, and in the checkpoint it continues from.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl RunState {
         Self { model, adam, counters: Counters::default(), best: f64::INFINITY }
     }
 
-    /// Writes the last checkpoint, with all that is needed to go on.
+    /// Writes the last checkpoint, with all that is needed to continue.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
         let mut tensors = Vec::new();
         let named = self.model.dense.iter().chain(&self.model.extra);

@@ -72,7 +72,7 @@ impl WarmStart {
     }
 }
 
-/// Whether a path lies in a folder; a folder that is not there holds nothing.
+/// Whether a path lies in a folder; a missing folder holds nothing.
 fn is_inside(path: &Path, folder: &Path) -> bool {
     match (fs::canonicalize(path), fs::canonicalize(folder)) {
         (Ok(path), Ok(folder)) => path.starts_with(folder),

@@ -71,7 +71,7 @@ impl Checkpoint {
         config.problem().map_or(Ok(config), |problem| Err(format(problem)))
     }
 
-    /// Reads what [`Self::save`] was given to go on with training, in the same order.
+    /// Reads what [`Self::save`] was given to continue training, in the same order.
     pub fn load_optimizer(folder: &Path) -> Result<Vec<NamedTensor>, CheckpointError> {
         let folder = current(folder);
         manifest::verify(&folder, true)?;
@@ -95,7 +95,7 @@ impl Checkpoint {
         Self::verify_files(folder)
     }
 
-    /// What to say of a file that is not there.
+    /// The error for a missing file.
     pub(crate) fn missing_file(folder: &Path) -> Option<String> {
         let missing = [DENSE, TABLES].into_iter().find(|name| !folder.join(name).is_file())?;
         Some(format!("{}: is missing", folder.join(missing).display()))

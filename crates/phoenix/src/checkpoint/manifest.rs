@@ -1,7 +1,7 @@
 //! `manifest.json`: the checksum of every file of a checkpoint.
 //!
-//! A model whose weights have flipped bits still loads and still ranks, only otherwise. So each file is held against the checksum
-//! it had when it was written. A checkpoint of an earlier version has no manifest and is read without.
+//! A model with flipped bits in its weights still loads and still ranks, but wrongly. So each file is checked against the checksum
+//! that it had when it was written. A checkpoint of an earlier version has no manifest and is read without this check.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -73,7 +73,7 @@ pub(super) fn verify(folder: &Path, optimizer: bool) -> Result<(), CheckpointErr
     Ok(())
 }
 
-/// The checksum of the manifest itself; `None` where there is none.
+/// The checksum of the manifest itself, if it has one.
 pub(crate) fn sum_of_manifest(folder: &Path) -> io::Result<Option<String>> {
     match sum(&folder.join(MANIFEST)) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),

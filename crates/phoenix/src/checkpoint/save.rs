@@ -10,7 +10,7 @@ use crate::tensor_file::{self, Borrowed};
 impl Checkpoint {
     /// Writes the checkpoint, replacing the one in `folder` if there is one. A model that [`Self::load`] would refuse is not written.
     ///
-    /// The files are written into `.NAME.saving` beside the folder, each through to the disk; the folder is set aside as `.NAME.old`
+    /// The files are written into `.NAME.saving` next to the folder, each through to the disk; the folder is set aside as `.NAME.old`
     /// and the new one renamed into its place. Loading after a crash between the two renames finds the one set aside, and the next save
     /// clears away what an interrupted one left. One process at a time may save to a folder.
     pub fn save(&self, folder: &Path, optimizer: Option<&[NamedTensor]>) -> Result<(), CheckpointError> {

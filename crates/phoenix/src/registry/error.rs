@@ -20,7 +20,7 @@ pub enum RegistryError {
         source: io::Error,
     },
     /// `registry.json` cannot be parsed, or is not as it was written.
-    #[error("{}: {problem}; put it right, or delete it and promote a version again", .path.display())]
+    #[error("{}: {problem}; correct it, or delete it and promote a version again", .path.display())]
     Broken {
         /// The file.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum RegistryError {
         difference: String,
     },
     /// The version was judged on the held-out part of its training and must not serve.
-    #[error("{name} did not pass its gate: {reasons}; `foryou models promote {name} --force` promotes it all the same")]
+    #[error("{name} did not pass its gate: {reasons}; `foryou models promote {name} --force` promotes it anyway")]
     Gate {
         /// The version.
         name: String,

@@ -24,7 +24,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A judgement: passed where there is no reason against it.
+    /// A judgement: passed if there is no reason against it.
     pub fn new(reasons: Vec<String>, notes: Vec<String>, measured: BTreeMap<String, f64>) -> Self {
         let mut measured = measured;
         // JSON has no NaN: written as null it could not be read back. Six places are read back as they were written, which the

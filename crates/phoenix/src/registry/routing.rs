@@ -1,4 +1,4 @@
-//! Which version serves whom.
+//! The version that serves a person.
 
 use std::path::PathBuf;
 

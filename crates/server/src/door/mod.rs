@@ -207,7 +207,7 @@ async fn admit(shared: &Shared, route: Route, request: Request) -> Result<Respon
         let pass = shared.admission.enter(route.class).await?;
         let request = Request::from_parts(parts, Body::from(body.bytes));
         let inner = inner.clone();
-        // A task of its own: if the caller leaves, the work goes on and keeps its place until it is done.
+        // A task of its own: if the caller leaves, the work continues and keeps its place until it is done.
         let work = async move {
             let Ok(response) = inner.oneshot(request).await;
             drop((pass, body.memory));

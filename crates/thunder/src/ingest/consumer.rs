@@ -93,7 +93,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Reads the partitions of a consumer, and goes on reading until stopped.
+    /// Reads the partitions of a consumer, and continues reading until stopped.
     pub(super) fn follow(&self, consumer: usize) {
         let mut readers = None;
         let mut caught_up = false;
@@ -209,7 +209,7 @@ impl Context<'_> {
         reader.next += 1;
     }
 
-    /// Applies a record; whatever happens in there, the consumer goes on.
+    /// Applies a record; whatever happens in there, the consumer continues.
     fn apply(&self, record: &Record) {
         if catch_unwind(AssertUnwindSafe(|| self.process(record))).is_err() {
             self.count_panic();

@@ -5,11 +5,11 @@
 //! with fewer each owns several. When all have reached the end once, every delete seen so far is applied again, and only then
 //! is the store ready. From there on the threads follow the log's end.
 //!
-//! Nothing stops a partition: a record that cannot be read or applied is counted, logged with its offset and skipped, and a
-//! panic is caught and counted. A log that cannot be reached is asked again until it can.
+//! No error stops a partition: a record that cannot be read or applied is counted, logged with its offset and skipped. A panic is
+//! caught and counted. If the log cannot be reached, it is tried again until it can.
 //!
 //! Posts are applied one by one as they are read, so there is no partial batch that could wait for more, and a reader looks at
-//! the log by itself every `poll_interval_ms`, so there is no signal that could be missed.
+//! the log every `poll_interval_ms`, so there is no signal that could be missed.
 
 mod consumer;
 mod gate;

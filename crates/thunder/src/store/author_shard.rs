@@ -28,7 +28,7 @@ impl AuthorShard {
         self.timelines.get_mut(*place as usize)
     }
 
-    /// The timeline of an author, made where there is none. The caller puts a post into it.
+    /// The timeline of an author, made if it is missing. The caller puts a post into it.
     pub(super) fn get_or_insert(&mut self, author: u64, hash: u64) -> &mut Timeline {
         let found = self.index.find(hash, |&place| self.timelines[place as usize].author == author).copied();
         let place = found.unwrap_or_else(|| {

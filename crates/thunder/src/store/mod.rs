@@ -51,7 +51,7 @@ pub struct PostStore {
     trim: Mutex<TrimCursor>,
 }
 
-/// What became of a post that was to be stored.
+/// The outcome of storing a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InsertOutcome {
     /// It is in the store now.

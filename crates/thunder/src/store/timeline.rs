@@ -1,6 +1,6 @@
 //! One author's three lists (originals, secondary posts, videos) in one queue of 12-byte entries.
 //!
-//! A video stands in two lists and one entry: membership is a bit. So evicting from one list cannot take a post away from
+//! A video is in two lists with one entry: membership is a bit. So evicting from one list cannot take a post away from
 //! another, and a lookup over originals and secondary posts walks one piece of memory.
 
 use std::cmp::Ordering;

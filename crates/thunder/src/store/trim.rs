@@ -31,7 +31,7 @@ impl PostStore {
     /// Removes posts, and forgets deletes, that are older than the retention at `now`.
     ///
     /// A call does about `budget` units of work (an author looked at, a post removed or a shard of deletes is one unit), then
-    /// returns; the next call goes on where this one stopped. `usize::MAX` goes on to the end of the round. No lock is held
+    /// returns; the next call continues where this one stopped. `usize::MAX` continues to the end of the round. No lock is held
     /// for more than 128 units, so readers never wait for a tick of trimming.
     pub fn trim_old_posts(&self, now: TimeMs, budget: usize) -> TrimReport {
         let oldest = (now - self.config.retention_ms()).0;
@@ -61,7 +61,7 @@ impl PostStore {
         authors + self.stats().posts + 2 * SHARDS
     }
 
-    /// Goes on in one author shard under one lock; says how much work that was, at least 1. `most` is at least 2: looking at an
+    /// Continues in one author shard under one lock; says how much work that was, at least 1. `most` is at least 2: looking at an
     /// author is one unit, and a step must be able to remove a post.
     fn trim_authors(&self, cursor: &mut TrimCursor, oldest: i64, most: usize, report: &mut TrimReport) -> usize {
         let mut shard = self.authors[cursor.shard].0.write();
@@ -86,7 +86,7 @@ impl PostStore {
             report.posts += removed;
             work += removed;
             if expired {
-                // There may be more of this author's: the next lock goes on here.
+                // There may be more of this author's: the next lock continues here.
                 break;
             }
             if timeline.is_empty() {

@@ -95,7 +95,7 @@ async fn one_more_than_fits_is_refused_at_once() {
     tokio::task::spawn_blocking(move || was_asked.recv().unwrap()).await.unwrap();
     let refused = ids(&service, request(&[10])).await;
     assert!(matches!(refused, Err(SeamError::Overloaded(_))));
-    // A caller that gives up does not free the place while its work goes on.
+    // A caller that gives up does not free the place while its work continues.
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     assert!(matches!(ids(&service, request(&[10])).await, Err(SeamError::Overloaded(_))));

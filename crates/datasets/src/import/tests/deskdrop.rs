@@ -151,7 +151,7 @@ fn a_file_without_its_columns_is_refused() {
     let set = Set::new().with(SLIM, "timestamp\teventType\tcontentId\tpersonId\n1\tVIEW\t1\t1\n");
     let error = import_set("deskdrop", set.path(), &MemoryLog::default()).unwrap_err();
     assert!(
-        error.to_string().starts_with("interactions_slim.tsv.zst:1: the first line names no column \"sessionId\""),
+        error.to_string().starts_with("interactions_slim.tsv.zst:1: the first line has no column \"sessionId\""),
         "{error}"
     );
 }
@@ -183,7 +183,7 @@ fn rows_that_cannot_be_sorted_are_not_imported() {
     let sorting = Sorting { folder: set.file("nowhere"), ..runs_of(4) };
     let importer = Deskdrop::open(set.path(), None).unwrap().with_sorting(sorting);
     let error = run_into(&importer, &LogSink(&log), 3).unwrap_err();
-    let start = format!("cannot sort rows by way of a temporary file in {} (", set.file("nowhere").display());
+    let start = format!("cannot sort rows with a temporary file in {}: ", set.file("nowhere").display());
     assert!(
         error.to_string().starts_with(&start) && error.to_string().contains("No such file or directory"),
         "{error}"

@@ -314,7 +314,9 @@ fn an_unsorted_file_is_imported_and_said_to_be_unsorted() {
     assert_eq!(report.imported.posts, 5);
     assert_eq!(
         report.notes,
-        ["events.jsonl: the events are not in the order of time; that changes nothing, the time of each decides"]
+        [
+            "events.jsonl: the events are not in the order of time; this makes no difference, because the time of each event decides"
+        ]
     );
 }
 

@@ -36,7 +36,7 @@ fn a_changed_row_is_refused_by_file_and_line_before_anything_is_added() {
 
     set.write(NETWORK, "1 2 1\n");
     let error = import_set("higgs", set.path(), &log).unwrap_err();
-    assert!(error.to_string().contains(".gz:2: the file ends after 1 rows, and 2 were imported"), "{error}");
+    assert!(error.to_string().contains(".gz:2: the file ends after 1 rows, but 2 were imported"), "{error}");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_missing_file_is_named() {
     assert!(error.is_usage());
     assert!(error.to_string().contains("higgs-retweet_network.edgelist.gz is missing"), "{error}");
     let error = import_set("higgs", &set.file("nowhere"), &MemoryLog::default()).unwrap_err();
-    assert!(error.to_string().contains("there is no such file or folder"), "{error}");
+    assert!(error.to_string().contains("the file or folder does not exist"), "{error}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_empty_folder_and_a_folder_of_another_kind_say_what_they_are() {
 fn another_kind_into_a_used_folder_is_refused() {
     let set = Set::new().with("interactions_slim.tsv.zst", &slim(1));
     let error = open("deskdrop", set.path(), Some(&Higgs::default_profile())).err().unwrap();
-    assert!(error.is_usage() && error.to_string().starts_with("the data folder holds \"higgs\" data and "), "{error}");
+    assert!(error.is_usage() && error.to_string().starts_with("the data folder holds \"higgs\" data, but "), "{error}");
     let mut poor = Deskdrop::default_profile();
     poor.action_set.actions.pop();
     let error = open("deskdrop", set.path(), Some(&poor)).err().unwrap();
@@ -285,10 +285,10 @@ fn packings_are_known_by_their_bytes_and_gzip_may_be_padded_or_in_parts() {
     }
     let broken = [
         (archive(&["a.tsv", "b.tsv"]), "holds 2 files (a.tsv, b.tsv)"),
-        (archive(&[]), "holds no file"),
-        (pack("x.zip", &packed("x.gz")), "in the archive is packed with gzip"),
+        (archive(&[]), "is empty"),
+        (pack("x.zip", &packed("x.gz")), "in the archive is compressed with gzip"),
         ([packed("x.gz"), b"tail".to_vec()].concat(), "bytes that are not gzip"),
-        (pack("x.gz", &packed("x.gz")), "packed with gzip"),
+        (pack("x.gz", &packed("x.gz")), "compressed with gzip"),
     ];
     for (bytes, words) in broken {
         let set = Set::new();
@@ -310,7 +310,7 @@ fn headers_that_do_not_fit_say_what_they_have() {
     assert_eq!(of(&format!("\u{feff}{header}")).unwrap().imported.actions, 3);
     for (header, words) in [
         ("", "must name the columns (timestamp, "),
-        (&header.replace("personId", "person"), "names no column \"personId\""),
+        (&header.replace("personId", "person"), "has no column \"personId\""),
         (&header.replace("personId", "contentId"), "names column \"contentId\" twice"),
     ] {
         let error = of(header).unwrap_err().to_string();

@@ -241,7 +241,7 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
 fn a_log_without_its_columns_is_refused() {
     let set = Set::new().with(LABELLED, &labelled(&ROWS).replace("\tlabel\t", "\tlabels\t"));
     let error = import_set("kuairand", set.path(), &MemoryLog::default()).unwrap_err();
-    let expected = "kuairand27k_like_hate_kcore15.tsv.zst:1: the first line names no column \"label\"";
+    let expected = "kuairand27k_like_hate_kcore15.tsv.zst:1: the first line has no column \"label\"";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
 

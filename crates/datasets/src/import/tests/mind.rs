@@ -191,7 +191,7 @@ fn bad_rows_of_both_files_are_counted_and_listed_with_their_line() {
         ("behaviors.tsv", 5, "the shown list is empty"),
         ("behaviors.tsv", 6, "user is empty"),
         ("behaviors.tsv", 7, "the row is not UTF-8 text"),
-        ("behaviors.tsv", 8, "article of the history has 1025 bytes, an id at most 1024"),
+        ("behaviors.tsv", 8, "article of the history has 1025 bytes, but an id may have at most 1024"),
         ("news.tsv", 1, "7 columns instead of 8: \"N1\\ta\\tb\\tTitle\\tText\\turl\\t[]\""),
         ("news.tsv", 2, "article is empty"),
         ("news.tsv", 3, "the row is not UTF-8 text"),

@@ -138,7 +138,7 @@ fn events_of(log: &MemoryLog) -> Vec<Event> {
     events
 }
 
-/// Interrupts an import at every one of its batches, goes on, and compares with the undisturbed import.
+/// Interrupts an import at every one of its batches, continues, and compares with the undisturbed import.
 fn interrupt_everywhere(importer: &dyn Importer, batch_rows: usize) {
     let whole = MemoryLog::default();
     let Some(report) = taken(run_into(importer, &LogSink(&whole), batch_rows)) else { return };

@@ -150,17 +150,17 @@ fn headers_are_read_by_name_and_type() {
     let sound = inter(&ROWS);
     assert_eq!(
         refused("user_id:token\titem_id:token\trating:float\n1\t2\t3\n", ""),
-        "a.inter:1: the first line names no column timestamp:float: a feed needs the time of every interaction"
+        "a.inter:1: the first line has no column timestamp:float: a feed needs the time of every interaction"
     );
     assert_eq!(
         refused(&sound.replace("rating:float", "rating:token"), ""),
-        "a.inter:1: column rating is of type \"token\", and float is read"
+        "a.inter:1: column rating has type \"token\", but must have type float"
     );
     assert_eq!(
         refused("user_id\titem_id\ttimestamp\n1\t2\t3\n", ""),
         "a.inter:1: column \"user_id\" has no type, as in user_id:token (columns are separated by tabs)"
     );
-    assert_eq!(refused(&sound, "id:token\n1\n"), "a.item:1: the first line names no column item_id:token");
+    assert_eq!(refused(&sound, "id:token\n1\n"), "a.item:1: the first line has no column item_id:token");
     assert!(refused("", "").starts_with("a.inter holds no rows: nothing to import; by its first bytes it is empty"));
     assert!(
         refused(&inter(&[]), "")
@@ -211,7 +211,7 @@ fn bad_rows_of_both_files_are_counted_and_listed_with_their_line() {
         (
             "a.inter",
             3,
-            "timestamp \"1465413032000\" is not a time in Unix seconds, which the times of this file are in: is it in milliseconds?",
+            "timestamp \"1465413032000\" is not a time in Unix seconds, as the other times of this file are: is it in milliseconds?",
         ),
         ("a.inter", 4, "timestamp \"\" is not a time in Unix seconds"),
         ("a.inter", 5, "rating \"inf\" is not a number"),
@@ -243,7 +243,7 @@ fn scale_unit_and_separator_are_decided_for_the_whole_file() {
     assert_eq!(opinions, expected);
     let expected = [
         "a.inter: the times are in milliseconds",
-        "a.inter: the ratings are read on the scale from 0 to 10: 8 and more is a like, 4 and less a dislike, 0 is not a rating",
+        "a.inter: the ratings are read on the scale from 0 to 10: 8 or more is a like, 4 or less is a dislike, 0 is not a rating",
     ];
     assert_eq!(notes, expected);
     for (separator, name) in [(",", "commas"), (" ", "spaces"), (";", "semicolons")] {
@@ -263,7 +263,7 @@ fn one_time_years_behind_all_others_is_refused() {
     let log = MemoryLog::default();
     let report = import_set("recbole", set.path(), &log).unwrap();
     assert_eq!((report.rows, report.rejected_total), (6, 1));
-    assert!(report.rejected[0].reason.contains("days behind all other rows"), "{:?}", report.rejected);
+    assert!(report.rejected[0].reason.contains("days after all other rows"), "{:?}", report.rejected);
     assert!(shorts(&log).iter().all(|(at, _)| *at <= 300_000));
 }
 
@@ -276,7 +276,7 @@ fn what_was_decided_holds_for_the_rows_by_which_a_file_grows() {
     set.write("a.inter", &format!("{header}u\tm1\t5\t100\nu\tm2\t1\t200\nu\tm3\t9\t300\nu\tm4\t4\t400\n"));
     let report = import_set("recbole", set.path(), &log).unwrap();
     assert_eq!((report.rows, report.rejected_total), (2, 1));
-    assert!(report.rejected[0].reason.contains("scale from 0 to 5"), "{:?}", report.rejected);
+    assert!(report.rejected[0].reason.contains("scale, 0 to 5"), "{:?}", report.rejected);
     assert_eq!(shorts(&log).last().unwrap().1, "u like m4");
 }
 

@@ -1,7 +1,7 @@
 //! The clients over the embedded state store.
 //!
-//! Its reads may wait for the disk, so each call reads in one go on a thread that may wait (`off_worker`): never on the
-//! threads that all requests share, and never one hand-over per candidate.
+//! Reads may wait for the disk. So each call reads everything at once on a thread that may block (`off_worker`), never on the threads
+//! that all requests share, and never with one hand-over per candidate.
 
 mod gizmoduck;
 mod served;

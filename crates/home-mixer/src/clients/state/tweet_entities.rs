@@ -105,7 +105,7 @@ fn text(post: &PostEvent) -> Option<Arc<str>> {
     }
 }
 
-/// The longest video's length; 0 for a video of unknown length, which is a video all the same.
+/// The longest video's length; 0 for a video of unknown length.
 fn video_duration(post: &PostEvent) -> Option<i32> {
     let videos = post.media.iter().filter(|media| media.kind == MediaKind::Video);
     videos.map(|video| video.duration_ms.map_or(0, |ms| i32::try_from(ms).unwrap_or(i32::MAX))).max()

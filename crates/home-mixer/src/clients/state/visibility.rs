@@ -65,7 +65,7 @@ impl Judge<'_> {
         Ok(Visibility::Allow)
     }
 
-    /// Why a post by itself must not be shown. `author` is used where the store does not know the post's.
+    /// Why a post must not be shown, apart from the posts that it refers to. `author` is used where the store does not know the post's.
     fn post(&mut self, id: PostId, author: UserId) -> Result<Option<FilteredReason>, StateError> {
         if let Some(known) = self.posts.get(&id) {
             return Ok(known.clone());

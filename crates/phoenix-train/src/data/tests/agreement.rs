@@ -228,7 +228,7 @@ fn a_small_world_teaches() {
     assert!(data.ids.users <= 60 && data.ids.words > 100 && data.ids.authors <= 12, "{:?}", data.ids);
     assert!(data.alive_posts.is_sorted_by_key(|(_, created_at)| *created_at) && !data.post_frequency.is_empty());
 
-    // The held-out slates: what became of them is what the world says, less what was taken back.
+    // The held-out slates: what happened to them is what the world says, less what was taken back.
     let taken_back: FxHashSet<(UserId, PostId, u8)> = (world.events.iter())
         .filter_map(|event| match &event.body {
             EventBody::Action(action) if action.undo => Some((action.user_id, action.post_id, action.action)),

@@ -1,4 +1,4 @@
-//! What a slate sees, what becomes of it, and how slates share passes.
+//! What a slate sees, what happens to it, and how slates share passes.
 
 use foryou_types::{PostId, TimeMs, UserId};
 

@@ -1,4 +1,4 @@
-//! Runs that go on from a checkpoint.
+//! Runs that continue from a checkpoint.
 
 use std::path::PathBuf;
 
