@@ -213,7 +213,7 @@ pub trait EventLog: Names + Send + Sync {
         false
     }
 
-    /// Tries to write after a failure. When it succeeds the log is [`Self::failing`] no more.
+    /// Tries to write after a failure. If it succeeds, the log is no longer [`Self::failing`].
     fn recover(&self) -> Result<(), LogError> {
         Ok(())
     }

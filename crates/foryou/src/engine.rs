@@ -25,10 +25,10 @@ use crate::folder::{DataFolder, hold_off_writers, read_profile};
 use crate::models::Phoenix;
 use crate::service::Startup;
 
-/// On a wall clock, what is popular is computed once per so many milliseconds of the requests' now.
+/// On a wall clock, popular posts are computed once per this many milliseconds of the requests' now.
 const POPULARITY_STEP_MS: i64 = 1_000;
 
-/// Log and projections of a data folder: what imports and checks need.
+/// Log and projections of a data folder, for imports and checks.
 pub struct Parts {
     /// What the data is.
     pub profile: Arc<Profile>,
@@ -40,7 +40,7 @@ pub struct Parts {
     pub ingestor: Arc<Ingestor>,
     /// The folder's clock.
     pub clock: Arc<dyn Clock>,
-    // Last, so that the folder is unlocked (or the copy deleted) after its parts are closed.
+    // The last field, so that the folder is unlocked (or the copy deleted) after its parts are closed.
     place: Place,
 }
 
@@ -52,7 +52,7 @@ enum Place {
     Aside(#[expect(dead_code, reason = "deleted on drop")] tempfile::TempDir),
 }
 
-/// The log and the profile of a data folder as they are now, beside whoever writes it: nothing is locked and nothing changed.
+/// The log and the profile of a data folder as they are now; another process may be writing. Nothing is locked and nothing changed.
 pub struct Snapshot {
     /// What the data is.
     pub profile: Arc<Profile>,
@@ -83,7 +83,7 @@ impl Parts {
         Self::open_watched(folder, config, &Startup::unseen())
     }
 
-    /// As [`Parts::open`], and says how far it is.
+    /// As [`Parts::open`], and reports progress.
     pub fn open_watched(folder: DataFolder, config: &Config, startup: &Startup) -> anyhow::Result<Self> {
         let log = Arc::new(open_log(&folder, config)?);
         startup.log.finish();
@@ -91,7 +91,7 @@ impl Parts {
         let report = |position: Position| startup.state.reached(position.next_seq, end);
         let path = folder.path().join("state");
         let state = match StateStore::open_reporting(&path, log.clone(), folder.profile(), &report) {
-            // They may know events that a power cut took; anything else that took them is refused.
+            // They may know events that were lost in a power cut; any other loss is refused.
             Err(StateError::Ahead { covered, .. }) => {
                 log.account_for(covered, "its projections")?;
                 StateStore::rebuild_reporting(&path, log.clone(), folder.profile(), &report)
@@ -151,13 +151,13 @@ impl Parts {
         }
     }
 
-    /// Deletes the folder's log, projections and profile: for one that was just made and holds nothing.
+    /// Deletes the folder's log, projections and profile: for a folder that was just made and holds no data.
     pub fn discard(self) -> anyhow::Result<()> {
         self.into_folder().map_or(Ok(()), DataFolder::clear)
     }
 }
 
-/// Copies what is in a folder; nothing where it is missing.
+/// Copies the contents of a folder; a missing folder is skipped.
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     let entries = match std::fs::read_dir(from) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -182,7 +182,7 @@ fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog>
     let holds = |name: &str| std::fs::read_dir(folder.path().join(name)).is_ok_and(|mut files| files.next().is_some());
     if holds("state") && !holds("log/segments") {
         anyhow::bail!(
-            "{}: the log's segments are gone, and the projections alone are no truth: put log/segments back, or delete state/ to begin anew",
+            "{}: the log's segments are gone, and the projections cannot replace them: put log/segments back, or delete state/ to start with an empty log",
             folder.path().display()
         );
     }
@@ -192,7 +192,7 @@ fn open_log(folder: &DataFolder, config: &Config) -> anyhow::Result<EmbeddedLog>
     Ok(log)
 }
 
-/// How the configuration wants the log.
+/// The options of the log from the settings.
 pub(crate) fn log_options(config: &Config) -> LogOptions {
     let fsync = match config.log.fsync {
         Fsync::Always => FsyncPolicy::Always,
@@ -218,7 +218,7 @@ pub struct Engine {
 /// How long the engine lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
-    /// It answers once: Thunder is filled before the engine is there, and follows nothing.
+    /// It answers once: Thunder is filled before the engine is ready, and does not follow the log.
     Once,
     /// It serves: Thunder fills in the background and follows the log.
     Serving,
@@ -230,9 +230,9 @@ impl Engine {
         Self::start_watched(parts, config, life, &Startup::unseen())
     }
 
-    /// As [`Engine::start`], and says how far it is. What serves has caught up with the log when this returns.
+    /// As [`Engine::start`], and reports progress. A service has caught up with the log when this returns.
     pub fn start_watched(parts: Parts, config: &Config, life: Life, startup: &Startup) -> anyhow::Result<Self> {
-        // Posts that may still be shown must still be in memory.
+        // Posts that may still be shown must be in memory.
         let mut store_config = config.thunder.store.clone();
         store_config.post_retention_seconds =
             store_config.post_retention_seconds.max(parts.profile.limits.max_post_age_seconds);
@@ -291,7 +291,7 @@ impl Engine {
         Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, _parts: parts })
     }
 
-    /// Answers feeds that nobody sees, of people who were active last, so that the first one that somebody waits for finds
+    /// Answers some feeds of people who were active last, without showing them, so that the first real feed finds
     /// caches filled and threads started. It gives up after a second: being warm is a nicety.
     pub async fn warm_up(&self, step: &Step) {
         let viewers = self.newest_viewers();
@@ -309,7 +309,7 @@ impl Engine {
         step.finish();
     }
 
-    /// Some people of the log's last events, in the folder's form of ids.
+    /// Some people from the log's last events, in the folder's form of ids.
     fn newest_viewers(&self) -> Vec<String> {
         let mut viewers = Vec::new();
         let log = &self.app.log;
@@ -335,12 +335,12 @@ impl Engine {
 
 /// Time of the warm-up.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// People whose feeds are answered: the first pays for what is cold, the others show that nothing else is.
+/// Number of feeds in the warm-up: the first one fills the caches, the others find what it missed.
 const WARM_UP_VIEWERS: usize = 8;
 /// Events of the log's end among which these people are looked for.
 const WARM_UP_EVENTS: u64 = 2_000;
 
-/// Waits until Thunder has caught up, and says how far it is.
+/// Waits until Thunder has caught up, and reports progress.
 fn wait_for_thunder(ingest: &Ingest, startup: &Startup) {
     while !ingest.wait_ready(Duration::from_millis(20)) {
         let stats = ingest.stats();
@@ -369,7 +369,7 @@ fn mixer(
         visibility: Arc::new(StateVisibility(state())),
         social_graph: Arc::new(StateSocialGraph(state())),
         served_recorder: Arc::new(LogServedRecorder(parts.ingestor.clone())),
-        // A log clock stands still, and requests must be forgotten all the same.
+        // A log clock stands still, but requests must still be forgotten.
         clock: Arc::new(WallClock),
         cache_clock: Arc::new(SystemMonotonic::default()),
         rng: Arc::new(Mutex::new(SplitMix64::new(request_seed))),
@@ -398,7 +398,7 @@ struct StateFollowing(Arc<StateStore>);
 impl FollowingLookup for StateFollowing {
     fn following(&self, user_id: UserId) -> Vec<UserId> {
         self.0.targets(EdgeKind::Follow, user_id).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the graph cannot be read: nobody is followed");
+            tracing::warn!(%error, "the graph cannot be read: the feed is made as if nobody were followed");
             Vec::new()
         })
     }

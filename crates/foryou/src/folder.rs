@@ -3,7 +3,7 @@
 //! ```text
 //! foryou-data/
 //!   profile.toml   what the data is; written by the first command that filled the folder
-//!   profile.last   what it was when the folder was last opened
+//!   profile.last   the profile when the folder was last opened
 //!   lock           which process has the folder open, and where its service listens
 //!   log/           the event log: the truth
 //!   state/         projections of it: may be deleted at any time

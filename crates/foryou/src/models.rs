@@ -58,7 +58,7 @@ impl Phoenix {
         }
         let registry = Registry::open(&config.data.join("models"))?;
         if let Err(error) = registry.check_newest() {
-            tracing::warn!(%error, "other models may serve than those that were promoted last");
+            tracing::warn!(%error, "the registry is an older copy: the registry is an older copy: other models may serve than those that were promoted last");
         }
         let serves = |kind| registry.promoted(kind).map(|version| version.is_some());
         if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {

@@ -1,7 +1,7 @@
-//! What a folder's profile was when the folder was last opened.
+//! The profile of a folder when it was last opened.
 //!
-//! Weights and limits may be edited, so a changed one is no error; but a changed bit looks like an edit. What differs is said once,
-//! by the first command that opens the folder afterwards.
+//! Weights and limits may be edited, so a change is not an error. But a flipped bit looks like an edit. So the first command that opens
+//! the folder afterwards reports the difference, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,23 +17,23 @@ pub(crate) const FILE: &str = "profile.last";
 /// Changes listed one by one.
 const LISTED: usize = 5;
 
-/// Says what was changed since the last time, and notes what the profile is now.
+/// Reports what has changed since the last time, and records the profile as it is now.
 pub(crate) fn say_changes(folder: &Path, profile: &Profile) {
     let (path, now) = (folder.join(FILE), profile.to_toml());
     let before = fs::read_to_string(&path).ok();
     if before.as_ref() == Some(&now) {
         return;
     }
-    // A note that is missing or cannot be read is made anew.
+    // A record that is missing or cannot be read is written again.
     if let Some(changes) = before.and_then(|before| changes(&before, &now)) {
         tracing::warn!("profile.toml was edited since this folder was last opened: {changes}");
     }
     if let Err(error) = write_whole(&path, &now) {
-        tracing::warn!(%error, "what the profile is now could not be noted");
+        tracing::warn!(%error, "the profile could not be recorded");
     }
 }
 
-/// The keys that differ, each with its value before and now.
+/// The keys that differ, each with its old and new value.
 fn changes(before: &str, now: &str) -> Option<String> {
     let flat = |text: &str| {
         let mut keys = BTreeMap::new();

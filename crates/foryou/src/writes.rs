@@ -1,4 +1,4 @@
-//! A full or failed disk while serving: readiness says so, and writing is tried again until it works.
+//! A full or failed disk while serving: readiness reports it, and writing is tried again until it works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use state_store::Ingestor;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-/// How long it is waited between two tries.
+/// Time between two tries.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Names `writes` among what is missing while events cannot be taken, and tries to write again every second while that is so.
+/// While events cannot be taken, reports `writes` as missing and tries to write again every second.
 /// Runs until it is dropped.
 pub(crate) struct Writes(JoinHandle<()>);
 
@@ -41,7 +41,7 @@ async fn keep_trying(ingestor: Arc<Ingestor>) {
             continue;
         }
         let ingestor = Arc::clone(&ingestor);
-        // Writing blocks. A panic in it is reported by its own thread; the next try comes all the same.
+        // Writing blocks. Its own thread reports a panic; the next try still comes.
         let Ok(tried) = tokio::task::spawn_blocking(move || ingestor.recover()).await else { continue };
         match tried {
             Ok(()) => tracing::warn!("events can be written again"),
@@ -49,7 +49,7 @@ async fn keep_trying(ingestor: Arc<Ingestor>) {
                 // Once, not every second.
                 let error = error.to_string();
                 if said != error {
-                    tracing::error!(error, "events cannot be written: it is tried again every second");
+                    tracing::error!(error, "events cannot be written; trying again every second");
                     said = error;
                 }
             }

@@ -3,7 +3,7 @@
 //! ```text
 //! models/
 //!   registry.json       what serves, and what served before
-//!   lock                held while any of this changes; says how often it was changed
+//!   lock                held while any of this changes; counts the changes
 //!   ranker/0001/        a checkpoint; never changed once it has a number
 //!   retrieval/0001/
 //! ```
@@ -343,14 +343,14 @@ impl Registry {
     /// Whether `registry.json` is the last one that was written. An older copy of it lets other versions serve.
     pub fn check_newest(&self) -> Result<(), RegistryError> {
         let lock = self.root.join(LOCK);
-        // In this order: what is noted before the file is read, the file must hold.
+        // In this order: the file must hold every change that was counted before it was read.
         let made = at(&lock, changes::made(&lock))?;
         let held = self.state()?.changes;
         if held >= made {
             return Ok(());
         }
         let problem = format!(
-            "{made} changes were made, and it holds {held}: it is an older copy, or was deleted; promote the versions that should \
+            "{made} changes were made, but it holds {held}: it is an older copy, or was deleted; promote the versions that should \
              serve"
         );
         Err(RegistryError::Broken { path: self.root.join(STATE), problem })

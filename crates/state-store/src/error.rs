@@ -43,7 +43,7 @@ pub enum StateError {
         problem: String,
     },
     /// An earlier write failed, and the files could not be opened again yet: the next write tries again.
-    #[error("state {path} is closed after a failed write; it is opened again as soon as its cause is gone")]
+    #[error("state {path} is closed after a failed write; it is opened again once the cause is gone")]
     Stopped {
         /// The folder.
         path: String,

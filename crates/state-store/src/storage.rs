@@ -14,9 +14,9 @@ use self::engine::Engine;
 use crate::error::StateError;
 use crate::keys::{Key, Table};
 
-/// The folder inside the state's own that the engine owns, and the only one that is ever deleted.
+/// The engine's folder inside the state's folder; only this one is ever deleted.
 const ENGINE_FOLDER: &str = "fjall";
-/// A file beside it that says: damaged, rebuild at the next start.
+/// A file next to it that says: damaged, rebuild at the next start.
 const DAMAGE_MARK: &str = "REBUILD";
 
 /// The keyspace and where it lies.
@@ -33,7 +33,7 @@ pub(crate) struct Storage {
 const REOPEN_TRIES: usize = 40;
 const REOPEN_WAIT: Duration = Duration::from_millis(25);
 
-/// A pair of the store, or why it cannot be read.
+/// A pair of the store, or the error of reading it.
 type Pair = Result<(UserKey, UserValue), StateError>;
 
 impl Storage {
@@ -47,11 +47,11 @@ impl Storage {
         })
     }
 
-    /// Closes and opens the files again: after a failed write the engine takes no other. Nothing is closed before the folder can
-    /// be written to again, so what is there stays readable on a full disk.
+    /// Closes the files and opens them again: after a failed write the engine accepts no more writes. Nothing is closed before the
+    /// folder can be written to again, so everything stays readable on a full disk.
     pub(crate) fn reopen(&self) -> Result<(), StateError> {
         try_writing(&self.dir, &Disk).map_err(|source| io_error("write to", &self.dir, source))?;
-        // Reads wait meanwhile; those that began before are over, or hold a moment (`View`) of the old files.
+        // Reads wait meanwhile; earlier ones are over, or hold a view (`View`) of the old files.
         let mut engine = self.engine.write();
         *engine = None;
         let mut tries = REOPEN_TRIES;
@@ -97,17 +97,17 @@ impl Storage {
         dir.join(DAMAGE_MARK).exists()
     }
 
-    /// Whether there is anything below `dir` yet.
+    /// Whether there is a store below `dir`.
     pub(crate) fn exists(dir: &Path) -> bool {
         dir.join(ENGINE_FOLDER).exists()
     }
 
-    /// Bytes of blocks that are cached, and of what is not written out yet.
+    /// Bytes of cached blocks, and of memtables that are not written out yet.
     pub(crate) fn memory_bytes(&self) -> (u64, u64) {
         self.engine.read().as_ref().map_or((0, 0), |engine| (engine.db.cache_size(), engine.db.write_buffer_size()))
     }
 
-    /// The folder, as messages name it.
+    /// The folder, for messages.
     pub(crate) fn path(&self) -> String {
         self.dir.display().to_string()
     }

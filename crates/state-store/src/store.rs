@@ -26,7 +26,7 @@ mod tests;
 
 /// Version of the layout of keys and values. A store of another one is rebuilt.
 const SCHEMA: u32 = 2;
-/// Events applied in one batch while catching up: enough that a batch's own cost does not show, few enough (a few MB) to hold.
+/// Events applied in one batch while catching up: enough that the cost per batch does not matter, few enough (a few MB) for memory.
 const CATCH_UP_EVENTS: usize = 8_192;
 /// Most bytes of cached posts, and of cached histories (one has up to 48 KB).
 const POST_CACHE_BYTES: u64 = 32 << 20;
@@ -51,12 +51,12 @@ pub struct StateStore {
     moved: Condvar,
 }
 
-/// What a store holds in memory: all of it is bounded, but for people, of whom each has a few bytes.
+/// What a store holds in memory. All of it is bounded, except a few bytes per person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateMemory {
-    /// Blocks read from the disk; 64 MiB at most.
+    /// Blocks read from the disk; at most 64 MiB.
     pub cached_block_bytes: u64,
-    /// What is not written out yet; some memtables of 16 MiB at most.
+    /// Memtables that are not written out yet; a few of at most 16 MiB.
     pub write_buffer_bytes: u64,
     /// Posts that were asked for; 32 MiB at most.
     pub cached_post_bytes: u64,
@@ -64,7 +64,7 @@ pub struct StateMemory {
     pub cached_history_bytes: u64,
     /// Posts young enough to be shown, with their counts.
     pub recent_posts: usize,
-    /// People of whom the last activity is known, where a set does not record impressions.
+    /// People whose last activity is known, in sets without impressions.
     pub active_people: usize,
 }
 
@@ -169,8 +169,8 @@ impl StateStore {
         let found = storage.get(&schema_key())?;
         let found = found.as_deref().and_then(|value| Decoder(value).text());
         if found != Some(&wanted) {
-            let found = found.unwrap_or("nothing that was finished");
-            return Ok(Found::Stale(format!("it holds {found}, and {wanted} is wanted")));
+            let found = found.unwrap_or("no finished state");
+            return Ok(Found::Stale(format!("it holds {found}, but {wanted} is needed")));
         }
         let position = Self::stored_position(&storage)?;
         let held = log.head().position.next_seq;
@@ -178,10 +178,10 @@ impl StateStore {
             return Err(StateError::Ahead { path: storage.path(), covered: position.next_seq, held });
         }
         if !log.holds(position)? {
-            return Ok(Found::Stale(format!("it covers {} events that the log does not hold", position.next_seq)));
+            return Ok(Found::Stale(format!("it covers {} events that are not in the log", position.next_seq)));
         }
         let Some(batches) = Batches::load(&storage)? else {
-            return Ok(Found::Stale("a batch is missing in it".to_owned()));
+            return Ok(Found::Stale("one of its batches is missing".to_owned()));
         };
         // The engine asserts some of what it reads; see `Storage::open`.
         let loaded = catch_unwind(AssertUnwindSafe(|| Popularity::load(&storage, &settings)));
@@ -222,12 +222,12 @@ impl StateStore {
         self
     }
 
-    /// Applies what the log holds and the state does not; answers where the state is then.
+    /// Applies the events that the state lacks; returns the new position.
     pub fn catch_up(&self) -> Result<Position, StateError> {
         self.catch_up_telling(&mut |_| {}, &|_| {})
     }
 
-    /// As [`Self::catch_up`]; `idle` is told each event that changed nothing, `report` how far it has come.
+    /// As [`Self::catch_up`]; `idle` gets each event that changed nothing, `report` the progress.
     pub(crate) fn catch_up_telling(
         &self,
         idle: &mut dyn FnMut(u64),
@@ -290,7 +290,7 @@ impl StateStore {
     }
 
     /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the
-    /// next call goes on from what is on the disk). Events that the state has already are skipped.
+    /// next call continues from what is on the disk). Events that the state has already are skipped.
     pub fn apply(&self, records: &[Record], position: Position) -> Result<(), StateError> {
         self.apply_records(records, position, &mut |_| {})
     }
@@ -304,7 +304,7 @@ impl StateStore {
         self.apply_events(records.iter().map(|record| (record.seq, &record.event)), position, idle)
     }
 
-    /// Applies events; `idle` is told each that changed nothing a reader can see.
+    /// Applies events; `idle` gets each event that changed nothing a reader can see.
     pub(crate) fn apply_events<'e>(
         &self,
         events: impl Iterator<Item = (u64, &'e Event)>,
@@ -334,7 +334,7 @@ impl StateStore {
         Ok(())
     }
 
-    /// Goes on after a failed write: memory may be ahead of the disk, so it is read from the disk again.
+    /// Continues after a failed write: memory may be ahead of the disk, so it is read from the disk again.
     fn resume(&self, writer: &mut Writer) -> Result<(), StateError> {
         self.storage.reopen()?;
         let position = Self::stored_position(&self.storage)?;
@@ -349,7 +349,7 @@ impl StateStore {
         self.answers.clear();
         *self.position.lock() = position;
         self.moved.notify_all();
-        tracing::warn!(path = self.storage.path(), "the projections go on after a failed write");
+        tracing::warn!(path = self.storage.path(), "the projections continue after a failed write");
         Ok(())
     }
 
@@ -424,10 +424,10 @@ impl StateStore {
     }
 }
 
-/// What lies in a folder.
+/// What is in a folder.
 enum Found {
     Current(Box<StateStore>),
-    /// Not usable, and why.
+    /// It cannot be used, and why.
     Stale(String),
 }
 

@@ -97,7 +97,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WorldError> {
     fs::write(path, bytes).map_err(|source| WorldError::Io { path: path.to_owned(), source })
 }
 
-/// Copies what is held out of a world, which must be whole, into a folder of its own. `world.json` comes last here, too.
+/// Copies the held-out part of a world, which must be whole, into another folder. `world.json` comes last here too.
 pub fn keep_truth(world: &Path, kept: &Path) -> Result<(), WorldError> {
     let (slates, manifest) = (sums::read(world, SLATES)?, sums::read(world, MANIFEST)?);
     let truth = kept.join("truth");

@@ -75,7 +75,7 @@ pub enum WorldError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A file that is not what it was when it was written.
+    /// A file that has changed since it was written.
     #[error("{}: {problem}", .path.display())]
     Changed {
         /// The file.
@@ -83,7 +83,7 @@ pub enum WorldError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A line that is not what it should be.
+    /// A line that is not valid.
     #[error("{}:{line}: {problem}", .path.display())]
     Line {
         /// The file.

@@ -1,7 +1,7 @@
-//! `SHA256SUMS`: what each file of a world was when it was written, as `sha256sum` writes and checks it.
+//! `SHA256SUMS`: the checksum of each file of a world, in the form of `sha256sum`.
 //!
 //! A world's truth decides what is learned from and what is measured on, and a changed number in it looks like any other. So each
-//! file is held against its checksum before it is used. A world of an earlier version has none and is read without.
+//! file is checked against its checksum before it is used. A world of an earlier version has no checksums and is read without them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ pub(super) fn line(name: &str, bytes: &[u8]) -> String {
     format!("{:x}  {name}\n", Sha256::digest(bytes))
 }
 
-/// The bytes of a file of a world, which must be those that were written.
+/// The bytes of a file of a world, checked against its checksum.
 pub(super) fn read(dir: &Path, name: &str) -> Result<Vec<u8>, WorldError> {
     let path = dir.join(name);
     let bytes = read_file(&path)?;
@@ -28,7 +28,7 @@ pub(super) fn read(dir: &Path, name: &str) -> Result<Vec<u8>, WorldError> {
     Ok(bytes)
 }
 
-/// Holds every file of a world against its checksum; answers how many were held.
+/// Checks every file of a world against its checksum; returns the number of checked files.
 pub fn check_files(dir: &Path) -> Result<usize, WorldError> {
     let listed = list(dir)?;
     for (name, wanted) in &listed {
@@ -38,7 +38,7 @@ pub fn check_files(dir: &Path) -> Result<usize, WorldError> {
     Ok(listed.len())
 }
 
-/// The lines of files that are there.
+/// The lines of existing files.
 pub(super) fn lines(dir: &Path, names: &[&str]) -> Result<String, WorldError> {
     names.iter().map(|name| Ok(line(name, &read_file(&dir.join(name))?))).collect()
 }

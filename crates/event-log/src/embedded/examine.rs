@@ -111,7 +111,7 @@ pub fn examine(dir: &Path, visit: &mut dyn FnMut(Vec<Event>) -> Result<(), LogEr
     });
     found.known = (known > found.next_seq).then_some(known);
     if found.known.is_some() {
-        // No crash left them: the batch was acknowledged, and has changed since.
+        // A crash cannot explain them: the batch was acknowledged, and has changed since.
         let damaged = found.unfinished.take().map(|end| Damage { next_seq: found.known, ..end });
         found.damages.extend(damaged);
     }

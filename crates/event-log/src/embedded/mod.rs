@@ -1,4 +1,4 @@
-//! The log in one folder: segments, an index beside them, and one writer.
+//! The log in one folder: segments, an index next to them, and one writer.
 //!
 //! An append goes through these steps, and an error at any of them leaves the log as it was:
 //! duplicates are taken out (index) · the frame is built (memory) · a full segment is completed and the next begun · the frame is
@@ -50,13 +50,13 @@ use sync::Syncer;
 use view::View;
 
 /// A batch without ids, names and progress does not touch the index until this many bytes were written since it last did: the
-/// index then covers less than it could, which costs a scan of so many bytes at the next open.
+/// index then covers less than it could, which costs a scan of this many bytes at the next open.
 const INDEX_LAG_BYTES: u64 = 8 << 20;
 
 /// How a log is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Partitions of each topic but [`Topic::Meta`], 1 to 1,024. For a new folder; an existing one keeps what it has.
+    /// Partitions of each topic except [`Topic::Meta`], 1 to 1,024. For a new folder; an existing one keeps its number.
     pub partitions: u16,
     /// When written batches are forced to the disk.
     pub fsync: FsyncPolicy,
@@ -82,9 +82,9 @@ pub struct EmbeddedLog {
     options: LogOptions,
     storage: Arc<dyn Storage>,
     recovery: Recovery,
-    /// The last batch that was to be written was not.
+    /// The last batch could not be written.
     failing: AtomicBool,
-    /// Whether it was known how much was on the disk before.
+    /// Whether the log had a mark of what is on the disk.
     had_mark: bool,
     folder: Folder,
 }
@@ -117,7 +117,7 @@ impl EmbeddedLog {
         Self::open_on(dir, options, Arc::new(Disk))
     }
 
-    /// As [`Self::open`], with segment files written to a storage of the caller's.
+    /// As [`Self::open`], with segment files written to the caller's storage.
     pub fn open_on(dir: &Path, options: LogOptions, storage: Arc<dyn Storage>) -> Result<Self, LogError> {
         let folder = Folder::take(dir, options.partitions)?;
         let layout = Layout::new(folder.partitions());
@@ -143,7 +143,7 @@ impl EmbeddedLog {
             losses::note(dir, held, lost)?;
             tracing::warn!(
                 events = lost,
-                "events that were acknowledged, and not yet on the disk, are gone: the machine went down"
+                "acknowledged events that were not on the disk yet are lost: the machine went down"
             );
         }
         recovery.lost_unsynced = lost;
@@ -191,7 +191,7 @@ impl EmbeddedLog {
         self.folder.pin(meaning)
     }
 
-    /// What opening the log found and did.
+    /// The result of opening the log.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
     }
@@ -206,7 +206,7 @@ impl EmbeddedLog {
         self.chain().0.iter().map(|segment| segment.bytes()).sum()
     }
 
-    /// Tells those who find the log locked where this process serves ([`LockHolder`]).
+    /// Tells processes that find the log locked where this process serves ([`LockHolder`]).
     pub fn set_address(&self, address: &str) -> Result<(), LogError> {
         self.folder.set_address(address)
     }
@@ -232,7 +232,7 @@ impl EmbeddedLog {
             })?;
         writer.segment = SegmentWriter::new(path, file, writer.segment.bytes());
         self.syncer.healed(writer.tail.position);
-        tracing::warn!("the newest segment was written anew after a failed sync");
+        tracing::warn!("the newest segment was rewritten after a failed sync");
         Ok(())
     }
 
@@ -250,7 +250,7 @@ impl EmbeddedLog {
         let newest_at = std::mem::replace(&mut writer.tail.newest_at, vec![i64::MIN; self.layout.slots()]);
 
         if let Err(error) = index.note_segment(self.newest_base().next_seq, &newest_at) {
-            tracing::warn!(%error, "the times in a segment were not noted; the next open reads it once more");
+            tracing::warn!(%error, "the times in a segment were not recorded; the next open reads it once more");
         }
 
         let mut view = self.view.write();
@@ -309,7 +309,7 @@ impl EmbeddedLog {
                 drop(index);
                 writer.segment.roll_back();
                 self.index.fail();
-                // Readers look names up in it, also on a full disk.
+                // Readers look names up in it, even on a full disk.
                 if let Err(error) = self.index.healthy(&self.chain(), &writer.tail) {
                     tracing::warn!(%error, "the index cannot be opened again yet");
                 }
@@ -334,7 +334,7 @@ impl EmbeddedLog {
         Ok(Appended { accepted, duplicates, position: writer.tail.position })
     }
 
-    /// Shows readers and waiters a batch.
+    /// Publishes a batch to readers and waiters.
     fn publish(&self, writer: &Writer, before: Cursor) {
         let tail = &writer.tail;
         let mut view = self.view.write();
@@ -476,7 +476,7 @@ impl Drop for EmbeddedLog {
         if writer.unindexed > 0
             && let Err(error) = self.index.read(|index| index.commit(Entries::default(), writer.tail.position))
         {
-            tracing::warn!(%error, "the index was left behind; it catches up at the next open");
+            tracing::warn!(%error, "the index is behind; it catches up at the next open");
         }
     }
 }

@@ -58,17 +58,17 @@ impl SegmentFile for DiskFile {
     }
 }
 
-/// What is written to see whether there is space again, in bytes.
+/// Size of the file that is written to check for free space, in bytes.
 const TRIED_BYTES: usize = 1 << 20;
 
-/// Writes a file to a folder and removes it again: whether the disk takes it.
+/// Checks that the disk takes writes: writes a file to a folder and removes it again.
 pub fn try_writing(folder: &Path, storage: &dyn Storage) -> io::Result<()> {
     let path = folder.join("space.tmp");
     let tried = storage.create(&path).and_then(|file| {
         file.append(&vec![0; TRIED_BYTES])?;
         file.sync()
     });
-    // Not there, or emptied by the next try.
+    // Does not exist, or is emptied by the next try.
     let _ = std::fs::remove_file(&path);
     tried
 }

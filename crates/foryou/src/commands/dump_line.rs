@@ -68,7 +68,7 @@ mod tests {
                 let mut bytes = whole.clone().into_bytes();
                 bytes[place] ^= 1 << bit;
                 let Ok(text) = String::from_utf8(bytes) else { continue };
-                // A line that is no longer one of a check is not of any event either.
+                // A line whose check was destroyed is not an event either.
                 let found = read(3, &text);
                 assert!(found.is_err() || found == Ok(&text) && !text.contains("\"line\""), "{text}");
             }

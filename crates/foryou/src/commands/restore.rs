@@ -86,7 +86,11 @@ fn fill(parts: &Parts, lines: &mut Lines<'_>) -> anyhow::Result<u64> {
             let end: End = serde_json::from_value(line).with_context(at)?;
             let dumped = end.foryou_dump_events;
             ensure!(dumped == events, "{}: the dump should hold {dumped} events, but holds {events}", at());
-            ensure!(lines.next::<serde_json::Value>()?.is_none(), "{}: should be the last, and is not", at());
+            ensure!(
+                lines.next::<serde_json::Value>()?.is_none(),
+                "{}: must be the last line, but more lines follow",
+                at()
+            );
             return Ok(events);
         }
         batch.push(serde_json::from_value::<Event>(line).with_context(at)?);

@@ -98,7 +98,7 @@ pub(super) fn run_folder(data: &Path, kind: ModelKind) -> PathBuf {
 /// The end of the training part: `--until`, and never inside a synthetic world's held-out part.
 fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
     let world = data.join("world");
-    // Its truth without the note of where it begins is an error: nothing of it may be learned from.
+    // A truth without the note of where it begins is an error: nothing in it may be learned from.
     if !world.is_dir() {
         return Ok(until);
     }

@@ -178,7 +178,7 @@ impl Effective {
         }
         let mut effective = layers.finish()?;
         if let Some(data) = &global.data {
-            // As it was given: what is printed of a path that is not UTF-8 names another folder.
+            // Kept as given: the printed form of a path that is not UTF-8 would name another folder.
             effective.config.data.clone_from(data);
         }
         Ok(effective)

@@ -66,7 +66,7 @@ fn an_import_of_nothing_fails_and_leaves_no_folder() {
     let array = format!("[{}]", whole.trim_end().replace('\n', ",\n"));
     for (bytes, words) in [
         (utf16.as_slice(), "UTF-16LE text: convert it to UTF-8"),
-        (array.as_bytes(), "one JSON array: an event a line is read"),
+        (array.as_bytes(), "one JSON array: write one event per line"),
         (b"nonsense\nand more\n".as_slice(), "text with the first line \"nonsense\""),
         (b"<!doctype html><title>404</title>\n", "a web page (HTML)"),
         (b"uid,item,when\n1,2,3\n", "a table of 3 columns separated by commas"),

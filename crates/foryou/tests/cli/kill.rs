@@ -83,7 +83,7 @@ fn killed_imports_end_as_undisturbed_ones() {
     }
 }
 
-/// Starts a command beside what else goes on; it is killed with the value.
+/// Starts a command in parallel; it is killed when the value is dropped.
 fn beside(data: &Path, args: &[&str]) -> Killed {
     let child = foryou().args(args).arg("--data").arg(data).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     Killed(child.unwrap())
@@ -95,7 +95,7 @@ fn event(number: u64) -> Value {
         "post_id": (1 + number % 100).to_string(), "action": "click"})
 }
 
-/// Sends events and gives how many were new; `None` where the service is gone.
+/// Sends events and returns how many were new; `None` if the service is gone.
 fn send(address: &str, numbers: std::ops::Range<u64>) -> Option<u64> {
     let events: Vec<_> = numbers.map(event).collect();
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();

@@ -83,7 +83,7 @@ fn mutate(path: &Path, older: &Path, kind: &str, rng: &mut SplitMix64) -> bool {
     bytes != before
 }
 
-/// A person's feed, and whether anything was said with it; or why there is none.
+/// A person's feed, and whether anything was reported with it; or why there is no feed.
 fn feed(data: &str, config: &str) -> Result<(serde_json::Value, bool), String> {
     let output = run(&["feed", "--data", data, "--config", config, "--user", "7", "--json"]);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -187,7 +187,7 @@ fn no_mutation_of_any_file_is_silent() {
         let (code, told) = say(&["doctor", "--data", data, "--config", config]);
         let named = code != 0 || told.contains("WARN");
         let after = feed(data, config);
-        // What is derived is made anew; what is not must be said to be other than it was.
+        // Derived files are rebuilt; a change of any other file must be reported.
         let derived =
             ["log/index", "state", "lock", "cursor.key", "log/lock", "log/synced", "log/log.toml", "log/segments"];
         let rebuilt = derived.iter().any(|derived| name.starts_with(derived)) || name.ends_with("lock");

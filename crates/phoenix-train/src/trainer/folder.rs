@@ -80,7 +80,7 @@ impl RunFolder {
         Ok(read_config(path)?.is_some())
     }
 
-    /// Holds what a run left against the checksums it was written with. A run that goes on is not looked at.
+    /// Checks a run's files against the checksums that they were written with. A running training is not checked.
     pub(crate) fn check(path: &Path) -> Result<(), TrainError> {
         let Some(config) = read_config(path)? else { return Err(refuse(path, "holds no run: config.json is missing")) };
         check_newest(path, &config)?;
@@ -204,13 +204,13 @@ fn check_newest(folder: &Path, config: &RunConfig) -> Result<(), TrainError> {
     let noted = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
     let is_check = noted.len() == 16 && noted.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_check && noted != checksum(config) {
-        return Err(refuse(folder, "config.json: is not the one that was written last, but an older copy"));
+        return Err(refuse(folder, "config.json: is an older copy, not the one that was written last"));
     }
     Ok(())
 }
 
 fn checksum(config: &RunConfig) -> String {
-    // What was read from JSON can be written as such.
+    // A value that was read from JSON can be written as JSON.
     format!("{:016x}", xxh3_64(&serde_json::to_vec(config).unwrap_or_default()))
 }
 

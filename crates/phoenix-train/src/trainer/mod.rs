@@ -197,7 +197,7 @@ pub fn events_of_run(run: &Path) -> Result<Option<u64>, TrainError> {
     folder::RunFolder::events(run)
 }
 
-/// Holds what the run in a folder left against the checksums it was written with. One that is still being written passes.
+/// Checks the files of the run in a folder against the checksums that they were written with. A run that is still being written passes.
 pub fn check_run(run: &Path) -> Result<(), TrainError> {
     folder::RunFolder::check(run)
 }

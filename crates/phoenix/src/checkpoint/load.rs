@@ -88,7 +88,7 @@ impl Checkpoint {
         manifest::verify(&current(folder), true)
     }
 
-    /// As where it is loaded, and its manifest must be there: nothing else knows what the files were.
+    /// Checks the files as loading does, but the manifest must exist: nothing else knows what the files were.
     pub fn check_files(folder: &Path) -> Result<(), CheckpointError> {
         let path = current(folder).join(manifest::MANIFEST);
         fs::metadata(&path).map_err(|source| CheckpointError::Io { path, source })?;

@@ -1,11 +1,11 @@
-//! How often the registry was changed, kept beside `registry.json`: an older copy of that file is consistent in itself, and would
+//! How often the registry was changed, kept next to `registry.json`: an older copy of that file is consistent in itself, and would
 //! let another version serve without a word.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::path::Path;
 
-/// The changes that were made, as the lock's file says; 0 where it does not say.
+/// The number of changes, from the lock's file; 0 if it is not there.
 pub(super) fn made(lock: &Path) -> io::Result<u64> {
     match fs::read(lock) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(0),
@@ -13,7 +13,7 @@ pub(super) fn made(lock: &Path) -> io::Result<u64> {
     }
 }
 
-/// Notes a change. Only under the lock, and after the change: what is noted was made.
+/// Counts a change. Only under the lock and after the change, so that every counted change was made.
 pub(super) fn note(mut lock: &File, changes: u64) -> io::Result<()> {
     lock.rewind()?;
     lock.set_len(0)?;

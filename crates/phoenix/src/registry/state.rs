@@ -122,7 +122,7 @@ impl State {
         Ok(format!("{:016x}", xxh3_64(&content)))
     }
 
-    /// Replaces the file whole, as change number `changes`. Only under the lock: the name of the part is always the same.
+    /// Replaces the file as a whole, as change number `changes`. Only under the lock: the name of the part is always the same.
     pub(super) fn write(&self, path: &Path, changes: u64) -> io::Result<()> {
         let part = path.with_extension("part");
         let mut checked = Self { changes, ..self.clone() };

@@ -272,7 +272,7 @@ fn an_older_copy_of_the_file_is_named_until_something_is_promoted() {
         place.registry.promote(&second, TimeMs(80)).unwrap();
         place.registry.check_newest().unwrap();
     }
-    // What the lock's file says is no reason to refuse the newest file.
+    // An unreadable count is no reason to refuse the newest file.
     for text in ["", "many", "1"] {
         fs::write(place.models().join("lock"), text).unwrap();
         place.registry.check_newest().unwrap();

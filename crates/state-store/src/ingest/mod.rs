@@ -20,7 +20,7 @@ use check::{Checker, Verdict, brings_time};
 pub struct Rejection {
     /// Its place in the caller's list.
     pub index: usize,
-    /// Why, as a person reads it.
+    /// Why, in words for the sender.
     pub reason: String,
 }
 
@@ -54,7 +54,7 @@ pub enum IngestError {
 /// Takes events: each is checked against the state and the events before it, those that pass are appended to the log in one
 /// batch and applied to the state before the call returns.
 ///
-/// Calls may come from many threads and are taken one after another. They block on the disk.
+/// Calls may come from many threads and run one after another. They block on the disk.
 pub struct Ingestor {
     log: Arc<dyn EventLog>,
     state: Arc<StateStore>,
@@ -82,7 +82,7 @@ impl Ingestor {
         }
     }
 
-    /// Refuses imported events that are more than this many days after all events before them; with 0 it takes them.
+    /// Refuses imported events that are more than this many days after all events before them; 0 accepts all.
     #[must_use]
     pub fn with_max_gap_days(self, days: u32) -> Self {
         Self { max_gap_ms: days_ms(days), ..self }
@@ -90,7 +90,7 @@ impl Ingestor {
 
     /// Takes a batch; the good ones of it are kept.
     ///
-    /// A live event that is at most [`MAX_AHEAD_MS`] ahead of the clock is taken as of now: its sender's clock runs ahead.
+    /// A live event that is at most [`MAX_AHEAD_MS`] ahead of the clock gets the current time: the sender's clock runs ahead.
     pub fn submit(&self, events: Vec<Event>) -> Result<Outcome, IngestError> {
         self.submit_with(events, &mut |_| Vec::new())
     }
@@ -147,19 +147,19 @@ impl Ingestor {
         Ok(Outcome { accepted, duplicates, rejected, position: stored.appended.position })
     }
 
-    /// Whether events cannot be taken for now: the disk of the log or of the state is full or failed. Does not block.
+    /// Whether events cannot be taken at the moment: the disk of the log or of the state is full or has failed. Does not block.
     pub fn failing(&self) -> bool {
         self.log.failing() || self.behind.load(Ordering::Acquire)
     }
 
-    /// Tries again what failed. When it succeeds, events are taken again. Blocks on the disk.
+    /// Tries again what failed. If it succeeds, events are taken again. Blocks on the disk.
     pub fn recover(&self) -> Result<(), IngestError> {
         let _turn = self.turn.lock();
         self.log.recover()?;
         self.catch_up()
     }
 
-    /// Brings the state to the end of the log, from which it differs after a failed write, or where somebody else appends.
+    /// Brings the state to the end of the log: it may be behind after a failed write, or if another process appends.
     fn catch_up(&self) -> Result<(), IngestError> {
         let is_behind = self.state.position() != self.log.head().position;
         let caught_up = if is_behind { self.state.catch_up().map(|_| ()) } else { Ok(()) };
@@ -175,8 +175,8 @@ impl Ingestor {
     /// Applies what was just appended, without reading it back where nobody else appended in between. Answers how many of `good`
     /// that is, and the places of those that changed nothing.
     ///
-    /// The batch is in the log and stays there, so what the caller is told must say so, also where the state's disk fails: the
-    /// next batch is not taken before the state has caught up.
+    /// The batch is in the log and stays there, so the answer must say so even if the state's disk fails. The next batch is not
+    /// taken before the state has caught up.
     fn follow(&self, good: &[Event], stored: &Stored) -> (usize, Vec<usize>) {
         let left_out = stored.appended.duplicates.iter().chain(stored.refused.iter().map(|refusal| &refusal.index));
         let left_out: FxHashSet<usize> = left_out.copied().collect();
@@ -195,7 +195,7 @@ impl Ingestor {
         };
         if let Err(error) = followed {
             self.behind.store(true, Ordering::Release);
-            tracing::error!(%error, "a batch is in the log, and the projections could not follow yet");
+            tracing::error!(%error, "a batch is in the log, but the projections could not follow yet");
         }
         (places.len(), idle)
     }

@@ -41,7 +41,7 @@ impl Answers {
         Self { step_ms, ..Self::default() }
     }
 
-    /// Forgets them: the counts are read anew, and their version begins again.
+    /// Drops them: the counts are read again, and their version starts again.
     pub(crate) fn clear(&self) {
         *self.prior.lock() = None;
         *self.ranked.lock() = None;

@@ -10,14 +10,14 @@ use super::{ENGINE_FOLDER, io_error};
 use crate::error::StateError;
 use crate::keys::Table;
 
-/// Blocks kept in memory, in bytes.
+/// Size of the block cache, in bytes.
 const CACHE_BYTES: u64 = 64 << 20;
-/// A memtable is written out at this size, in bytes; up to four wait their turn.
+/// A memtable is written out at this size, in bytes; up to four may be waiting.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 /// Journals are kept below this size, in bytes, by writing memtables out earlier.
 const JOURNAL_BYTES: u64 = 128 << 20;
 /// One thread writes memtables out and compacts. With two, fjall 3.1 keeps one of them spinning on its queue whenever the other
-/// compacts, an eighth of all the time an import takes.
+/// compacts: an eighth of an import's time.
 const WORKERS: usize = 1;
 
 /// The open files. They are closed when the last clone of either is gone.
@@ -71,7 +71,7 @@ fn check_layout(engine: &Path) -> Result<(), StateError> {
     let foreign = |entry: &fs::DirEntry| StateError::Corrupt {
         path: entry.path().display().to_string(),
         table: Table::Meta.name(),
-        problem: "this is no file of the storage engine".to_owned(),
+        problem: "this is not a file of the storage engine".to_owned(),
     };
     for entry in list(engine)? {
         let name = entry.file_name();

@@ -1,5 +1,5 @@
-//! Files that are not derived from the log: the versions of models, what trainings left, and a world's truth. Each is held against
-//! the checksum it was written with.
+//! Files that are not derived from the log: versions of models, runs of trainings, and a world's truth. Each is checked against the
+//! checksum that it was written with.
 
 use std::path::Path;
 
@@ -29,12 +29,12 @@ fn versions(folder: &Path) -> Result<String, String> {
     let wrong = versions.iter().map(|version| registry.verify(&version.name)).chain([newest]);
     let problems: Vec<_> = wrong.filter_map(Result::err).map(|e| e.to_string()).collect();
     if problems.is_empty() {
-        return Ok(format!("{} versions, every file is what was saved", versions.len()));
+        return Ok(format!("{} versions, every file is unchanged", versions.len()));
     }
     Err(format!("{}; promote another version, or train again", problems.join("; ")))
 }
 
-/// What trainings left, to be resumed.
+/// Runs of trainings that can be resumed.
 fn runs(folder: &Path) -> Result<String, String> {
     let mut problems = Vec::new();
     let mut seen = 0;
@@ -47,7 +47,7 @@ fn runs(folder: &Path) -> Result<String, String> {
     }
     match (problems.is_empty(), seen) {
         (true, 0) => Ok("none yet".to_owned()),
-        (true, _) => Ok(format!("{seen} runs, every file is what was saved")),
+        (true, _) => Ok(format!("{seen} runs, every file is unchanged")),
         _ => Err(format!("{}; train again, without --resume", problems.join("; "))),
     }
 }
@@ -55,7 +55,7 @@ fn runs(folder: &Path) -> Result<String, String> {
 /// A synthetic world's held-out slates.
 fn world(folder: &Path) -> Result<String, String> {
     if !folder.is_dir() {
-        return Ok("no held-out slates here".to_owned());
+        return Ok("the folder has no held-out slates".to_owned());
     }
     let held = check_files(folder).map_err(|e| e.to_string()).and_then(|files| {
         read_manifest(folder).map_err(|e| e.to_string())?;
@@ -66,5 +66,5 @@ fn world(folder: &Path) -> Result<String, String> {
         }
     });
     let remedy = "delete the folder, and import the world again";
-    held.map(|files| format!("{files} files of its world are what was written")).map_err(|e| format!("{e}; {remedy}"))
+    held.map(|files| format!("{files} files of the world are unchanged")).map_err(|e| format!("{e}; {remedy}"))
 }

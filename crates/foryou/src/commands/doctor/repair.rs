@@ -28,7 +28,7 @@ pub(super) fn run(folder: DataFolder, config: &Config) -> anyhow::Result<(Repair
     let log = folder.path().join("log");
     let repaired = repair(&log, &Meaning::of(folder.profile()), log_options(config))
         .with_context(|| format!("repairing the log of {}", folder.path().display()))?;
-    // Whatever is wrong with it: it is built anew.
+    // Whatever is wrong with it, it is rebuilt.
     super::derived::forget_index(folder.path())?;
     let before = &repaired.before;
     let mut damages: Vec<_> = before.description.iter().cloned().collect();
