@@ -120,18 +120,18 @@ fn killed_services_trainings_and_promotions_lose_nothing() {
     let versions = [1, 2].map(|seed| small_model::add(&data, ModelKind::Ranker, seed));
     json(&["models", "promote", &versions[0], "--data", folder]);
 
-    let (mut acknowledged, mut promotions, mut changes) = (0, 0, 0);
+    let (mut acknowledged, mut promotions, mut changes, mut trained) = (0, 0, 0, 0);
     let mut before = String::new();
     for round in 0..rounds {
+        let training = beside(&data, &["train", "ranker", "--no-promote", "--epochs", "100"]);
         let service = Service::start(&data);
-        let training = beside(&data, &["train", "ranker", "--no-promote"]);
         let mut promotion = beside(&data, &["models", "promote", &versions[0]]);
         let until = Instant::now() + Duration::from_millis(150 + 137 * (round % 7));
         let address = service.address.clone();
         // Numbers that were sent and not acknowledged are sent again in the next round, as a sender does.
         let first = acknowledged;
         let sender = std::thread::spawn(move || {
-            (first..).step_by(20).find(|&number| send(&address, number..number + 20).is_none())
+            (first..).step_by(5).find(|&number| send(&address, number..number + 5).is_none())
         });
         while Instant::now() < until {
             if let Some(ended) = promotion.0.try_wait().unwrap() {
@@ -145,6 +145,7 @@ fn killed_services_trainings_and_promotions_lose_nothing() {
         std::thread::sleep(Duration::from_micros(700 * (round % 31)));
         drop((service, promotion, training)); // SIGKILL, one after another
         acknowledged = sender.join().unwrap().unwrap();
+        trained += u32::from(data.join("models/runs/ranker/checkpoint").is_dir());
         let output = run(&["doctor", "--data", folder]);
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "round {round}: {told}");
@@ -163,6 +164,6 @@ fn killed_services_trainings_and_promotions_lose_nothing() {
     }
     println!(
         "{rounds} kills, {acknowledged} events acknowledged, none lost; {promotions} promotions, another version served after \
-         {changes} kills"
+         {changes} kills; {trained} trainings had written a checkpoint"
     );
 }

@@ -52,6 +52,7 @@ pub(crate) struct RunFolder {
 }
 
 const LOCK: &str = "lock";
+const PART: &str = "config.part";
 const CHECKPOINT: &str = "checkpoint";
 const BEST: &str = "best";
 
@@ -60,7 +61,9 @@ impl RunFolder {
     pub(crate) fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
         let mut entries = fs::read_dir(path).map_err(TrainError::io(path))?;
-        let empty = !entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOCK));
+        // What a training leaves that was killed while it began.
+        let begun = [LOCK, PART];
+        let empty = !entries.any(|entry| entry.is_ok_and(|entry| !begun.iter().any(|name| entry.file_name() == *name)));
         if !empty && read_config(path)?.is_none() {
             return Err(refuse(path, "is not empty and holds no run; name another folder"));
         }
@@ -82,9 +85,14 @@ impl RunFolder {
 
     /// Checks a run's files against the checksums that they were written with. A running training is not checked.
     pub(crate) fn check(path: &Path) -> Result<(), TrainError> {
-        let Some(config) = read_config(path)? else { return Err(refuse(path, "holds no run: config.json is missing")) };
-        check_newest(path, &config)?;
-        let mut checkpoints = [path.join(CHECKPOINT), path.join(BEST)].into_iter().filter(|folder| folder.is_dir());
+        let mut checkpoints =
+            [CHECKPOINT, BEST].map(|name| path.join(name)).into_iter().filter(|folder| folder.is_dir());
+        match read_config(path)? {
+            Some(config) => check_newest(path, &config)?,
+            // One that was killed while it began.
+            None if checkpoints.next().is_none() => return Ok(()),
+            None => return Err(refuse(path, "holds no run: config.json is missing")),
+        }
         let wrong = checkpoints.find_map(|folder| Checkpoint::check_files(&folder).err());
         match wrong {
             Some(_) if is_being_written(path) => Ok(()),
@@ -152,9 +160,11 @@ impl RunFolder {
         let check = checksum(config);
         let text = serde_json::to_vec_pretty(&RunConfig { check: Some(check.clone()), ..config.clone() })
             .map_err(|e| TrainError::io(&path)(e.into()))?;
-        fs::write(&path, text).map_err(TrainError::io(&path))?;
-        // An older copy of the file would be consistent in itself.
-        let lock = self.path.join(LOCK);
+        // An older copy of the file would be consistent in itself, so the lock's file knows which is the last. It says nothing
+        // while the file is replaced: a process that is killed leaves no contradiction.
+        let (lock, part) = (self.path.join(LOCK), self.path.join(PART));
+        fs::write(&lock, "").map_err(TrainError::io(&lock))?;
+        fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(TrainError::io(&path))?;
         fs::write(&lock, check).map_err(TrainError::io(&lock))
     }
 

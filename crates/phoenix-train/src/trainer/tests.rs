@@ -443,6 +443,13 @@ fn what_a_run_left_is_held_against_what_was_written() {
     }
     check_run(folder.path()).unwrap();
 
+    // A training that was killed while it began is none, and in nobody's way.
+    let begun = tempfile::tempdir().unwrap();
+    std::fs::write(begun.path().join("lock"), "").unwrap();
+    std::fs::write(begun.path().join("config.part"), "{").unwrap();
+    check_run(begun.path()).unwrap();
+    train(kind, &data, &recipe, begun.path(), &options(1)).unwrap();
+
     // An older copy of the configuration, from a run with another seed.
     let config = folder.path().join("config.json");
     let older = std::fs::read(&config).unwrap();
