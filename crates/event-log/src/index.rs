@@ -134,6 +134,11 @@ impl Index {
     ///
     /// fjall may panic on a damaged index; such a panic counts as an error.
     pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
+        if path.join("version").exists() && !has_journal(path) {
+            // The engine counts its writes from the journals: without any it would take new values for older than those it has.
+            let problem = "the journals of the storage engine are missing".to_owned();
+            return Err(LogError::Index { path: path.display().to_string(), problem });
+        }
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(path)
                 .cache_size(CACHE_BYTES)
@@ -258,6 +263,11 @@ impl Known for Index {
         let value = self.get(&number_key(namespace, id))?;
         value.map(|v| String::from_utf8(v.to_vec()).map_err(|_| self.corrupt("a name cannot be read"))).transpose()
     }
+}
+
+fn has_journal(path: &Path) -> bool {
+    let is_journal = |entry: &fs::DirEntry| Path::new(&entry.file_name()).extension().is_some_and(|ext| ext == "jnl");
+    fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| is_journal(&entry)))
 }
 
 fn index_error(path: &Path, error: &fjall::Error) -> LogError {

@@ -526,4 +526,23 @@ mod tests {
         assert_eq!(log.append(vec![name(2), name(3)]).unwrap().duplicates, [0]);
         assert_eq!(log.name_of(Namespace::Users, 1).as_deref(), Some("user 1"), "built anew");
     }
+
+    #[test]
+    fn an_index_without_its_journals_is_built_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
+        let body = EventBody::Name { namespace: Namespace::Users, id: 1, name: "one".to_owned() };
+        log.append(vec![Event { at: TimeMs(1), id: None, origin: Origin::Live, body }]).unwrap();
+        drop(log);
+        for entry in std::fs::read_dir(dir.path().join("index")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ext| ext == "jnl") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
+        let rebuilt = log.recovery().index_rebuilt.clone().unwrap();
+        assert!(rebuilt.contains("journals of the storage engine are missing"), "{rebuilt}");
+        assert_eq!(log.id_of(Namespace::Users, "one"), Some(1));
+    }
 }

@@ -57,7 +57,8 @@ impl Engine {
     }
 }
 
-/// Refuses a folder in which the engine would panic while holding its own locks (which ends the process): file names it asserts.
+/// Refuses a folder in which the engine would panic while holding its own locks (which ends the process), because of file names that it
+/// asserts, and one that it would read wrongly.
 fn check_layout(engine: &Path) -> Result<(), StateError> {
     let list = |dir: &Path| -> Result<Vec<fs::DirEntry>, StateError> {
         match fs::read_dir(dir) {
@@ -73,7 +74,17 @@ fn check_layout(engine: &Path) -> Result<(), StateError> {
         table: Table::Meta.name(),
         problem: "this is not a file of the storage engine".to_owned(),
     };
-    for entry in list(engine)? {
+    let entries = list(engine)?;
+    let is_journal = |entry: &fs::DirEntry| Path::new(&entry.file_name()).extension().is_some_and(|ext| ext == "jnl");
+    if entries.iter().any(|entry| entry.file_name() == "version") && !entries.iter().any(is_journal) {
+        // The engine counts its writes from the journals: without any it would take new values for older than those it has.
+        return Err(StateError::Corrupt {
+            path: engine.display().to_string(),
+            table: Table::Meta.name(),
+            problem: "the journals of the storage engine are missing".to_owned(),
+        });
+    }
+    for entry in entries {
         let name = entry.file_name();
         let name = name.to_str().ok_or_else(|| foreign(&entry))?;
         if Path::new(name).extension().is_some_and(|ext| ext.eq_ignore_ascii_case("jnl"))
