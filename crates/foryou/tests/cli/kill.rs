@@ -112,11 +112,11 @@ fn send(address: &str, numbers: std::ops::Range<u64>) -> Option<u64> {
 fn killed_services_trainings_and_promotions_lose_nothing() {
     let rounds = size("TEST_KILL_ROUNDS", 2) as u64;
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("events.jsonl");
-    events_file(&file, 2_000);
-    let data = dir.path().join("data");
-    let folder = data.to_str().unwrap();
-    json(&["import", "events", file.to_str().unwrap(), "--data", folder]);
+    // A world, because a training needs something to learn from.
+    let (world, data) = (dir.path().join("world"), dir.path().join("data"));
+    let (world, folder) = (world.to_str().unwrap(), data.to_str().unwrap());
+    json(&["world", "--users", "50", "--out", world]);
+    json(&["import", "world", world, "--data", folder]);
     let versions = [1, 2].map(|seed| small_model::add(&data, ModelKind::Ranker, seed));
     json(&["models", "promote", &versions[0], "--data", folder]);
 
