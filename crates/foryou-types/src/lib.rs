@@ -8,6 +8,7 @@
 //! * Time is Unix milliseconds ([`TimeMs`]) everywhere.
 //! * Nothing here reads the clock, the environment or a random source on its own: [`Clock`] and [`Rng`] are passed in.
 
+pub mod accounts;
 pub mod actions;
 pub mod clock;
 pub mod ids;
@@ -23,6 +24,7 @@ pub mod standing;
 pub mod surface;
 pub mod time;
 
+pub use accounts::Accounts;
 pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
 pub use clock::{Clock, ManualClock, WallClock};
 pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};

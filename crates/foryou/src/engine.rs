@@ -8,7 +8,7 @@ use anyhow::Context;
 use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog};
 use foryou_types::seams::InNetworkPosts;
-use foryou_types::{Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
+use foryou_types::{Accounts, Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::state::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
 };
@@ -397,9 +397,10 @@ struct StateFollowing(Arc<StateStore>);
 
 impl FollowingLookup for StateFollowing {
     fn following(&self, user_id: UserId) -> Vec<UserId> {
-        self.0.targets(EdgeKind::Follow, user_id).unwrap_or_else(|error| {
+        let followed = self.0.targets(EdgeKind::Follow, user_id).unwrap_or_else(|error| {
             tracing::warn!(%error, "the graph cannot be read: the feed is made as if nobody were followed");
-            Vec::new()
-        })
+            Accounts::default()
+        });
+        followed.to_vec()
     }
 }

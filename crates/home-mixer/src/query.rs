@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foryou_types::{PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
+use foryou_types::{Accounts, PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
 use rustc_hash::FxHashSet;
 
 use crate::bloom::ImpressionBloomFilterEntry;
@@ -70,27 +70,25 @@ pub struct ScoredPostsQuery {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserFeatures {
     /// Accounts the viewer follows, newest first.
-    pub followed_user_ids: Vec<UserId>,
+    pub followed_user_ids: Accounts,
     /// Accounts the viewer blocks.
-    pub blocked_user_ids: FxHashSet<UserId>,
+    pub blocked_user_ids: Accounts,
     /// Accounts the viewer mutes.
-    pub muted_user_ids: FxHashSet<UserId>,
+    pub muted_user_ids: Accounts,
     /// Accounts that block the viewer.
-    pub blocked_by_user_ids: FxHashSet<UserId>,
+    pub blocked_by_user_ids: Accounts,
     /// Accounts whose subscriber-only posts the viewer pays for.
-    pub subscribed_user_ids: FxHashSet<UserId>,
+    pub subscribed_user_ids: Accounts,
     /// Words and phrases the viewer does not want to read.
     pub muted_keywords: Vec<String>,
     /// The viewer's own factor on out-of-network posts, where set; else the profile's.
     pub oon_factor: Option<f64>,
-    /// `followed_user_ids` for look-up.
-    pub followed: FxHashSet<UserId>,
 }
 
 impl UserFeatures {
     /// Whether the viewer follows an account.
     pub fn follows(&self, user: UserId) -> bool {
-        self.followed.contains(&user)
+        self.followed_user_ids.contains(user)
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn measure(app: &App) {
         ("state_write_buffer", state.write_buffer_bytes),
         ("state_posts", state.cached_post_bytes),
         ("state_histories", state.cached_history_bytes),
+        ("state_graph", state.cached_graph_bytes),
         ("request_log", app.mixer.request_log_bytes() as u64),
     ] {
         gauge!(BYTES, "cache" => name).set(bytes as f64);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_log::{Event, EventLog, Position, Record};
-use foryou_types::{PostId, Profile, TimeMs, UserActionSequence, UserId};
+use foryou_types::{Accounts, PostId, Profile, TimeMs, UserActionSequence, UserId};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashSet;
 
 use crate::apply::Applier;
 use crate::bytes::Decoder;
 use crate::error::StateError;
+use crate::graph::list_of;
 use crate::keys::{Key, Table, number_at};
 use crate::popularity::{Answers, Popularity};
 use crate::posts::StoredPost;
@@ -31,6 +32,9 @@ const CATCH_UP_EVENTS: usize = 8_192;
 /// Most bytes of cached posts, and of cached histories (one has up to 48 KB).
 const POST_CACHE_BYTES: u64 = 32 << 20;
 const HISTORY_CACHE_BYTES: u64 = 32 << 20;
+/// Of follows, blocks, mutes and the like. Few entries are expected, so that the cache has few shards: a long list must fit in one.
+const GRAPH_CACHE_BYTES: u64 = 64 << 20;
+const GRAPH_CACHE_ENTRIES: usize = 256;
 /// Events applied while readers of the counts wait (under a millisecond).
 const EVENTS_PER_LOCK: usize = 64;
 
@@ -44,6 +48,7 @@ pub struct StateStore {
     pub(crate) popularity: RwLock<Popularity>,
     pub(crate) post_cache: ReadCache<PostId, StoredPost>,
     pub(crate) history_cache: ReadCache<UserId, UserActionSequence>,
+    pub(crate) graph_cache: ReadCache<Key, Accounts>,
     pub(crate) answers: Answers,
     log: Arc<dyn EventLog>,
     writer: Mutex<Writer>,
@@ -62,6 +67,8 @@ pub struct StateMemory {
     pub cached_post_bytes: u64,
     /// Histories of people who were asked for; 32 MiB at most.
     pub cached_history_bytes: u64,
+    /// Lists of follows, blocks, mutes and the like of people who were asked for; 64 MiB at most.
+    pub cached_graph_bytes: u64,
     /// Posts young enough to be shown, with their counts.
     pub recent_posts: usize,
     /// People whose last activity is known, in sets without impressions.
@@ -205,6 +212,7 @@ impl StateStore {
             popularity: RwLock::new(popularity),
             post_cache: ReadCache::new(65_536, POST_CACHE_BYTES),
             history_cache: ReadCache::new(4_096, HISTORY_CACHE_BYTES),
+            graph_cache: ReadCache::new(GRAPH_CACHE_ENTRIES, GRAPH_CACHE_BYTES),
             answers: Answers::default(),
             log,
             writer: Mutex::new(Writer { cache: WriterCache::new(), batches, stopped: false }),
@@ -267,6 +275,7 @@ impl StateStore {
             write_buffer_bytes,
             cached_post_bytes: self.post_cache.bytes(),
             cached_history_bytes: self.history_cache.bytes(),
+            cached_graph_bytes: self.graph_cache.bytes(),
             recent_posts,
             active_people,
         }
@@ -325,9 +334,10 @@ impl StateStore {
         if result.is_err() {
             writer.stopped = true;
         }
-        let (posts, people) = result?;
-        self.post_cache.forget(posts.into_iter());
-        self.history_cache.forget(people.into_iter());
+        let written = result?;
+        self.post_cache.forget(written.posts.into_iter());
+        self.history_cache.forget(written.people.into_iter());
+        self.graph_cache.forget(written.edge_lists.into_iter());
         self.popularity.write().prune();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -346,6 +356,7 @@ impl StateStore {
         *self.popularity.write() = popularity;
         self.post_cache.clear();
         self.history_cache.clear();
+        self.graph_cache.clear();
         self.answers.clear();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -361,7 +372,7 @@ impl StateStore {
         }
     }
 
-    /// Answers the posts that changed, and the people whose history did.
+    /// Answers what changed of that which is cached.
     fn write_batch<'e>(
         &self,
         writer: &mut Writer,
@@ -369,7 +380,7 @@ impl StateStore {
         first: u64,
         position: Position,
         idle: &mut dyn FnMut(u64),
-    ) -> Result<(Vec<PostId>, FxHashSet<UserId>), StateError> {
+    ) -> Result<Written, StateError> {
         let Writer { cache, batches, .. } = writer;
         let mut tx = Tx::new(&self.storage, cache);
         loop {
@@ -392,10 +403,13 @@ impl StateStore {
         });
         batches.add(&mut tx, first, position.next_seq);
         let first_number = |key: &Key| number_at(key.as_bytes(), 1);
-        let posts = tx.written(Table::Posts).filter_map(first_number).map(PostId).collect();
-        let people = tx.written(Table::Acts).filter_map(first_number).map(UserId).collect();
+        let written = Written {
+            posts: tx.written(Table::Posts).filter_map(first_number).map(PostId).collect(),
+            people: tx.written(Table::Acts).filter_map(first_number).map(UserId).collect(),
+            edge_lists: tx.written(Table::Targets).chain(tx.written(Table::Sources)).map(list_of).collect(),
+        };
         tx.commit()?;
-        Ok((posts, people))
+        Ok(written)
     }
 
     /// Visits every key and value of every projection, in key order: what a rebuilt state must agree with byte for byte.
@@ -422,6 +436,14 @@ impl StateStore {
         })?;
         Ok(hash.digest())
     }
+}
+
+/// What a batch wrote of that which is cached.
+struct Written {
+    posts: Vec<PostId>,
+    /// Whose history changed.
+    people: FxHashSet<UserId>,
+    edge_lists: FxHashSet<Key>,
 }
 
 /// What is in a folder.

@@ -1,22 +1,22 @@
 //! SocialGraph: the edges between people (follow, block, mute, subscribe).
 
 use async_trait::async_trait;
-use foryou_types::UserId;
 use foryou_types::seams::SeamError;
+use foryou_types::{Accounts, UserId};
 
 /// The edges around one viewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewerGraph {
     /// Accounts the viewer follows, newest first.
-    pub followed: Vec<UserId>,
+    pub followed: Accounts,
     /// Accounts the viewer blocks.
-    pub blocked: Vec<UserId>,
+    pub blocked: Accounts,
     /// Accounts the viewer mutes.
-    pub muted: Vec<UserId>,
+    pub muted: Accounts,
     /// Accounts that block the viewer.
-    pub blocked_by: Vec<UserId>,
+    pub blocked_by: Accounts,
     /// Accounts the viewer pays for.
-    pub subscribed: Vec<UserId>,
+    pub subscribed: Accounts,
 }
 
 /// The service that knows the graph.

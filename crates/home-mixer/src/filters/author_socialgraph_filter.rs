@@ -17,11 +17,11 @@ pub struct AuthorSocialgraphFilter;
 fn relation(features: &UserFeatures, author: UserId) -> Option<&'static str> {
     if author.is_none() {
         None
-    } else if features.blocked_user_ids.contains(&author) {
+    } else if features.blocked_user_ids.contains(author) {
         Some("whom the viewer blocks")
-    } else if features.muted_user_ids.contains(&author) {
+    } else if features.muted_user_ids.contains(author) {
         Some("whom the viewer mutes")
-    } else if features.blocked_by_user_ids.contains(&author) {
+    } else if features.blocked_by_user_ids.contains(author) {
         Some("who blocks the viewer")
     } else {
         None

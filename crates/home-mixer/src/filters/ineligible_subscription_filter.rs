@@ -35,7 +35,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for IneligibleSubscriptionFilter {
                 continue;
             }
             let Some(author) = candidate.subscription_author_id.filter(|author| author.is_some()) else { continue };
-            if author != query.user_id && !features.subscribed_user_ids.contains(&author) {
+            if author != query.user_id && !features.subscribed_user_ids.contains(author) {
                 keep.remove_because(i, || format!("only for subscribers of {}", query.print_user(author)));
             }
         }

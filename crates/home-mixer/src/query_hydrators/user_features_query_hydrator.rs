@@ -41,12 +41,11 @@ impl QueryHydrator<ScoredPostsQuery> for UserFeaturesQueryHydrator {
             async { self.strato.preferences(query.user_id).await.map_err(|e| named("preferences", e)) },
         )?;
         Ok(Arc::new(UserFeatures {
-            followed: graph.followed.iter().copied().collect(),
             followed_user_ids: graph.followed,
-            blocked_user_ids: graph.blocked.into_iter().collect(),
-            muted_user_ids: graph.muted.into_iter().collect(),
-            blocked_by_user_ids: graph.blocked_by.into_iter().collect(),
-            subscribed_user_ids: graph.subscribed.into_iter().collect(),
+            blocked_user_ids: graph.blocked,
+            muted_user_ids: graph.muted,
+            blocked_by_user_ids: graph.blocked_by,
+            subscribed_user_ids: graph.subscribed,
             muted_keywords: preferences.muted_keywords,
             oon_factor: preferences.oon_factor,
         }))

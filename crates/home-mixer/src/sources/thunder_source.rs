@@ -48,7 +48,7 @@ impl Source<ScoredPostsQuery, PostCandidate> for ThunderSource {
         exclude_post_ids.truncate(MAX_EXCLUDED);
         let request = InNetworkRequest {
             user_id: query.user_id,
-            following_user_ids: features.followed_user_ids.clone(),
+            following_user_ids: features.followed_user_ids.to_vec(),
             max_results: self.max_results,
             exclude_post_ids,
             algorithm: "recent".to_owned(),

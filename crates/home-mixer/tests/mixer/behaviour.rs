@@ -160,7 +160,7 @@ async fn what_was_seen_is_excluded_at_the_source() {
 async fn ids_above_the_signed_range_are_ids() {
     let (author, liked, other) = (UserId::from_i64(-5), PostId::from_i64(-1), PostId::from_i64(i64::MIN));
     let mut world = World { history: some_history(), ..World::default() };
-    world.graph.followed = vec![author];
+    world.graph.followed = [author].into_iter().collect();
     for id in [liked, other] {
         world.posts.insert(id, CoreData { author_id: author, ..post(1, "negative") });
     }
@@ -195,7 +195,7 @@ async fn posts_without_authors_are_never_in_network_and_pass_the_author_filters(
         world.heads.insert(PostId(id), vec![("favorite", 0.4)]);
         world.retrieved.push(PostId(id));
     }
-    world.graph.blocked = vec![UserId::NONE];
+    world.graph.blocked = [UserId::NONE].into_iter().collect();
     let mocks = Mocks::new(world);
     let feed = feed(&mocks, query_over(profile)).await;
     assert_eq!(feed.posts.len(), 3);

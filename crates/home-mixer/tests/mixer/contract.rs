@@ -71,8 +71,8 @@ const BEYOND: [(&str, &str, Filled<PostCandidate>); 12] = [
 /// One post that has everything a post can have.
 async fn full_run(mark: FullRun) -> FeedResult {
     let mut world = World { history: some_history(), ..World::default() };
-    world.graph.followed = vec![UserId(10)];
-    world.graph.subscribed = vec![UserId(10)];
+    world.graph.followed = [UserId(10)].into_iter().collect();
+    world.graph.subscribed = [UserId(10)].into_iter().collect();
     world.follow_back = vec![UserId(10)];
     let everything = CoreData {
         reposted: Some((PostId(200), UserId(20))),

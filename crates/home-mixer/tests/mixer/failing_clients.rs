@@ -251,7 +251,7 @@ async fn without_quoted_posts_who_mutes_words_or_people_gets_no_quotes() {
         let mut muting = world();
         muting.preferences.muted_keywords = vec!["anything".to_owned()];
         let mut blocking = world();
-        blocking.graph.blocked = vec![UserId(77)];
+        blocking.graph.blocked = [UserId(77)].into_iter().collect();
         for world in [muting, blocking] {
             let feed = feed_with(world, Call::QuotedPosts, fault, "QuoteCandidateHydrator").await;
             assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK[1..]]));

@@ -10,7 +10,7 @@ use crate::mocks::{HOUR, Mocks, NOW, VIEWER, World, post, query, some_history};
 /// The viewer follows 10 and 11, who follows back; 20 to 24 are strangers.
 pub(crate) fn world() -> World {
     let mut world = World { history: some_history(), ..World::default() };
-    world.graph.followed = vec![UserId(10), UserId(11)];
+    world.graph.followed = [10, 11].map(UserId).into_iter().collect();
     world.follow_back = vec![UserId(11)];
     world.posts = [
         (100, post(10, "in network, liked")),

@@ -13,7 +13,7 @@ const ORIGINALS: std::ops::Range<u64> = 100..130;
 /// The viewer follows 2 and 3; 3 reposts all thirty posts of 2, each half an hour after it.
 fn world() -> World {
     let mut world = World { history: some_history(), ..World::default() };
-    world.graph.followed = vec![UserId(2), UserId(3)];
+    world.graph.followed = [2, 3].map(UserId).into_iter().collect();
     for id in ORIGINALS {
         world.posts.insert(PostId(id), post(2, "good post"));
         let repost = CoreData {
@@ -52,11 +52,11 @@ async fn of_a_post_and_its_reposts_the_first_is_shown() {
 #[tokio::test]
 async fn a_hidden_repost_leaves_the_original() {
     let mut muted = world();
-    muted.graph.muted = vec![UserId(3)];
+    muted.graph.muted = [UserId(3)].into_iter().collect();
     assert_eq!(ids(muted).await, originals(), "the reposter is muted");
 
     let mut blocking = world();
-    blocking.graph.blocked_by = vec![UserId(3)];
+    blocking.graph.blocked_by = [UserId(3)].into_iter().collect();
     assert_eq!(ids(blocking).await, originals(), "the reposter blocks the viewer");
 
     let mut saying = world();
@@ -86,7 +86,7 @@ async fn a_hidden_repost_leaves_the_original() {
 #[tokio::test]
 async fn a_hidden_original_leaves_no_repost_of_it_but_others() {
     let mut blocked = world();
-    blocked.graph.blocked = vec![UserId(2)];
+    blocked.graph.blocked = [UserId(2)].into_iter().collect();
     assert_eq!(ids(blocked).await, [0u64; 0], "who wrote it is blocked, whoever reposts it");
 
     let mut deleted = world();
@@ -100,13 +100,12 @@ async fn a_hidden_original_leaves_no_repost_of_it_but_others() {
 #[tokio::test]
 async fn two_reposts_of_one_original_are_never_shown_together() {
     let mut world = world();
-    world.graph.followed.push(UserId(4));
+    // Without the original among the candidates, too.
+    world.graph.followed = [3, 4].map(UserId).into_iter().collect();
     for id in ORIGINALS {
         let again = world.posts[&PostId(id + 400)].clone();
         world.posts.insert(PostId(id + 800), CoreData { author_id: UserId(4), ..again });
     }
-    // Without the original among the candidates, too.
-    world.graph.followed.retain(|user| *user != UserId(2));
     world.verdicts = (900..910).map(|id| (PostId(id), FilteredReason::Deleted)).collect();
     let shown = ids(world).await;
     assert_eq!(shown.len(), 30);
@@ -119,7 +118,7 @@ async fn two_reposts_of_one_original_are_never_shown_together() {
 #[tokio::test]
 async fn in_the_january_place_a_hidden_repost_takes_the_original_with_it() {
     let mut muted = world();
-    muted.graph.muted = vec![UserId(3)];
+    muted.graph.muted = [UserId(3)].into_iter().collect();
     let january = MixerParams { january_retweet_dedup: true, ..MixerParams::default() };
     assert!(feed_of(muted, january, query()).await.posts.is_empty());
 }

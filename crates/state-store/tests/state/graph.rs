@@ -143,3 +143,19 @@ fn labels_end_when_they_say() {
     folder.put(vec![label(on_post, "spam", Some(200)), label(on_post, "abuse", Some(0))]);
     assert_eq!(labels(150), ["spam"]);
 }
+
+#[test]
+fn lists_that_were_read_follow_every_batch() {
+    let folder = Folder::with(Profile::live(), vec![follow(1, 1, 2), follow(1, 9, 2)]);
+    let lists = || {
+        let out = |kind| users(&folder.state.targets(kind, UserId(1)).unwrap());
+        (out(FOLLOW), out(EdgeKind::Block), users(&folder.state.sources(FOLLOW, UserId(2)).unwrap()))
+    };
+    assert_eq!((lists(), lists().2), ((vec![2], vec![], vec![9, 1]), vec![9, 1]));
+    folder.put(vec![follow(2, 1, 3), edge(2, EdgeKind::Block, 1, 7, true)]);
+    assert_eq!(lists(), (vec![3, 2], vec![7], vec![9, 1]));
+    folder.put(vec![edge(3, FOLLOW, 1, 2, false)]);
+    assert_eq!(lists(), (vec![3], vec![7], vec![9]));
+    folder.put(vec![edge(4, EdgeKind::Block, 1, 7, false), follow(4, 1, 2)]);
+    assert_eq!(lists(), (vec![2, 3], vec![], vec![1, 9]));
+}
