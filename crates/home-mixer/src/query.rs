@@ -95,9 +95,9 @@ impl UserFeatures {
 /// The server's own record of a viewer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ViewerRecord {
-    /// Posts with a recorded impression.
+    /// Posts with a recorded impression, and originals of posts that the request lists as seen.
     pub seen: FxHashSet<PostId>,
-    /// Posts served within the profile's window.
+    /// Posts served within the profile's window, and originals of posts that the request lists as served.
     pub served: FxHashSet<PostId>,
 }
 

@@ -48,7 +48,7 @@ impl StateStore {
         Ok(entries.into_iter().map(|(post, _)| post).collect())
     }
 
-    /// Posts the server served to a person within `times`, newest first, the top of a feed before the rest of it, at most
+    /// Posts the server served to a person within `times`, for a repost the reposted post too, newest first, the top of a feed before the rest of it, at most
     /// `limit`. The newest 5,000 entries are kept.
     pub fn served_posts(
         &self,
@@ -106,8 +106,16 @@ impl Applier<'_, '_> {
     }
 
     pub(crate) fn served(&mut self, at: TimeMs, event: &ServedEvent) -> Result<bool, StateError> {
+        let mut served = Vec::with_capacity(event.posts.len());
         // Last first: the ring is read from its end.
-        self.push(Table::Served, event.user_id, at, event.posts.iter().rev().map(|served| served.post_id))?;
+        for post in event.posts.iter().rev().map(|served| served.post_id) {
+            let original = self.target(post)?.original;
+            if original != post {
+                served.push(original);
+            }
+            served.push(post);
+        }
+        self.push(Table::Served, event.user_id, at, served.into_iter())?;
         Ok(true)
     }
 

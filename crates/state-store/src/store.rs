@@ -26,7 +26,7 @@ use crate::tx::{Tx, WriterCache};
 mod tests;
 
 /// Version of the layout of keys and values. A store of another one is rebuilt.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// Events applied in one batch while catching up: enough that the cost per batch does not matter, few enough (a few MB) for memory.
 const CATCH_UP_EVENTS: usize = 8_192;
 /// Most bytes of cached posts, and of cached histories (one has up to 48 KB).

@@ -24,6 +24,7 @@ mod load;
 mod mutations;
 mod phoenix;
 mod reference;
+mod reposts;
 mod rest;
 mod seeds;
 mod small_model;

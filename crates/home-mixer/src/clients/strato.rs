@@ -49,6 +49,9 @@ pub trait Strato: Send + Sync {
     /// What the server showed and served the viewer.
     async fn seen_and_served(&self, viewer: UserId, window: RecordWindow) -> Result<SeenAndServed, SeamError>;
 
+    /// Per post, its original: what a repost reposts in the end, else the post itself; same order and length.
+    async fn originals(&self, posts: &[PostId]) -> Result<Vec<PostId>, SeamError>;
+
     /// Per post, whether the viewer ever acted on it and did not take that back; same order and length.
     async fn acted_on(&self, viewer: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError>;
 }

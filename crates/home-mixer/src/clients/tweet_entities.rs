@@ -19,7 +19,7 @@ pub struct CoreData {
     pub in_reply_to: Option<PostId>,
     /// The original it reposts, and its author: of a repost of a repost, the post at the end.
     pub reposted: Option<(PostId, UserId)>,
-    /// The authors of the reposts between it and the original, where it reposts a repost.
+    /// The authors of the reposts between it and the original, where it reposts or quotes a repost.
     pub reposted_through: Vec<UserId>,
     /// When the post it reposts was posted, where that is known.
     pub reposted_created_at: Option<TimeMs>,

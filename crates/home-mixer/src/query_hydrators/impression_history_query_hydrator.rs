@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
+use foryou_types::PostId;
 use rustc_hash::FxHashSet;
 
 use crate::clients::{self, RecordWindow, Strato};
@@ -26,6 +27,20 @@ impl ImpressionHistoryQueryHydrator {
     pub fn new(strato: Arc<dyn Strato>) -> Self {
         Self { strato }
     }
+
+    /// The originals of the reposts among listed posts: a client that saw a repost has seen its original.
+    async fn reposted(&self, listed: &[PostId]) -> Result<Vec<PostId>, StageError> {
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let originals = clients::one_each(self.strato.originals(listed).await, listed.len())?;
+        Ok(originals
+            .into_iter()
+            .zip(listed)
+            .filter(|(original, post)| original != *post)
+            .map(|(original, _)| original)
+            .collect())
+    }
 }
 
 #[async_trait]
@@ -44,10 +59,12 @@ impl QueryHydrator<ScoredPostsQuery> for ImpressionHistoryQueryHydrator {
             now: query.now,
             served_limit: limits.served_window_posts,
         };
-        let record = self.strato.seen_and_served(query.user_id, window).await.map_err(clients::failed)?;
+        let record = async { self.strato.seen_and_served(query.user_id, window).await.map_err(clients::failed) };
+        let (record, seen, served) =
+            tokio::try_join!(record, self.reposted(&query.seen_ids), self.reposted(&query.served_ids))?;
         Ok(Arc::new(ViewerRecord {
-            seen: record.seen.into_iter().collect(),
-            served: record.served.into_iter().collect::<FxHashSet<_>>(),
+            seen: record.seen.into_iter().chain(seen).collect(),
+            served: record.served.into_iter().chain(served).collect::<FxHashSet<_>>(),
         }))
     }
 

@@ -297,6 +297,13 @@ impl Strato for Mocks {
         Ok(record)
     }
 
+    async fn originals(&self, posts: &[PostId]) -> Result<Vec<PostId>, SeamError> {
+        let world = self.world.lock();
+        let reposted =
+            |post: &PostId| world.posts.get(post).and_then(|core| core.reposted).map(|(original, _)| original);
+        Ok(posts.iter().map(|post| reposted(post).unwrap_or(*post)).collect())
+    }
+
     async fn acted_on(&self, _: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError> {
         self.list(Call::ActedOn, |world| posts.iter().map(|post| world.acted_on.contains(post)).collect()).await
     }

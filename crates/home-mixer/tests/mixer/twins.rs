@@ -122,3 +122,14 @@ async fn in_the_january_place_a_hidden_repost_takes_the_original_with_it() {
     let january = MixerParams { january_retweet_dedup: true, ..MixerParams::default() };
     assert!(feed_of(muted, january, query()).await.posts.is_empty());
 }
+
+#[tokio::test]
+async fn a_listed_repost_counts_for_its_original_and_all_twins() {
+    let reposts: Vec<_> = ORIGINALS.map(|id| PostId(id + 400)).collect();
+    let (seen, served) = reposts.split_at(10);
+    let listed = ScoredPostsQuery { seen_ids: seen.to_vec(), served_ids: served[..10].to_vec(), ..query() };
+    let feed = feed_of(world(), MixerParams::default(), listed).await;
+    let mut left: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
+    left.sort_unstable();
+    assert_eq!(left, (520..530).collect::<Vec<_>>());
+}

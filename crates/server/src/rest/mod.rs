@@ -52,10 +52,15 @@ async fn not_kept(mut response: Response) -> Response {
 
 /// The body of a request, whole.
 fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    body.map_err(|e| match e.status().as_u16() {
+    let body = body.map_err(|e| match e.status().as_u16() {
         413 => Problem::too_large(format!("the body is larger than {} bytes: send less at once", limits::BODY_BYTES)),
         _ => Problem::bad_request(format!("the body could not be read to its end: {}", e.body_text())),
-    })
+    })?;
+    // A list of the values in the order of the keys would be read, too.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::bad_request("the body must be a JSON object, and it is a list"));
+    }
+    Ok(body)
 }
 
 async fn no_such_path(headers: HeaderMap, uri: axum::http::Uri) -> Response {

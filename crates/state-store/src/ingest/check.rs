@@ -1,7 +1,7 @@
 //! The checks of new events.
 
 use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic, limits};
-use foryou_types::{ActionKind, ClockKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{ActionKind, ClockKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId, keyword};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -186,7 +186,8 @@ impl<'a> Checker<'a> {
                         .then(|| format!("target_id: user {} must not be the user_id", self.print_user(edge.user_id)))
                 }),
             EventBody::MuteKeyword { user_id, keyword, .. } => {
-                missing_user("user_id", *user_id).or_else(|| blank("keyword", keyword))
+                // Matching ignores what cannot be seen: of such characters alone nothing is left to match.
+                missing_user("user_id", *user_id).or_else(|| empty("keyword", keyword::fold(keyword).is_empty()))
             }
             EventBody::Profile(profile) => missing_user("user_id", profile.user_id),
             EventBody::Impression(shown) => missing_user("user_id", shown.user_id)

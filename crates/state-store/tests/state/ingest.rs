@@ -55,6 +55,7 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
         (label(LabelTarget::User(UserId(0)), "spam"), "user_id: must not be 0"),
         (label(LabelTarget::User(UserId(1)), ""), "label: must not be empty"),
         (keyword("  "), "keyword: must not be empty"),
+        (keyword("\u{200D}\u{AD}"), "keyword: must not be empty"),
         (keyword(&"x".repeat(501)), "keyword: has 501 characters, at most 500 are taken"),
         (event(3, EventBody::Name { namespace: Namespace::Users, id: 0, name: "x".to_owned() }), "id: must not be 0"),
         (

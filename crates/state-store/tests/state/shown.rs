@@ -47,3 +47,11 @@ fn the_newest_5000_entries_stay() {
     assert_eq!(seen.len(), 5_000);
     assert_eq!((seen[0], seen[4_999]), (PostId(1_002), PostId(11))); // ten of the first feed are gone
 }
+
+#[test]
+fn a_served_repost_counts_for_its_original() {
+    let folder = Folder::with(Profile::live(), vec![post(1, 5, 9), repost(2, 6, 8, 5), repost(3, 7, 8, 6)]);
+    folder.put(vec![served(10, 1, &[7, 4])]);
+    let found = folder.state.served_posts(UserId(1), TimeMs(0)..=TimeMs(10), 9).unwrap();
+    assert_eq!(found.iter().map(|(post, _)| post.0).collect::<Vec<_>>(), [7, 5, 4]);
+}

@@ -34,6 +34,11 @@ impl Strato for StateStrato {
         .await
     }
 
+    async fn originals(&self, posts: &[PostId]) -> Result<Vec<PostId>, SeamError> {
+        let posts = posts.to_vec();
+        off_worker(&self.0, move |store| posts.iter().map(|&post| store.original(post)).collect()).await
+    }
+
     async fn acted_on(&self, viewer: UserId, posts: &[PostId]) -> Result<Vec<bool>, SeamError> {
         let posts = posts.to_vec();
         off_worker(&self.0, move |store| store.acted_among(viewer, &posts)).await

@@ -49,9 +49,24 @@ fn core_data_in(store: &StateStore, found: &StoredPost, conversation: PostId) ->
     let mut core = core_data(found, &chain, &reposted);
     // A repost stands in its original's thread.
     let shown = reposted.last().map_or(Some(found), Option::as_deref);
+    if let Some((quoted, _)) = core.quoted {
+        quote_the_original(store, quoted, &mut core)?;
+    }
     core.ancestors = shown.map_or(Ok(Vec::new()), |shown| ancestors(store, &shown.post, conversation))?;
     core.conversation = Some(conversation);
     Ok(core)
+}
+
+/// A quote of a repost quotes the original: the rules on quoted posts are about that. Whoever stands between counts as reposted.
+fn quote_the_original(store: &StateStore, quoted: PostId, core: &mut CoreData) -> Result<(), StateError> {
+    let chain = store.reposted(quoted)?;
+    let Some(&original) = chain.last() else { return Ok(()) };
+    let author = store.post(original)?.map_or(UserId::NONE, |post| post.post.author_id);
+    core.quoted = Some((original, author));
+    for repost in std::iter::once(quoted).chain(chain).filter(|&post| post != original) {
+        core.reposted_through.extend(store.post(repost)?.and_then(|post| post.post.author_id.some()));
+    }
+    Ok(())
 }
 
 /// The posts above a reply, nearest first, and the first post of its thread even where the chain to it is broken.
@@ -76,7 +91,12 @@ fn core_data(stored: &StoredPost, chain: &[PostId], reposted: &[Option<Arc<Store
     let nearest = between.last().and_then(Option::as_deref).map_or(post, |repost| &repost.post);
     CoreData {
         author_id: post.author_id,
-        text: text(post).or_else(|| text(content)),
+        // What a repost itself says counts only while nothing is known of its original.
+        text: if original.is_some() {
+            text(content)
+        } else {
+            text(post).filter(|text| chain.is_empty() || !text.is_empty())
+        },
         created_at: stored.created_at,
         in_reply_to: post.in_reply_to_post_id.some(),
         reposted: chain.last().map(|&id| {
@@ -165,7 +185,7 @@ mod tests {
             })
         };
         let chain = [PostId(2), PostId(1)];
-        let core = core_data(&above, &chain, &[Some(Arc::new(repost.clone())), Some(Arc::new(original))]);
+        let core = core_data(&above, &chain, &[Some(Arc::new(repost.clone())), Some(Arc::new(original.clone()))]);
         assert_eq!(core.text.as_deref(), Some("Title\nbody"));
         assert_eq!(
             (core.reposted, core.reposted_through.as_slice()),
@@ -174,6 +194,17 @@ mod tests {
         assert_eq!((core.created_at, core.reposted_created_at), (TimeMs(11_000), Some(TimeMs(5_000))));
         // Of an original that is not known, only what the repost itself says is known.
         assert_eq!(core_data(&repost, &[PostId(1)], &[None]).text, None);
+        let speaking = |text: &str| {
+            let post = PostEvent { text: Some(text.to_owned()), ..repost.post.clone() };
+            StoredPost { post, ..repost.clone() }
+        };
+        assert_eq!(core_data(&speaking("RT"), &[PostId(1)], &[None]).text.as_deref(), Some("RT"));
+        assert_eq!(core_data(&speaking(""), &[PostId(1)], &[None]).text, None);
+        // A text of its own does not hide the original's from the rules.
+        for text in ["", "RT"] {
+            let known = [Some(Arc::new(original.clone()))];
+            assert_eq!(core_data(&speaking(text), &[PostId(1)], &known).text.as_deref(), Some("Title\nbody"));
+        }
     }
 
     #[test]
