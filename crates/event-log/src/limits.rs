@@ -51,7 +51,8 @@ pub fn exceeded(body: &EventBody) -> Option<(&'static str, String)> {
     }
 }
 
-fn of_post(post: &PostEvent) -> Option<(&'static str, String)> {
+/// As [`exceeded`], of a post.
+pub fn of_post(post: &PostEvent) -> Option<(&'static str, String)> {
     optional("text", post.text.as_deref(), TEXT)
         .or_else(|| optional("title", post.title.as_deref(), TITLE))
         .or_else(|| optional("language", post.language.as_deref(), LANGUAGE))

@@ -3,7 +3,7 @@
 //! A string gets its number in the batch that creates its post. So a post is in the log exactly if the log's dictionary
 //! has its string, and an import that continues after an interruption needs no other memory of the posts it made.
 
-use event_log::{EventBody, NameAllocator, Origin, PostEvent, batch::MAX_KEY_BYTES};
+use event_log::{EventBody, NameAllocator, Origin, PostEvent, batch::MAX_KEY_BYTES, limits};
 use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
 use rustc_hash::FxHashMap;
 
@@ -66,21 +66,29 @@ impl<'a> Catalog<'a> {
 
     /// Takes what a row says of a post: it is created with it when it is first met, and at once, with the first time of
     /// the set, if no row meets it.
-    pub(super) fn describe(&mut self, name: &str, said: PostEvent, out: &mut Mapped) {
+    ///
+    /// A description that a post cannot have is refused here, in its own row, and the post comes without it.
+    pub(super) fn describe(&mut self, name: &str, said: PostEvent, out: &mut Mapped) -> Result<(), String> {
+        if let Some((key, problem)) = limits::of_post(&said) {
+            return Err(format!("{key}: {problem}"));
+        }
         if !self.keep(name, said) {
             out.skip(DESCRIBED_AGAIN);
-            return;
+            return Ok(());
         }
         let alone = self.entry(name).first.is_none();
         // Without any sound row there is no time of the set. The description then waits for a file that has grown.
         if let (true, Some(first)) = (alone, self.first) {
             self.post(name, first, out);
         }
+        Ok(())
     }
 
     /// As [`Self::describe`], for a row that the log has: its post may still be to come.
     pub(super) fn described(&mut self, name: &str, said: PostEvent) {
-        self.keep(name, said);
+        if limits::of_post(&said).is_none() {
+            self.keep(name, said);
+        }
     }
 
     /// Keeps the description of a post; false if there is one already, or it comes too late.

@@ -163,8 +163,7 @@ impl RowMapper for News<'_, '_> {
 
     fn map(&mut self, row: &Row<'_>, out: &mut Mapped) -> Result<(), String> {
         let (article, said) = article(row)?;
-        self.0.describe(article, said, out);
-        Ok(())
+        self.0.describe(article, said, out)
     }
 
     fn submitted(&mut self) {

@@ -403,8 +403,7 @@ impl RowMapper for Items<'_, '_> {
 
     fn map(&mut self, row: &Row<'_>, out: &mut Mapped) -> Result<(), String> {
         let (item, said) = self.columns.item(row)?;
-        self.catalog.describe(item, said, out);
-        Ok(())
+        self.catalog.describe(item, said, out)
     }
 
     fn submitted(&mut self) {

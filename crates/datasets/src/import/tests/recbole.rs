@@ -64,6 +64,22 @@ fn expected(events: &[(i64, &str)]) -> Vec<(i64, String)> {
 }
 
 #[test]
+fn a_title_that_is_too_long_is_refused_in_its_own_row_and_the_post_comes_without_it() {
+    let long = "x".repeat(1_001);
+    let items = item(&[("m1", &long, "Comedy"), ("m3", &long, ""), ("m2", "Two", "")]);
+    let set = Set::new().with("films.inter", &inter(&ROWS)).with("films.item", &items);
+    let log = MemoryLog::default();
+    let report = import_set("recbole", set.path(), &log).unwrap();
+    assert_eq!((report.imported.posts, report.imported.actions, report.rejected_total), (2, 9, 2));
+    for (row, line) in report.rejected.iter().zip([2, 3]) {
+        assert_eq!((row.file.as_str(), row.line), ("films.item", line));
+        assert!(row.reason.starts_with("title: "), "{}", row.reason);
+    }
+    assert!(shorts(&log).contains(&(100_500, "post m1".to_owned())), "{:?}", shorts(&log));
+    interrupt_everywhere(open("recbole", set.path(), None).unwrap().as_ref(), 2);
+}
+
+#[test]
 fn interactions_come_in_the_order_of_time_with_likes_and_dislikes() {
     let set = Set::new().with(INTER, &inter(&ROWS)).with(ITEM, &item(&ITEMS)).with("films.user", "user_id:token\n1\n");
     let log = MemoryLog::default();
