@@ -110,7 +110,7 @@ pub(super) fn describe(head: &[u8]) -> String {
         return "one JSON array: write one event per line (jq -c '.[]' FILE > NEW)".to_owned();
     }
     if text.starts_with('{') {
-        return object(text, first);
+        return object(text, first, head.len() >= HEAD_BYTES && !text.contains(['\n', '\r']));
     }
     let columns = |separator: Separator| {
         let mut cells = Cells::new(separator);
@@ -127,18 +127,20 @@ pub(super) fn describe(head: &[u8]) -> String {
     }
 }
 
-/// What text looks like that begins with an object.
-fn object(text: &str, first: &str) -> String {
-    let is_whole = serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok();
+/// What text looks like that begins with an object. The end of a first line that `is_cut` was not read.
+fn object(text: &str, first: &str, is_cut: bool) -> String {
     let key = text[1..].trim_start();
     if key.starts_with("\"events\"") && !key.starts_with("\"events\":\"") {
         return "one JSON document with a list of events: write one event per line (jq -c '.events[]' FILE > NEW)"
             .to_owned();
     }
-    if is_whole {
-        return format!("JSON lines, the first of them {}", shown(first));
+    match serde_json::from_str::<serde::de::IgnoredAny>(first) {
+        Err(error) if !error.is_eof() => {
+            format!("JSON with a first line that cannot be parsed ({error}): {}", shown(first))
+        }
+        Err(_) if !is_cut => "JSON over several lines: write one event per line (jq -c . FILE > NEW)".to_owned(),
+        _ => format!("JSON lines, the first of them {}", shown(first)),
     }
-    "JSON over several lines: write one event per line (jq -c . FILE > NEW)".to_owned()
 }
 
 #[cfg(test)]
@@ -181,6 +183,20 @@ mod tests {
             let said = describe(head);
             assert!(said.starts_with(sentence), "{}: {said}", String::from_utf8_lossy(head));
         }
+    }
+
+    #[test]
+    fn only_an_object_that_goes_on_behind_its_line_is_over_several_lines() {
+        for line in ["{\"at\": NaN}", "{\"at\": 1,}", "{'at': 1}", "{\"at\": 1} {\"at\": 2}"] {
+            for text in [format!("{line}\n{{}}\n"), line.to_owned()] {
+                let said = describe(text.as_bytes());
+                assert!(said.starts_with("JSON with a first line that cannot be parsed ("), "{said}");
+                assert!(said.contains("column"), "{said}");
+            }
+        }
+        let long = format!("{{\"type\": \"post\", \"text\": \"{}\"}}\n", "x".repeat(2 * HEAD_BYTES));
+        assert!(describe(&long.as_bytes()[..HEAD_BYTES]).starts_with("JSON lines, the first of them"));
+        assert!(describe(b"{\"a\": {\n}}\n").starts_with("JSON over several lines"));
     }
 
     #[test]
