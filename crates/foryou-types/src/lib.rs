@@ -28,7 +28,7 @@ pub use accounts::Accounts;
 pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
 pub use clock::{Clock, ManualClock, WallClock};
 pub use ids::{IdError, IdForm, Names, Namespace, PostId, UserId};
-pub use log_time::{DEFAULT_MAX_GAP_DAYS, LogTime, MAX_AHEAD_MS, last_before_gap};
+pub use log_time::{DEFAULT_MAX_GAP_DAYS, DayTimes, LogTime, MAX_AHEAD_MS};
 pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
 pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64, shuffle_key};

@@ -3,12 +3,15 @@
 //! One wrong time must not move the clock. Now is the newest event that another one follows, at most [`MAX_AHEAD_MS`] before it
 //! in time; an event that is further ahead of all others waits until others come as far.
 
+use std::collections::BTreeMap;
+
 use crate::TimeMs;
 
 /// An event may be this far ahead of the others, or of a folder's clock, in ms: the clocks of senders differ (1 h).
 pub const MAX_AHEAD_MS: i64 = 3_600_000;
 
-/// A length of time without events after which an importer refuses the next one, in days, unless it is told otherwise.
+/// A length of time without events, in days, after which an importer refuses a few others, unless it is told otherwise
+/// ([`DayTimes::last_before_gap`]).
 pub const DEFAULT_MAX_GAP_DAYS: u32 = 30;
 
 /// The newest times of a log's events. They do not depend on the order of the events.
@@ -68,30 +71,77 @@ impl LogTime {
     }
 }
 
-/// The last time of a batch before the first gap that is longer than `max_gap_ms`; `None` without such a gap. `now` is
-/// the time of the log that the batch is for.
-///
-/// The order of the batch does not matter. Where the log has no events yet, the batch's largest group of events without such a
-/// gap is where its time is (the earliest of equally large ones): older events may be far from it.
-pub fn last_before_gap(now: Option<TimeMs>, times: &[TimeMs], max_gap_ms: i64) -> Option<TimeMs> {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let mut last = now.or_else(|| largest_group(&times, max_gap_ms))?;
-    for &at in times.iter().skip(times.partition_point(|&at| at <= last)) {
-        if at.since(last) > max_gap_ms {
-            return Some(last);
-        }
-        last = at;
-    }
-    None
+/// A gap is a pause, and not the mark of wrong times, if at least this many events are behind it.
+const PAUSE_EVENTS: u64 = 10;
+
+/// And at least one of this many of all events must be behind it: a few wrong times of a large file stay wrong times.
+const PAUSE_ONE_IN: u64 = 100;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The times of many events, as far as gaps of whole days can be seen in them.
+#[derive(Clone, Debug, Default)]
+pub struct DayTimes(BTreeMap<i64, Day>);
+
+/// The events of one day.
+#[derive(Clone, Copy, Debug)]
+struct Day {
+    first: TimeMs,
+    last: TimeMs,
+    events: u64,
 }
 
-/// The first time of the largest group of sorted times between which no gap is longer than `max_gap_ms`.
-fn largest_group(times: &[TimeMs], max_gap_ms: i64) -> Option<TimeMs> {
-    let mut groups = times.chunk_by(|a, b| b.since(*a) <= max_gap_ms);
+impl DayTimes {
+    /// Takes the time of an event in.
+    pub fn observe(&mut self, at: TimeMs) {
+        let day = self.0.entry(at.0.div_euclid(DAY_MS)).or_insert(Day { first: at, last: at, events: 0 });
+        day.first = day.first.min(at);
+        day.last = day.last.max(at);
+        day.events += 1;
+    }
+
+    /// The last time before the first gap behind which all times are taken for wrong; `None` without such a gap. `now` is the
+    /// time of the log that the events are for. The order of the events does not matter.
+    ///
+    /// Such a gap is longer than `max_gap_ms` (which is at least a day), and behind it are only few events: fewer than 10, or
+    /// fewer than one in a hundred. With more events behind it, it is a pause: a service stood still, or data of two periods
+    /// were put together. A gap that is not longer than the longest pause, with as many events in front of it too, is usual
+    /// in these events. The log's own events do not count: a file that is imported after a pause of the service must be taken
+    /// even if the log is a thousand times larger, and the pause alone says nothing against it.
+    ///
+    /// Where the log has no events yet, the largest group of events without a gap is where its time is (the earliest of
+    /// equally large ones): older events may be far from it.
+    pub fn last_before_gap(&self, now: Option<TimeMs>, max_gap_ms: i64) -> Option<TimeMs> {
+        let days: Vec<Day> = self.0.values().copied().collect();
+        let mut last = now.or_else(|| largest_group(&days, max_gap_ms))?;
+        let all: u64 = days.iter().map(|day| day.events).sum();
+        let is_many = |events: u64| events >= PAUSE_EVENTS && events.saturating_mul(PAUSE_ONE_IN) >= all;
+        let (mut before, mut usual) = (0, max_gap_ms);
+        for (day, next) in days.iter().zip(days.iter().skip(1)) {
+            before += day.events;
+            if is_many(before) && is_many(all - before) {
+                usual = usual.max(next.first.since(day.last));
+            }
+        }
+        let mut behind = all;
+        for day in days {
+            if day.first > last && day.first.since(last) > usual && !is_many(behind) {
+                return Some(last);
+            }
+            last = last.max(day.last);
+            behind -= day.events;
+        }
+        None
+    }
+}
+
+/// The first time of the largest group of days between which no gap is longer than `max_gap_ms`.
+fn largest_group(days: &[Day], max_gap_ms: i64) -> Option<TimeMs> {
+    let size = |group: &[Day]| group.iter().map(|day| day.events).sum::<u64>();
+    let mut groups = days.chunk_by(|a, b| b.first.since(a.last) <= max_gap_ms);
     let first = groups.next()?;
-    let largest = groups.fold(first, |largest, group| if group.len() > largest.len() { group } else { largest });
-    largest.first().copied()
+    let largest = groups.fold(first, |largest, group| if size(group) > size(largest) { group } else { largest });
+    largest.first().map(|day| day.first)
 }
 
 #[cfg(test)]
@@ -102,6 +152,12 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
     const DAY: i64 = 24 * HOUR;
+
+    fn last_before_gap(now: Option<TimeMs>, times: &[TimeMs], max_gap_ms: i64) -> Option<TimeMs> {
+        let mut days = DayTimes::default();
+        times.iter().for_each(|&at| days.observe(at));
+        days.last_before_gap(now, max_gap_ms)
+    }
 
     fn of(times: &[i64]) -> LogTime {
         let mut log = LogTime::default();
@@ -140,11 +196,30 @@ mod tests {
         assert_eq!(last(Some(100), &[0, 50, 100, 120]), None, "what is older is no gap");
     }
 
+    #[test]
+    fn many_events_behind_a_gap_make_it_a_pause() {
+        let last = |now: Option<i64>, groups: &[(i64, usize)]| {
+            let times: Vec<_> = groups.iter().flat_map(|&(day, n)| vec![TimeMs(day * DAY + 5); n]).collect();
+            last_before_gap(now.map(|day| TimeMs(day * DAY)), &times, 30 * DAY).map(|at| at.0.div_euclid(DAY))
+        };
+        assert_eq!(last(None, &[(0, 60), (40, 40)]), None);
+        assert_eq!(last(None, &[(0, 60), (40, 10)]), None);
+        assert_eq!(last(None, &[(0, 60), (40, 9)]), Some(0), "these are few");
+        assert_eq!(last(None, &[(0, 2_000), (40, 15)]), Some(0), "these are few in so many");
+        assert_eq!(last(None, &[(0, 6_000), (400, 8_000), (27_000, 1)]), Some(400), "one is wrong behind the pause");
+        assert_eq!(last(None, &[(0, 60), (100, 2), (200, 40)]), None, "few events are in the middle of a pause");
+        assert_eq!(last(Some(0), &[(300, 10)]), None, "a file of its own after a pause of the log");
+        assert_eq!(last(Some(0), &[(300, 10), (900, 1)]), Some(300));
+        let sparse: Vec<_> = (0..30).map(|i| (40 * i, 1)).collect();
+        assert_eq!(last(None, &sparse), None, "gaps of this length are usual here");
+        assert_eq!(last(Some(29 * 40), &sparse), None);
+    }
+
     proptest! {
         #[test]
         fn the_order_of_events_does_not_matter(
-            mut times in proptest::collection::vec(0i64..40 * HOUR, 0..20),
-            now in proptest::option::of(0i64..40 * HOUR),
+            mut times in proptest::collection::vec(0i64..400 * HOUR, 0..40),
+            now in proptest::option::of(0i64..400 * HOUR),
         ) {
             let given: Vec<_> = times.iter().copied().map(TimeMs).collect();
             let log = of(&times);
@@ -152,8 +227,8 @@ mod tests {
             let sorted: Vec<_> = times.iter().copied().map(TimeMs).collect();
             prop_assert_eq!(log, of(&times));
             prop_assert_eq!(
-                last_before_gap(now.map(TimeMs), &given, HOUR),
-                last_before_gap(now.map(TimeMs), &sorted, HOUR)
+                last_before_gap(now.map(TimeMs), &given, DAY),
+                last_before_gap(now.map(TimeMs), &sorted, DAY)
             );
             let followed = |at: &TimeMs| sorted.iter().filter(|other| at.since(**other).abs() <= MAX_AHEAD_MS).count() > 1;
             if sorted.len() > 1 && sorted.iter().rev().take(2).all(followed) {

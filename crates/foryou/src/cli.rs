@@ -243,21 +243,22 @@ A table whose columns have the names of keys (type,at,user_id,...) needs no map.
   [values.action]      # value in the table = value in the event
   like = "favorite"
 
-Times are RFC 3339, or numbers; their unit (seconds to nanoseconds) is decided for the whole file. The separator is
-taken from the first line. `foryou reference events` lists every type of event with its keys."#;
+Times are RFC 3339, or numbers; their unit (seconds to nanoseconds) is decided for the whole file. A list (post_ids,
+topics) is a JSON list, or its parts with spaces, commas, semicolons or bars between them. The separator is taken from
+the first line. `foryou reference events` lists every type of event with its keys."#;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Kind of data set
     pub kind: ImportKind,
-    /// The file or folder; for events also several files, or - for standard input
+    /// The file or folder; for events also several files, pipes, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// For events in tables (CSV, TSV): a TOML file that says which column is which key
     #[arg(long, value_name = "FILE", long_help = MAP_HELP)]
     pub map: Option<PathBuf>,
-    /// Accept events that are more than log.max_gap_days (30) later than all events before them
+    /// Accept also a few events (less than 10, or 1 in 100) more than log.max_gap_days (30) after all before them
     #[arg(long)]
     pub allow_gaps: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datasets::import::{ImportSink, Marks, SinkError, SinkOutcome};
 use event_log::{Event, EventLog};
-use foryou_types::Names;
+use foryou_types::{DayTimes, Names, TimeMs};
 use state_store::Ingestor;
 
 /// Hands an importer's events to a folder's ingestion, which checks them and keeps the projections current.
@@ -13,12 +13,14 @@ pub struct FolderSink {
     log: Arc<dyn EventLog>,
     ingestor: Arc<Ingestor>,
     submitted: Cell<u64>,
+    /// Where the importer said which times come: the last sound one, if not all are.
+    judged: Cell<Option<Option<TimeMs>>>,
 }
 
 impl FolderSink {
     /// A sink into a folder's log and projections.
     pub fn new(log: Arc<dyn EventLog>, ingestor: Arc<Ingestor>) -> Self {
-        Self { log, ingestor, submitted: Cell::new(0) }
+        Self { log, ingestor, submitted: Cell::new(0), judged: Cell::new(None) }
     }
 
     /// Events appended so far.
@@ -28,9 +30,16 @@ impl FolderSink {
 }
 
 impl ImportSink for FolderSink {
+    fn judge(&self, times: &DayTimes) {
+        self.judged.set(Some(self.ingestor.last_before_gap(times)));
+    }
+
     fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         self.submitted.set(self.submitted.get() + events.len() as u64);
-        let outcome = self.ingestor.submit_with(events, marks)?;
+        let outcome = match self.judged.get() {
+            Some(last) => self.ingestor.submit_until(events, last, marks)?,
+            None => self.ingestor.submit_with(events, marks)?,
+        };
         Ok(SinkOutcome {
             accepted: outcome.accepted,
             duplicates: outcome.duplicates,

@@ -16,7 +16,9 @@ use std::{
 };
 
 use event_log::EventDecoder;
-use foryou_types::{ClockKind, Names, Profile, TimeMs};
+use foryou_types::{ClockKind, DayTimes, Names, Profile, TimeMs};
+use serde::Deserialize;
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::{
@@ -27,7 +29,7 @@ use super::{
     ordered::TimeOrder,
     rows::{Row, for_each_row},
     run::RowMapper,
-    table_map::{Columns, TableMap},
+    table_map::{Columns, TableMap, time},
     time_unit::{TimeUnit, UnitVotes},
 };
 
@@ -53,30 +55,31 @@ pub struct Events {
     files: Vec<SetFile>,
     /// Per file, where its keys stand, if it is a table.
     tables: Vec<Option<Columns>>,
-    /// What came on standard input: files are read more than once.
-    spooled: Option<NamedTempFile>,
+    /// What came on standard input and through pipes: files are read more than once.
+    spooled: Vec<NamedTempFile>,
 }
 
 impl Events {
-    /// The events at these paths: files of any name, folders with `events.jsonl`, `-` for standard input. `map` says how
+    /// The events at these paths: files of any name, folders with `events.jsonl`, pipes, `-` for standard input. `map` says how
     /// tables become events.
     pub fn open(paths: &[PathBuf], map: Option<&Path>, folder: Option<&Profile>) -> Result<Self, ImportError> {
         let map = map.map(read_map).transpose()?;
-        let (mut files, mut spooled, mut beside) = (Vec::new(), None, None);
-        for path in paths {
+        let (mut files, mut spooled, mut beside) = (Vec::new(), Vec::new(), None);
+        for (place, path) in paths.iter().enumerate() {
             let twice = |path: &Path| {
                 let problem = "it is given twice".to_owned();
                 ImportError::NoSuchSet { path: path.display().to_string(), kind: EVENTS, problem }
             };
-            let file = if path.as_os_str() == STDIN {
-                if spooled.is_some() {
-                    return Err(twice(path));
-                }
-                let stdin = spooled.insert(spool()?);
-                SetFile {
-                    label: Some("standard input"),
-                    ..SetFile::new("events", stdin.path().to_owned(), RowForm::Json, RowOrder::File)
-                }
+            if paths[..place].contains(path) {
+                return Err(twice(path));
+            }
+            let is_stdin = path.as_os_str() == STDIN;
+            let file = if is_stdin || is_pipe(path) {
+                let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+                let copy = spool(path, is_stdin).map_err(|source| ImportError::Io { path: name.clone(), source })?;
+                let file = SetFile::new("events", copy.path().to_owned(), RowForm::Json, RowOrder::File);
+                spooled.push(copy);
+                SetFile { label: Some(name), is_whole: true, ..file }
             } else {
                 let found =
                     if path.is_dir() { SetFile::find(path, &FILES) } else { path.is_file().then(|| path.clone()) };
@@ -96,7 +99,7 @@ impl Events {
                 file.form = RowForm::Records;
             }
         }
-        // The file is deleted when this importer is dropped.
+        // The copies are deleted when this importer is dropped.
         events.spooled = spooled;
         Ok(events)
     }
@@ -133,16 +136,24 @@ impl Events {
         }
         let profile = folder.cloned().or(beside).unwrap_or_else(Self::default_profile);
         let tables = files.iter().map(|_| None).collect();
-        Ok(Self { kind, profile, files, tables, spooled: None })
+        Ok(Self { kind, profile, files, tables, spooled: Vec::new() })
     }
 }
 
-/// Standard input in a file.
-fn spool() -> Result<NamedTempFile, ImportError> {
-    let error = |source| ImportError::Io { path: "standard input".to_owned(), source };
-    let mut file = NamedTempFile::new().map_err(error)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(error)?;
-    Ok(file)
+/// Whether a path can be read only once from its beginning to its end: a named pipe, `/dev/stdin`, `<(...)` of a shell.
+fn is_pipe(path: &Path) -> bool {
+    path.exists() && !path.is_dir() && !path.is_file()
+}
+
+/// What a pipe, or standard input, holds: in a file.
+fn spool(path: &Path, is_stdin: bool) -> io::Result<NamedTempFile> {
+    let mut copy = NamedTempFile::new()?;
+    if is_stdin {
+        io::copy(&mut io::stdin().lock(), &mut copy)?;
+    } else {
+        io::copy(&mut fs::File::open(path)?, &mut copy)?;
+    }
+    Ok(copy)
 }
 
 fn read_map(path: &Path) -> Result<TableMap, ImportError> {
@@ -154,25 +165,29 @@ fn read_map(path: &Path) -> Result<TableMap, ImportError> {
 /// Where the keys stand in a file that is a table; `None` for JSON lines, and for what is neither: its rows are refused.
 fn table_of(file: &SetFile, map: Option<&TableMap>) -> Result<Option<Columns>, ImportError> {
     let as_lines = SetFile { form: RowForm::Lines, ..file.clone() };
-    let mut header = None;
+    let mut first = None;
     for_each_row(&as_lines, &Meter::default(), &mut |row| {
         let line = row.text().unwrap_or_default().trim();
         if line.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
         if !line.starts_with(['{', '[', '<']) {
-            header = Header::all(line.as_bytes()).ok();
+            first = Some(line.to_owned());
         }
         Ok(ControlFlow::Break(()))
     })?;
-    let Some(header) = header else { return Ok(None) };
-    let plain = TableMap::default();
-    let map = match map {
-        Some(map) => map,
-        None if TableMap::is_plain(&header.names) => &plain,
-        None => return Ok(None),
-    };
-    map.of(&header.names).map(Some).map_err(|problem| ImportError::Header { file: file.name(), problem })
+    let Some(first) = first else { return Ok(None) };
+    let in_header = |problem| ImportError::Header { file: file.name(), problem };
+    if map.is_none() && !TableMap::is_of_events(&Header::columns(first.as_bytes()).0) {
+        return Ok(None);
+    }
+    let header = Header::all(first.as_bytes()).map_err(in_header)?;
+    if map.is_none()
+        && let Some(problem) = TableMap::problem_without_map(&header.names)
+    {
+        return Err(in_header(problem));
+    }
+    map.unwrap_or(&TableMap::default()).of(&header.names).map(Some).map_err(in_header)
 }
 
 /// The profile in the folder of a file, where there is one.
@@ -201,9 +216,34 @@ impl Importer for Events {
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
         let mut empty = None;
+        // Of all files together: in which order they are given, and how their rows are cut into batches, must not decide
+        // whether a few rows are behind a gap or many.
+        let (mut times, mut units) = (DayTimes::default(), Vec::new());
         for (file, table) in self.files.iter().zip(&self.tables) {
-            let unit = match table {
-                Some(columns) => unit_of(run, file, columns)?,
+            let unit = table.as_ref().map(|columns| unit_of(run, file, columns)).transpose()?;
+            for_each_row(file, &Meter::default(), &mut |row| {
+                let at = match (table, unit) {
+                    (Some(columns), Some((unit, _))) => columns.at(row, unit),
+                    _ => json_time(row),
+                };
+                at.into_iter().for_each(|at| times.observe(at));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            units.push(unit);
+        }
+        run.judge(&times);
+        for ((file, table), unit) in self.files.iter().zip(&self.tables).zip(units) {
+            let unit = match unit {
+                Some((unit, Known::Pinned)) => unit,
+                Some((unit, Known::Decided)) => {
+                    run.pin(&run.role(file), vec![unit as u32]);
+                    run.report.note(format!(
+                        "{}: the times are in {}, where they are numbers",
+                        file.name(),
+                        unit.name()
+                    ));
+                    unit
+                }
                 None => TimeUnit::Millis,
             };
             let mut rows = Rows::new(&self.profile, run.names(), table.as_ref(), unit);
@@ -225,11 +265,19 @@ impl Importer for Events {
     }
 }
 
+/// Whence the unit of a table's times is known.
+#[derive(Clone, Copy)]
+enum Known {
+    /// An earlier import decided it.
+    Pinned,
+    /// The rows of the file.
+    Decided,
+}
+
 /// The unit of the times of a table: decided from all its rows, and kept for those by which it grows.
-fn unit_of(run: &mut Run<'_>, file: &SetFile, columns: &Columns) -> Result<TimeUnit, ImportError> {
-    let role = run.role(file);
-    if let [unit, ..] = run.pinned(&role)?[..] {
-        return Ok(TimeUnit::ALL.get(unit as usize).copied().unwrap_or(TimeUnit::Millis));
+fn unit_of(run: &Run<'_>, file: &SetFile, columns: &Columns) -> Result<(TimeUnit, Known), ImportError> {
+    if let [unit, ..] = run.pinned(&run.role(file))?[..] {
+        return Ok((TimeUnit::ALL.get(unit as usize).copied().unwrap_or(TimeUnit::Millis), Known::Pinned));
     }
     let mut votes = UnitVotes::default();
     for_each_row(file, &Meter::default(), &mut |row| {
@@ -238,10 +286,16 @@ fn unit_of(run: &mut Run<'_>, file: &SetFile, columns: &Columns) -> Result<TimeU
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let unit = votes.decided();
-    run.pin(&role, vec![unit as u32]);
-    run.report.note(format!("{}: the times are in {}, where they are numbers", file.name(), unit.name()));
-    Ok(unit)
+    Ok((votes.decided(), Known::Decided))
+}
+
+/// The time of an event in JSON, where it has a sound one.
+fn json_time(row: &Row<'_>) -> Option<TimeMs> {
+    #[derive(Deserialize)]
+    struct Timed {
+        at: Value,
+    }
+    serde_json::from_str::<Timed>(row.text().ok()?).ok().and_then(|timed| time(&timed.at))
 }
 
 /// Reads events, with the names that are new in the batch.

@@ -54,7 +54,9 @@ pub struct SetFile {
     /// In what order rows become events.
     pub order: RowOrder,
     /// What messages call the file, where it has no name of its own.
-    pub label: Option<&'static str>,
+    pub label: Option<String>,
+    /// Nothing can be added to it, as to what came through a pipe: its last line is whole, even without a line end.
+    pub is_whole: bool,
     /// The set may have several files of this role, each with marks of its own.
     pub is_one_of_many: bool,
 }
@@ -62,13 +64,13 @@ pub struct SetFile {
 impl SetFile {
     /// A file for a role.
     pub(super) const fn new(role: &'static str, path: PathBuf, form: RowForm, order: RowOrder) -> Self {
-        Self { role, path, form, order, label: None, is_one_of_many: false }
+        Self { role, path, form, order, label: None, is_whole: false, is_one_of_many: false }
     }
 
     /// The file's name, for messages.
     pub fn name(&self) -> String {
         let name = || self.path.file_name().map(|name| name.to_string_lossy().into_owned());
-        self.label.map(str::to_owned).or_else(name).unwrap_or_else(|| self.path.display().to_string())
+        self.label.clone().or_else(name).unwrap_or_else(|| self.path.display().to_string())
     }
 
     /// The first of `names` that the folder `path` has; or `path` itself, where it is a file of one of these names.

@@ -52,17 +52,20 @@ impl Header {
 
     /// Takes all columns.
     pub(super) fn all(line: &[u8]) -> Result<Self, String> {
-        let separators = Separator::ALL.map(|separator| (names(line, separator), separator));
-        // Of equally many the first: a single column has no separator at all.
-        let most = separators.iter().map(|(names, _)| names.len()).max().unwrap_or_default();
-        let (names, separator) = separators
-            .into_iter()
-            .find(|(names, _)| names.len() == most)
-            .unwrap_or_else(|| (Vec::new(), Separator(b',')));
+        let (names, separator) = Self::columns(line);
         if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
             return Err(format!("the first line names column {:?} twice", twice.1));
         }
         Ok(Self { separator, places: (0..names.len()).collect(), names })
+    }
+
+    /// The names of all columns, and the separator that makes most of them.
+    pub(super) fn columns(line: &[u8]) -> (Vec<String>, Separator) {
+        let separators = Separator::ALL.map(|separator| (names(line, separator), separator));
+        // Of equally many the first: a single column has no separator at all.
+        let most = separators.iter().map(|(names, _)| names.len()).max().unwrap_or_default();
+        let found = separators.into_iter().find(|(names, _)| names.len() == most);
+        found.unwrap_or_else(|| (Vec::new(), Separator(b',')))
     }
 }
 

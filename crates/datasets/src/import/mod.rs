@@ -13,7 +13,7 @@
 //! * if a row that was already taken has changed, its file is refused with that row before anything is added;
 //! * a file that breaks off (a truncated .zst) keeps the whole batches before the fault, and is reported as damaged;
 //! * a refused row is counted and listed, and tried again by every import: it may be put right in its place (`marks`);
-//! * a last line without a line end is not a row yet, unless it shows that it is whole (a JSON object, a compressed file);
+//! * a last line without a line end is not a row yet, unless it is known to be whole (a JSON object, a compressed file, a pipe);
 //! * an import that adds nothing to the log fails, and says what the file looks like.
 //!
 //! What only the whole file can tell (the scale of its ratings, the unit of its times, the order of its rows, how its columns

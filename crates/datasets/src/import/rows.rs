@@ -83,8 +83,8 @@ pub(super) fn for_each_row(
     visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, ImportError>,
 ) -> Result<Pass, ImportError> {
     let read = file.open(meter, |reader, is_packed| {
-        let mut rows =
-            Rows { lines: Lines::new(BufReader::with_capacity(BUFFER, reader)), is_packed, unfinished: None };
+        let is_whole = is_packed || file.is_whole;
+        let mut rows = Rows { lines: Lines::new(BufReader::with_capacity(BUFFER, reader)), is_whole, unfinished: None };
         let fault = match file.form {
             RowForm::Lines | RowForm::Json => rows.each_line(file.form == RowForm::Json, visit)?,
             RowForm::Table(columns) => rows.each_record(file, Some(columns), visit)?,
@@ -100,8 +100,8 @@ pub(super) fn for_each_row(
 
 struct Rows<R: Read> {
     lines: Lines<BufReader<R>>,
-    /// A compressed file that can be read to its end is whole, and so is its last line.
-    is_packed: bool,
+    /// The last line is whole without a line end: of a compressed file that can be read to its end, and of a pipe.
+    is_whole: bool,
     unfinished: Option<u64>,
 }
 
@@ -116,7 +116,7 @@ impl<R: Read> Rows<R> {
         }
         let line = self.lines.line();
         // A JSON object shows by its last brace that it is whole; of anything else the end may be missing.
-        let is_whole = line.is_ended || self.is_packed || (is_json && is_json_object(&line.bytes));
+        let is_whole = line.is_ended || self.is_whole || (is_json && is_json_object(&line.bytes));
         if is_whole || line.is_blank() {
             return ControlFlow::Continue(());
         }

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::PathBuf};
 
 use event_log::{Event, EventBody, ImportProgress, Origin};
-use foryou_types::{Names, TimeMs};
+use foryou_types::{DayTimes, Names, TimeMs};
 
 use super::{
     ImportError, ImportReport, ImportSink, SinkOutcome,
@@ -94,6 +94,11 @@ impl<'a> Run<'a> {
     /// The dictionary of the log.
     pub(super) fn names(&self) -> &'a dyn Names {
         self.sink.names()
+    }
+
+    /// Tells the log the times of all events that may follow ([`ImportSink::judge`]).
+    pub(super) fn judge(&self, times: &DayTimes) {
+        self.sink.judge(times);
     }
 
     /// Rows of a batch.

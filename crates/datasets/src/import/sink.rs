@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use event_log::{Event, EventLog, append_storable};
-use foryou_types::Names;
+use foryou_types::{DayTimes, Names};
 
 /// A failure of a sink, in its own words.
 pub type SinkError = Box<dyn Error + Send + Sync>;
@@ -24,6 +24,10 @@ pub struct SinkOutcome {
 
 /// A log, as an importer sees it.
 pub trait ImportSink {
+    /// Is told the times of all events that the following batches may have, where an importer knows them: a sink can then tell
+    /// a pause from a few wrong times, whatever the batches are.
+    fn judge(&self, _times: &DayTimes) {}
+
     /// Takes a batch of events, and with it the marks that `marks` answers to the places (ascending) of the events that
     /// are refused. It may be asked more than once; the last answer counts.
     ///

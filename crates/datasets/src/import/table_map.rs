@@ -1,9 +1,10 @@
 //! Events from a table: which column is which key of the event (`foryou import events FILE --map MAP.toml`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event_log::EventDecoder;
-use event_log::json::{COMMON_KEYS, EVENT_TYPES, Form};
+use event_log::json::{COMMON_KEYS, EVENT_TYPES, Form, check_time, read_time};
+use foryou_types::TimeMs;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -34,9 +35,27 @@ impl TableMap {
         }
     }
 
-    /// Whether a table with these columns is one of events without a map.
-    pub(super) fn is_plain(names: &[String]) -> bool {
-        names.iter().any(|name| name == "type") && names.iter().all(|name| form_of(name).is_some())
+    /// Whether a first line with these columns is that of a table of events, sound or not: one of several columns has the name
+    /// of a key, but for upper case.
+    pub(super) fn is_of_events(names: &[String]) -> bool {
+        names.len() > 1 && names.iter().any(|name| form_of(&name.to_lowercase()).is_some())
+    }
+
+    /// What keeps a table with these columns from being one of events without a map.
+    pub(super) fn problem_without_map(names: &[String]) -> Option<String> {
+        let wrong = names.iter().find(|name| form_of(name).is_none())?;
+        let lower = wrong.to_lowercase();
+        if form_of(&lower).is_some() {
+            return Some(format!("the first line names column {wrong:?}, which must be written {lower:?}"));
+        }
+        let keys = EVENT_TYPES.iter().flat_map(|event| event.keys).chain(COMMON_KEYS).map(|key| key.name);
+        let keys: BTreeSet<&str> = keys.chain(["type"]).filter(|name| form_of(name).is_some()).collect();
+        let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "the first line names column {}, which is not a key of an event that a table can give ({keys}): rename or remove \
+             the column, or say with --map which columns are read",
+            shown(wrong)
+        ))
     }
 
     /// The map of a table with these columns.
@@ -86,6 +105,14 @@ impl Columns {
         row.cells().ok()?.nth(self.time?)
     }
 
+    /// The time of a row's event, where it has a sound one.
+    pub(super) fn at(&self, row: &Row<'_>, unit: TimeUnit) -> Option<TimeMs> {
+        let constant = || self.constants.iter().find(|(key, ..)| key == "at").map(|(_, _, text)| text.as_str());
+        let cell = self.time(row).filter(|cell| !cell.is_empty()).or_else(constant)?;
+        let said = self.values.get("at").and_then(|values| values.get(cell)).map_or(cell, String::as_str);
+        time(&value("at", Form::Time, said, unit).ok()?)
+    }
+
     /// The event of a row.
     pub(super) fn event(
         &self,
@@ -109,6 +136,14 @@ impl Columns {
     }
 }
 
+/// The time that the value of `at` means, where it is sound.
+pub(super) fn time(at: &Value) -> Option<TimeMs> {
+    match at {
+        Value::String(text) => read_time(text).ok(),
+        other => check_time(TimeMs(other.as_i64()?)).ok(),
+    }
+}
+
 /// The form of a key that a cell can give. A cell holds no objects, so `media` and `posts` cannot come from tables.
 fn form_of(name: &str) -> Option<Form> {
     if name == "type" {
@@ -123,6 +158,9 @@ fn value(key: &str, form: Form, text: &str, unit: TimeUnit) -> Result<Value, Str
     let wrong = |what: &str| format!("{key}: {} is not {what}", shown(text));
     let number = |text: &str| text.trim().parse::<u64>().map(Value::from).map_err(|_| wrong("a whole number"));
     let parts = || text.split([' ', ',', ';', '|']).filter(|part| !part.is_empty());
+    if text.trim_start().starts_with('[') && matches!(form, Form::Posts(_) | Form::Numbers(_)) {
+        return serde_json::from_str::<Vec<Value>>(text).map(Value::Array).map_err(|_| wrong("a list in JSON"));
+    }
     Ok(match form {
         Form::Count | Form::SmallCount | Form::Version => number(text)?,
         Form::Flag => match text.trim().to_ascii_lowercase().as_str() {
@@ -158,9 +196,20 @@ mod tests {
             "the table has no column \"u\", which the map names for user_id; its columns are t, x"
         );
         assert!(TableMap::default().of(&names(&["type", "user_id"])).unwrap_err().starts_with("at is missing"));
-        assert!(
-            TableMap::is_plain(&names(&["type", "at", "user_id"])) && !TableMap::is_plain(&names(&["type", "when"]))
-        );
+    }
+
+    #[test]
+    fn a_table_of_events_names_the_column_that_is_not_a_key() {
+        let names = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let problem = |line: &str| TableMap::problem_without_map(&names(line));
+        assert_eq!(problem("type,at,user_id"), None);
+        assert_eq!(problem("Type,at").unwrap(), "the first line names column \"Type\", which must be written \"type\"");
+        let unknown = problem("type,at,foo").unwrap();
+        assert!(unknown.starts_with("the first line names column \"foo\", which is not a key"), "{unknown}");
+        assert!(unknown.contains("post_ids, ") && unknown.contains("type") && unknown.contains("--map"), "{unknown}");
+        assert!(problem("type,at,media").unwrap().contains("\"media\""), "a cell holds no objects");
+        assert!(TableMap::is_of_events(&names("TYPE,when")) && !TableMap::is_of_events(&names("uid,item")));
+        assert!(!TableMap::is_of_events(&names("type")));
     }
 
     #[test]
@@ -173,6 +222,9 @@ mod tests {
         assert_eq!(of("at", "2026-01-01T00:00:00Z"), Ok("2026-01-01T00:00:00Z".into()));
         assert_eq!(of("post_ids", "a|b c"), Ok(serde_json::json!(["a", "b", "c"])));
         assert_eq!(of("topics", "1;2"), Ok(serde_json::json!([1, 2])));
+        assert_eq!(of("topics", " [1, 2]"), Ok(serde_json::json!([1, 2])));
+        assert_eq!(of("post_ids", "[\"1\",\"b c\"]"), Ok(serde_json::json!(["1", "b c"])));
+        assert_eq!(of("post_ids", "[1,").unwrap_err(), "post_ids: \"[1,\" is not a list in JSON");
         assert!(of("followers", "many").unwrap_err().starts_with("followers: \"many\" is not a whole number"));
     }
 }

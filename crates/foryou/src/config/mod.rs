@@ -103,7 +103,7 @@ pub struct LogConfig {
     pub fsync_ms: u64,
     /// Size of a segment, in bytes.
     pub segment_bytes: u64,
-    /// Days without an event after which an import refuses the next one; 0 to take any.
+    /// Days without an event after which an import refuses a few others; 0 to take any.
     pub max_gap_days: u32,
 }
 

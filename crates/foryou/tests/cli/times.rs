@@ -50,6 +50,44 @@ fn one_wrong_time_is_refused_by_name_or_stands_aside() {
 }
 
 #[test]
+fn rows_after_a_long_pause_are_taken_in_any_order_and_in_any_number_of_files() {
+    const DAY: i64 = 86_400_000;
+    let dir = tempfile::tempdir().unwrap();
+    let posts = |ids: std::ops::Range<i64>, day: i64| -> Vec<String> {
+        let post = |id: i64| format!(r#"{{"type":"post","at":{},"post_id":{id},"author_id":2}}"#, T + day * DAY + id);
+        ids.map(post).collect()
+    };
+    let import = |name: &str, files: &[Vec<String>]| {
+        let data = dir.path().join(name);
+        let mut args = vec!["import".to_owned(), "events".to_owned(), "--data".to_owned(), data.display().to_string()];
+        for (place, lines) in files.iter().enumerate() {
+            let file = dir.path().join(format!("{name}{place}.jsonl"));
+            fs::write(&file, lines.join("\n") + "\n").unwrap();
+            args.push(file.display().to_string());
+        }
+        args
+    };
+    let counts = |name: &str, files: &[Vec<String>]| {
+        let args = import(name, files);
+        let report = json(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        (report["imported"]["posts"].as_u64().unwrap(), report["rejected_total"].as_u64().unwrap())
+    };
+    // More rows than a batch has on either side of the pause, and one wrong time behind it.
+    let (old, new, wrong) = (posts(1..6_001, 0), posts(6_001..14_001, 40), posts(14_001..14_002, 26_000));
+    assert_eq!(counts("one", &[[old.clone(), new.clone(), wrong.clone()].concat()]), (14_000, 1));
+    assert_eq!(counts("turned", &[[wrong.clone(), new.clone(), old.clone()].concat()]), (14_000, 1));
+    assert_eq!(counts("two", &[[old.clone(), wrong.clone()].concat(), new.clone()]), (14_000, 1));
+    assert_eq!(counts("swapped", &[new, [wrong, old].concat()]), (14_000, 1));
+
+    // A later file of a few rows is refused, and taken as soon as it has as many as make a pause.
+    assert_eq!(counts("grown", &[posts(1..61, 0)]), (60, 0));
+    let args = import("grown", &[posts(61..70, 40)]);
+    let error = fails(1, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(error.contains("--allow-gaps"), "{error}");
+    assert_eq!(counts("grown", &[posts(61..71, 40)]), (10, 0));
+}
+
+#[test]
 fn an_empty_feed_names_the_event_that_made_now() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("events.jsonl");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use event_log::{Event, EventLog, LogError, Origin, Position, Stored, append_storable};
-use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, MAX_AHEAD_MS, Profile, TimeMs, last_before_gap};
+use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, DayTimes, MAX_AHEAD_MS, Profile, TimeMs};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 use thiserror::Error;
@@ -82,7 +82,8 @@ impl Ingestor {
         }
     }
 
-    /// Refuses imported events that are more than this many days after all events before them; 0 accepts all.
+    /// Refuses the few imported events that are more than this many days after all events before them
+    /// ([`DayTimes::last_before_gap`]); 0 accepts all.
     #[must_use]
     pub fn with_max_gap_days(self, days: u32) -> Self {
         Self { max_gap_ms: days_ms(days), ..self }
@@ -102,6 +103,20 @@ impl Ingestor {
         events: Vec<Event>,
         marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
     ) -> Result<Outcome, IngestError> {
+        let mut times = DayTimes::default();
+        events.iter().filter(|event| brings_time(event)).for_each(|event| times.observe(event.at));
+        let last = self.last_before_gap(&times);
+        self.submit_until(events, last, marks)
+    }
+
+    /// As [`Self::submit_with`], where more is known of the times than this batch says: imported events after `last` are
+    /// refused ([`Self::last_before_gap`]).
+    pub fn submit_until(
+        &self,
+        events: Vec<Event>,
+        last: Option<TimeMs>,
+        marks: &mut dyn FnMut(&[usize]) -> Vec<Event>,
+    ) -> Result<Outcome, IngestError> {
         let _turn = self.turn.lock();
         // Whoever else appends to the log may be ahead of the state; a check against an old state could let an action on a
         // deleted post pass.
@@ -109,7 +124,6 @@ impl Ingestor {
         let (mut rejected, mut duplicates) = (Vec::new(), Vec::new());
         let (mut places, mut good) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let now = self.clock.now();
-        let last = self.last_before_gap(&events);
         let mut checker = Checker::new(&self.state, &self.profile, &*self.log, now, last);
         for (index, mut event) in events.into_iter().enumerate() {
             if event.origin == Origin::Live && (1..=MAX_AHEAD_MS).contains(&event.at.since(now)) {
@@ -167,9 +181,9 @@ impl Ingestor {
         Ok(caught_up?)
     }
 
-    fn last_before_gap(&self, events: &[Event]) -> Option<TimeMs> {
-        let times: Vec<_> = events.iter().filter(|event| brings_time(event)).map(|event| event.at).collect();
-        last_before_gap(self.log.head().imported.now(), &times, self.max_gap_ms?)
+    /// The last time of events to import that is sound, judged by all their times; `None` if all are.
+    pub fn last_before_gap(&self, times: &DayTimes) -> Option<TimeMs> {
+        times.last_before_gap(self.log.head().imported.now(), self.max_gap_ms?)
     }
 
     /// Applies what was just appended, without reading it back where nobody else appended in between. Answers how many of `good`

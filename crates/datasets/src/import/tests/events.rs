@@ -307,6 +307,44 @@ fn tables_become_events_by_their_columns_or_by_a_map() {
 }
 
 #[test]
+fn a_table_with_a_wrong_column_is_refused_with_one_error() {
+    let refused = |header: &str| {
+        let set = Set::new().with("a.csv", &format!("{header}\npost,1785000000000,1,2,x\n"));
+        let error = import_files(&set, &["a.csv"], &MemoryLog::default()).unwrap_err();
+        assert!(matches!(error, ImportError::Header { .. }), "{error}");
+        error.to_string()
+    };
+    let unknown = refused("type,at,post_id,author_id,foo");
+    assert!(unknown.starts_with("a.csv:1: the first line names column \"foo\"") && unknown.contains("author_id, "));
+    assert!(refused("type,at,post_id,Author_ID,text").contains("\"Author_ID\", which must be written \"author_id\""));
+    assert!(refused("type,at,post_id,text,text").contains("names column \"text\" twice"));
+    assert!(refused("text,at,post_id,author_id,title").contains("type is missing"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_comes_through_a_pipe_is_whole_without_its_last_line_end() {
+    let set = Set::new();
+    let pipe = set.file("pipe");
+    let table = "type,at,post_id,author_id\npost,1785000000000,1,2\npost,1785000000001,3,2";
+    for text in [table, "{\"type\": \"post\", \"at\": 1785000000000, \"post_id\": 1}\n{\"type\": \"post\""] {
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let log = MemoryLog::default();
+        let report = std::thread::scope(|scope| {
+            scope.spawn(|| fs::write(&pipe, text).unwrap());
+            import_files(&set, &["pipe"], &log).unwrap()
+        });
+        let is_table = text == table;
+        assert_eq!((report.imported.posts, report.rejected_total), if is_table { (2, 0) } else { (1, 1) });
+        assert_eq!(
+            report.rejected.iter().map(|row| row.line).collect::<Vec<_>>(),
+            if is_table { vec![] } else { vec![2] }
+        );
+        fs::remove_file(&pipe).unwrap();
+    }
+}
+
+#[test]
 fn an_unsorted_file_is_imported_and_said_to_be_unsorted() {
     let rows: Vec<String> = posts(1..6).lines().rev().map(|line| line.to_owned() + "\n").collect();
     let set = jsonl(&rows.concat());

@@ -14,7 +14,8 @@ folder. The machine-readable form is `foryou openapi`.
 * An event with an unknown key or a value out of its range is refused. The error names the key.
 * Times are Unix milliseconds or RFC 3339. In a file every event needs `at`.
 * Ids are text or integers; the folder's profile says which. `\"7\"` and `7` are the same id.
-* `id` makes an event count once: a second event with the same `id` is answered as a duplicate.";
+* `id` makes an event count once: a second event with the same `id` is answered as a duplicate.
+* In a table (CSV, TSV) a list is a JSON list (`[\"1\",\"2\"]`), or its parts with spaces, commas, semicolons or bars between them.";
 
 const OWN: &str = "A folder's `profile.toml` holds its actions with their weights, the form of its ids and the limits of its filters. \
 `foryou init` writes it before the first event comes in:
