@@ -92,6 +92,11 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The answer of a path that does not take the method.
+pub(crate) async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

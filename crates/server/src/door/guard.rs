@@ -86,8 +86,11 @@ impl Guard {
     }
 }
 
+/// A name or address, and a port or none: no user, and no port that is not one.
 fn authority(host: &HeaderValue) -> Option<Authority> {
-    Authority::try_from(host.as_bytes()).ok()
+    let authority = Authority::try_from(host.as_bytes()).ok()?;
+    let port = authority.as_str().strip_prefix(authority.host())?;
+    (port.is_empty() || authority.port_u16().is_some()).then_some(authority)
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -150,8 +153,19 @@ mod tests {
         {
             assert_eq!(outcome(&guard, "/v1/events", &[("host", host), JSON]), Ok(()), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "0.0.0.0", "10.0.0.1:8080", "", "a b"]
-        {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil",
+            "0.0.0.0",
+            "10.0.0.1:8080",
+            "",
+            "a b",
+            "me@localhost",
+            "localhost:abc",
+            "localhost:99999",
+            "localhost:",
+        ] {
             let why = outcome(&guard, "/v1/events", &[("host", host), JSON]).unwrap_err();
             assert!(why.starts_with("Host:"), "{host}: {why}");
         }

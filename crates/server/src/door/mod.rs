@@ -54,6 +54,7 @@ use self::refusal::Refusal;
 use self::request_id::{REQUEST_ID, RequestIds, drop_bad_id};
 use self::route::{Class, Route, is_grpc};
 use self::telemetry::Measured;
+use crate::problem::no_such_method;
 use crate::readiness::{Missing, Readiness};
 
 pub use self::config::{DoorConfig, DoorConfigError};
@@ -144,6 +145,7 @@ impl Door {
             .route("/readyz", get(probes::ready))
             .route("/metrics", get(probes::metrics))
             .merge(health)
+            .method_not_allowed_fallback(no_such_method)
             .fallback(pass)
             .with_state(Arc::clone(shared))
             .layer(

@@ -98,9 +98,18 @@ pub(super) async fn get(
     method: Method,
     params: Result<Query<FeedParams>, QueryRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
-    let Query(mut params) = params.map_err(|e| Problem::bad_request(e.body_text()))?;
+    let Query(mut params) = params.map_err(|e| Problem::bad_request(format!("the query: {}", said(&e))))?;
     params.record &= method != Method::HEAD;
     app.feed(params.into(), None).await.map(Json)
+}
+
+/// What is wrong with a query, without the library's frame around it: the key and its problem.
+fn said(rejection: &QueryRejection) -> String {
+    let mut cause: &dyn std::error::Error = rejection;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// A viewer's feed, by a full query.

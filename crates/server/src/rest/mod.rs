@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::limits;
-use crate::problem::Problem;
+use crate::problem::{Problem, no_such_method};
 
 pub(crate) use events::check_number;
 use openapi::Refused;
@@ -69,8 +69,4 @@ async fn no_such_path(headers: HeaderMap, uri: axum::http::Uri) -> Response {
         return tonic::Status::unimplemented(format!("unknown method {}", uri.path())).into_http::<axum::body::Body>();
     }
     Problem::not_found(format!("unknown path {}: /openapi.json lists all paths", uri.path())).into_response()
-}
-
-async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
-    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }
