@@ -155,7 +155,9 @@ mod tests {
 
     fn last_before_gap(now: Option<TimeMs>, times: &[TimeMs], max_gap_ms: i64) -> Option<TimeMs> {
         let mut days = DayTimes::default();
-        times.iter().for_each(|&at| days.observe(at));
+        for &at in times {
+            days.observe(at);
+        }
         days.last_before_gap(now, max_gap_ms)
     }
 

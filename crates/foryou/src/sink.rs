@@ -13,14 +13,22 @@ pub struct FolderSink {
     log: Arc<dyn EventLog>,
     ingestor: Arc<Ingestor>,
     submitted: Cell<u64>,
-    /// Where the importer said which times come: the last sound one, if not all are.
-    judged: Cell<Option<Option<TimeMs>>>,
+    times: Cell<Times>,
+}
+
+/// By what the times of a batch are judged.
+#[derive(Clone, Copy)]
+enum Times {
+    /// By the batch: the importer did not say what times come.
+    OfBatch,
+    /// By all times that come; the last sound one, if not all are.
+    OfAll(Option<TimeMs>),
 }
 
 impl FolderSink {
     /// A sink into a folder's log and projections.
     pub fn new(log: Arc<dyn EventLog>, ingestor: Arc<Ingestor>) -> Self {
-        Self { log, ingestor, submitted: Cell::new(0), judged: Cell::new(None) }
+        Self { log, ingestor, submitted: Cell::new(0), times: Cell::new(Times::OfBatch) }
     }
 
     /// Events appended so far.
@@ -31,14 +39,14 @@ impl FolderSink {
 
 impl ImportSink for FolderSink {
     fn judge(&self, times: &DayTimes) {
-        self.judged.set(Some(self.ingestor.last_before_gap(times)));
+        self.times.set(Times::OfAll(self.ingestor.last_before_gap(times)));
     }
 
     fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError> {
         self.submitted.set(self.submitted.get() + events.len() as u64);
-        let outcome = match self.judged.get() {
-            Some(last) => self.ingestor.submit_until(events, last, marks)?,
-            None => self.ingestor.submit_with(events, marks)?,
+        let outcome = match self.times.get() {
+            Times::OfAll(last) => self.ingestor.submit_until(events, last, marks)?,
+            Times::OfBatch => self.ingestor.submit_with(events, marks)?,
         };
         Ok(SinkOutcome {
             accepted: outcome.accepted,

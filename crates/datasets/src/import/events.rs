@@ -226,7 +226,9 @@ impl Importer for Events {
                     (Some(columns), Some((unit, _))) => columns.at(row, unit),
                     _ => json_time(row),
                 };
-                at.into_iter().for_each(|at| times.observe(at));
+                if let Some(at) = at {
+                    times.observe(at);
+                }
                 Ok(ControlFlow::Continue(()))
             })?;
             units.push(unit);
