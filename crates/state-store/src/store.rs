@@ -372,7 +372,7 @@ impl StateStore {
         }
     }
 
-    /// Answers what changed of that which is cached.
+    /// Returns which cached values the batch changed.
     fn write_batch<'e>(
         &self,
         writer: &mut Writer,
@@ -438,7 +438,7 @@ impl StateStore {
     }
 }
 
-/// What a batch wrote of that which is cached.
+/// The cached values that a batch changed.
 struct Written {
     posts: Vec<PostId>,
     /// Whose history changed.

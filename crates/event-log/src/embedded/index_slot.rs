@@ -154,7 +154,7 @@ pub struct IndexCheck {
     pub wrong: u64,
 }
 
-/// Compares every entry of the index in a log's folder with the log. `None`: there is no index. No process may have it open.
+/// Compares every entry of the index in a log's folder with the log. The index must not be open. Returns `None` if it is missing.
 pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexCheck>, LogError> {
     let path = folder.join("index");
     if !path.exists() {

@@ -23,7 +23,7 @@ pub struct Repaired {
 }
 
 /// Repairs the log in a folder: a new log of everything that can be read replaces it. The old one is kept next to it as
-/// `FOLDER.damaged-N`. A whole log stays as it is. No process may have it open.
+/// `FOLDER.damaged-N`. A whole log stays as it is. The log must not be open.
 ///
 /// The events behind a damaged place move up, so old positions do not fit the new log: what was derived from the old one is
 /// computed again. `meaning` is recorded in the new log if that of the old one cannot be read.

@@ -129,6 +129,14 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// A service over 4,000 made-up events, its folder below `dir`.
+    pub(crate) fn over_events(dir: &Path) -> Self {
+        let (file, data) = (dir.join("events.jsonl"), dir.join("data"));
+        events_file(&file, 4_000);
+        json(&["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+        Self::start(&data)
+    }
+
     pub(crate) fn start(data: &Path) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let address = format!("127.0.0.1:{port}");

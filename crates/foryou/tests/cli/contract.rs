@@ -4,15 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json as value};
 
-use crate::common::{Service, events_file, json, post_ids};
-
-fn service(dir: &std::path::Path) -> Service {
-    let file = dir.join("events.jsonl");
-    events_file(&file, 4_000);
-    let data = dir.join("data");
-    json(&["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
-    Service::start(&data)
-}
+use crate::common::{Service, post_ids};
 
 /// Every value under a key anywhere in a document.
 fn all<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
@@ -29,7 +21,7 @@ fn all<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
 #[test]
 fn the_description_is_whole_and_of_this_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let (status, api) = service.get("/openapi.json");
     assert_eq!(status, 200);
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1."));
@@ -151,7 +143,7 @@ fn edges(schema: &Value, all: &Map<String, Value>) -> (Vec<Value>, Vec<Value>) {
 #[test]
 fn a_feed_request_is_taken_at_the_limits_of_the_schema_and_refused_beyond() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let (_, api) = service.get("/openapi.json");
     let schemas = api["components"]["schemas"].as_object().unwrap();
     let mut tried = 0;
@@ -197,7 +189,7 @@ fn a_feed_request_is_taken_at_the_limits_of_the_schema_and_refused_beyond() {
 #[test]
 fn nothing_of_any_length_comes_in() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let long = "x".repeat(10 << 20);
     let (status, problem) = service.post("/v1/feed", &value!({"user_id": 1, "country_code": long}).to_string());
     assert_eq!(status, 400);
@@ -213,7 +205,7 @@ fn nothing_of_any_length_comes_in() {
 #[test]
 fn bloom_filters_cost_little_whatever_is_sent() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     // Almost full: every question is asked to its end.
     let mut bits = vec![255u8; 64 << 10];
     bits[9] = 254;
@@ -248,7 +240,7 @@ fn agent() -> ureq::Agent {
 #[test]
 fn looking_writes_nothing_and_serving_does() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let (user, url) = ("424242", format!("http://{}/v1/feed?user=424242&limit=5", service.address));
     let top = || post_ids(&service.feed(user, "&limit=5"));
     let first = top();
@@ -280,7 +272,7 @@ fn looking_writes_nothing_and_serving_does() {
 #[test]
 fn a_cursor_fits_its_viewer_and_its_kind_of_feed() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let cursor = service.feed("1007", "&limit=10")["next_cursor"].as_str().unwrap().to_owned();
     let ask = |query: &str, cursor: &str| service.get(&format!("/v1/feed?user={query}&cursor={cursor}")).0;
     assert_eq!(ask("1007&limit=3", &cursor), 200);
@@ -292,14 +284,14 @@ fn a_cursor_fits_its_viewer_and_its_kind_of_feed() {
         .collect();
     assert_eq!(ask("1007", &flipped), 400);
     let other_dir = tempfile::tempdir().unwrap();
-    let other = self::service(other_dir.path());
+    let other = Service::over_events(other_dir.path());
     assert_eq!(other.get(&format!("/v1/feed?user=1007&cursor={cursor}")).0, 400, "another folder's");
 }
 
 #[test]
 fn refusals_are_problem_documents() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let url = |path: &str| format!("http://{}{path}", service.address);
     let json_kind = "application/json";
     let refused = [

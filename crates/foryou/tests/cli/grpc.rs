@@ -12,15 +12,7 @@ use foryou_proto::v1::{Action, AppendRequest, Edge, Event, Id, ImpressionBloomFi
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
-use crate::common::{Service, events_file, json, post_ids};
-
-fn service(dir: &std::path::Path) -> Service {
-    let file = dir.join("events.jsonl");
-    events_file(&file, 4_000);
-    let data = dir.join("data");
-    json(&["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
-    Service::start(&data)
-}
+use crate::common::{Service, post_ids};
 
 async fn channel(service: &Service) -> Channel {
     Channel::from_shared(format!("http://{}", service.address)).unwrap().connect().await.unwrap()
@@ -37,7 +29,7 @@ fn id(number: u64) -> Id {
 #[tokio::test]
 async fn get_scored_posts_is_the_feed_of_rest() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let rest = service.feed("1007", "&record=false&limit=20");
     let mut client = ScoredPostsServiceClient::new(channel(&service).await);
     let answer = client.get_scored_posts(ScoredPostsQuery { limit: 20, ..query(1_007) }).await.unwrap().into_inner();
@@ -68,7 +60,7 @@ async fn get_scored_posts_is_the_feed_of_rest() {
 #[tokio::test]
 async fn mistakes_are_invalid_arguments() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let mut client = ScoredPostsServiceClient::new(channel(&service).await);
     let bloom = ImpressionBloomFilterEntry { bits: vec![1], num_hashes: 99, ..Default::default() };
     let broken = |query: fn(&mut ScoredPostsQuery)| {
@@ -109,7 +101,7 @@ async fn mistakes_are_invalid_arguments() {
 #[tokio::test]
 async fn events_over_grpc_change_the_next_feed_and_thunder_answers_beside_it() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let channel = channel(&service).await;
     let mut events = EventServiceClient::new(channel.clone());
     let mut feed = ScoredPostsServiceClient::new(channel.clone());
@@ -154,7 +146,7 @@ async fn events_over_grpc_change_the_next_feed_and_thunder_answers_beside_it() {
 #[tokio::test]
 async fn a_feed_of_the_longest_posts_fits_what_clients_take() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let channel = channel(&service).await;
     let (user, author) = (999_001, |i: u64| Some(id(999_100 + i % 20)));
     let follow = |i| Edge { user_id: Some(id(user)), target_id: author(i), r#type: "follow".into() };
@@ -187,7 +179,7 @@ async fn a_feed_of_the_longest_posts_fits_what_clients_take() {
 #[tokio::test]
 async fn health_and_reflection_answer() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let channel = channel(&service).await;
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
     for name in ["foryou.v1.ScoredPostsService", "foryou.v1.EventService", "foryou.thunder.v1.InNetworkPostsService"] {

@@ -2,19 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::{Service, events_file, json};
+use crate::common::Service;
 
 #[path = "../../examples/load/run.rs"]
 mod run;
-
-/// A served folder of events.
-fn service(dir: &std::path::Path) -> Service {
-    let file = dir.join("events.jsonl");
-    events_file(&file, 4_000);
-    let data = dir.join("data");
-    json(&["import", "events", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
-    Service::start(&data)
-}
 
 fn load(service: &Service, clients: usize) -> run::Load {
     run::Load {
@@ -34,7 +25,7 @@ fn load(service: &Service, clients: usize) -> run::Load {
 #[tokio::test]
 async fn beyond_the_limit_requests_are_refused_and_the_others_answered_in_full() {
     let dir = tempfile::tempdir().unwrap();
-    let service = service(dir.path());
+    let service = Service::over_events(dir.path());
     let calm = run::run(load(&service, 2)).await;
     assert!(calm.feeds.len() > 10 && calm.writes > 0, "{calm:?}");
     assert_eq!((calm.refused, calm.failed, calm.degraded), (0, 0, 0), "{calm:?}");
