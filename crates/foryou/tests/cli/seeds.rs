@@ -59,16 +59,15 @@ fn seeds_table_names_what_exists() {
             planned += 1;
             continue;
         }
+        if backticked(place).is_empty() {
+            wrong.push(format!("line {}: no place is named", number + 1));
+        }
         for path in backticked(place) {
             if !root().join(path).exists() {
                 wrong.push(format!("line {}: there is no {path}", number + 1));
             }
         }
-        let named = backticked(test);
-        if named.is_empty() {
-            wrong.push(format!("line {}: no test is named", number + 1));
-        }
-        for name in named {
+        for name in backticked(test) {
             if !tests.contains(name) {
                 wrong.push(format!("line {}: there is no test {name}", number + 1));
             }
