@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use experiments::ExperimentError;
+
 /// A mistake in how the command was used: exit code 2.
 #[derive(Debug)]
 pub struct WrongUse(pub String);
@@ -14,6 +16,14 @@ impl fmt::Display for WrongUse {
 }
 
 impl std::error::Error for WrongUse {}
+
+/// The error of an experiment: wrong use where its options or names cannot be used.
+pub fn of_experiment(error: ExperimentError) -> anyhow::Error {
+    match error {
+        ExperimentError::Usage(text) => WrongUse(text).into(),
+        error => error.into(),
+    }
+}
 
 /// The exit code of an error.
 pub fn code(error: &anyhow::Error) -> ExitCode {

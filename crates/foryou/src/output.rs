@@ -1,10 +1,12 @@
 //! What goes to stdout: one JSON document with `--json`, else text for people. Logs and progress go to stderr.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use experiments::Watcher;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -99,6 +101,38 @@ impl Output {
         }
         bar.set_message(what);
         bar
+    }
+}
+
+/// An experiment's progress: lines on stderr, and a bar on a terminal.
+pub struct Watching {
+    output: Output,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+impl Watching {
+    /// Shows nothing yet.
+    pub const fn new(output: Output) -> Self {
+        Self { output, bar: RefCell::new(None) }
+    }
+}
+
+impl Watcher for Watching {
+    fn say(&self, line: &str) {
+        self.output.say(line);
+    }
+
+    fn reached(&self, what: &'static str, done: u64, total: u64) {
+        let mut bar = self.bar.borrow_mut();
+        let bar = bar.get_or_insert_with(|| self.output.progress(Some(total), what));
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+
+    fn finished(&self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 }
 

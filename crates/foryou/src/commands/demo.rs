@@ -103,7 +103,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
     }
     if trained {
         let evaluation = evaluate::evaluate(&source, config, &[], output)?;
-        output.say(evaluate::summary(&evaluation));
+        output.say(evaluation.summary());
     }
     Ok(())
 }

@@ -20,7 +20,6 @@ mod train;
 mod train_from;
 mod train_recipe;
 mod up;
-mod vectors;
 mod world;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use datasets::world::read_manifest;
+use experiments::evaluate::learn_until;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
 use phoenix::{Checkpoint, Gate, ModelKind, Registry};
@@ -95,17 +95,6 @@ pub(super) fn run_folder(data: &Path, kind: ModelKind) -> PathBuf {
     data.join("models/runs").join(kind.name())
 }
 
-/// The end of the training part: `--until`, and never inside a synthetic world's held-out part.
-fn learn_until(data: &Path, until: Option<TimeMs>) -> anyhow::Result<Option<TimeMs>> {
-    let world = data.join("world");
-    // A truth without the note of where it begins is an error: nothing in it may be learned from.
-    if !world.is_dir() {
-        return Ok(until);
-    }
-    let cut = read_manifest(&world)?.cut;
-    Ok(Some(until.map_or(cut, |until| until.min(cut))))
-}
-
 /// Reads the training part of the log as a recipe wants it.
 fn read_log(
     source: &Source,
@@ -115,7 +104,7 @@ fn read_log(
     output: Output,
 ) -> anyhow::Result<TrainingData> {
     let bar = output.progress(Some(source.log.head().position.next_seq), "reading");
-    let until = learn_until(&config.data, job.until)?;
+    let until = learn_until(&config.data.join("world"), job.until)?;
     if let (Some(since), Some(until)) = (job.since, until)
         && since >= until
     {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use evaluation::weighted_auc;
+use foryou_types::prior::PRIOR_IMPRESSIONS;
 use foryou_types::{ActionSet, PostId, UserId};
 use phoenix::Pass;
 use rustc_hash::FxHashMap;
@@ -15,9 +16,6 @@ use crate::trainer::measure::score;
 use crate::trainer::model::Model;
 use crate::trainer::ranker::RankerObjective;
 use crate::trainer::workers::Workers;
-
-/// Prior impressions of the popularity rate: that of the popularity prior of a feed.
-const PRIOR_IMPRESSIONS: f64 = 20.0;
 
 /// The held-out candidates: who was shown them, whether they were wanted, and for how many posts each stands.
 pub(super) struct HeldOut {

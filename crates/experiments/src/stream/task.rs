@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::models::Models;
 use super::state::Progress;
+use crate::ExperimentError;
 
 /// One way of judging a stream.
-pub(super) trait Task {
+pub(crate) trait Task {
     /// The result of one judged event under one model.
     type Outcome: Measured + Serialize + DeserializeOwned;
 
@@ -23,11 +24,11 @@ pub(super) trait Task {
         event: &Event,
         models: &Models,
         progress: &mut Progress<Self::Outcome>,
-    ) -> anyhow::Result<()>;
+    ) -> Result<(), ExperimentError>;
 
     /// Takes in an event. `progress` is given in the judged part.
     fn take_in(&mut self, event: &Event, progress: Option<&mut Progress<Self::Outcome>>);
 
     /// A period has ended: open lists are judged, and the models may change from here on.
-    fn end_period(&mut self, progress: &mut Progress<Self::Outcome>) -> anyhow::Result<()>;
+    fn end_period(&mut self, progress: &mut Progress<Self::Outcome>) -> Result<(), ExperimentError>;
 }

@@ -1,6 +1,5 @@
 //! How well versions of the ranker order held-out slates.
 
-use anyhow::Context;
 use datasets::world::behaviour::value;
 use datasets::world::{SlatePost, WorldManifest};
 use evaluation::{
@@ -13,6 +12,8 @@ use serde::Serialize;
 
 use super::Named;
 use super::held_out::{Case, HeldOut};
+use crate::ExperimentError;
+use crate::error::During;
 
 /// The cut of every NDCG here.
 const K: usize = 10;
@@ -23,56 +24,56 @@ const LEAST_OUTCOMES: usize = 50;
 
 /// One way of ordering the slates.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct RankerRow {
+pub struct RankerRow {
     /// `random`, `popularity`, `recency`, a version, `informed_ceiling`, `oracle`.
-    pub(crate) model: String,
+    pub model: String,
     /// Mean NDCG@10 with gain = max(0, Σ w·p_true).
     #[serde(rename = "ndcg@10")]
-    pub(crate) ndcg_at_10: f64,
+    pub ndcg_at_10: f64,
     /// Mean NDCG@10 of the actions actually taken, gain = max(0, Σ w·taken).
     #[serde(rename = "ndcg@10_taken")]
-    pub(crate) ndcg_at_10_taken: f64,
+    pub ndcg_at_10_taken: f64,
     /// Mean reciprocal rank of the first post with an action of positive weight, over slates with one.
-    pub(crate) mrr: f64,
+    pub mrr: f64,
     /// (NDCG − popularity) / (informed ceiling − popularity).
-    pub(crate) of_the_way: Option<f64>,
+    pub of_the_way: Option<f64>,
     /// NDCG − popularity over the same slates: mean and ends of the 95 % paired bootstrap interval.
-    pub(crate) above_popularity: Option<[f64; 3]>,
+    pub above_popularity: Option<[f64; 3]>,
     /// By how often the post was shown in the training part.
-    pub(crate) by_training_impressions: Vec<BucketCell>,
+    pub by_training_impressions: Vec<BucketCell>,
 }
 
 /// A ranker on the posts of one bucket.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct BucketCell {
+pub struct BucketCell {
     /// `0`, `1-9`, `10-99`, `100+`.
-    pub(crate) impressions: &'static str,
+    pub impressions: &'static str,
     /// Held-out posts of the bucket.
-    pub(crate) posts: usize,
+    pub posts: usize,
     /// NDCG@10 of slates reduced to the bucket's posts (at least two, one with gain).
     #[serde(rename = "ndcg@10")]
-    pub(crate) ndcg_at_10: Option<f64>,
+    pub ndcg_at_10: Option<f64>,
     /// Mean AUC over the discrete heads with enough outcomes in the bucket; of a ranker without heads, of its score.
-    pub(crate) auc: Option<f64>,
+    pub auc: Option<f64>,
 }
 
 /// One head of a version.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct HeadRow {
+pub struct HeadRow {
     /// The version.
-    pub(crate) model: String,
+    pub model: String,
     /// The head.
-    pub(crate) action: String,
+    pub action: String,
     /// How often the action was taken.
-    pub(crate) positives: usize,
+    pub positives: usize,
     /// Area under the ROC curve.
-    pub(crate) auc: Option<f64>,
+    pub auc: Option<f64>,
     /// Average precision.
-    pub(crate) pr_auc: Option<f64>,
+    pub pr_auc: Option<f64>,
     /// Log loss over the entropy of the base rate; below 1 is better than knowing the rate.
-    pub(crate) normalised_entropy: Option<f64>,
+    pub normalised_entropy: Option<f64>,
     /// Mean prediction over rate; 1 is right.
-    pub(crate) calibration: Option<f64>,
+    pub calibration: Option<f64>,
 }
 
 /// The results of the rankers.
@@ -88,12 +89,12 @@ struct Answers {
     heads: Option<Vec<Vec<Box<[f64]>>>>,
 }
 
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     held_out: &HeldOut,
     versions: &[Named],
     manifest: &WorldManifest,
     seed: u64,
-) -> anyhow::Result<Ranking> {
+) -> Result<Ranking, ExperimentError> {
     let mut rng = SplitMix64::fork(seed, "random ranker");
     let by = |name: &str, score: &mut dyn FnMut(&SlatePost) -> f64| Answers {
         name: name.to_owned(),
@@ -106,7 +107,7 @@ pub(super) fn evaluate(
         by("popularity", &mut |p| f64::from(p.popularity)),
     ];
     for (name, checkpoint) in versions {
-        let ranker = Ranker::new(checkpoint).with_context(|| name.clone())?;
+        let ranker = Ranker::new(checkpoint).during(|| name.clone())?;
         all.push(ask(name, &ranker, held_out));
     }
     all.push(by("informed_ceiling", &mut |p| f64::from(p.ceiling)));

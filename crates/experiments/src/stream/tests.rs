@@ -1,13 +1,13 @@
 //! Streams over small invented sets, from import to report.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::PathBuf;
 
-use clap::Parser;
+use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, LogSink};
+use event_log::MemoryLog;
 use foryou_types::{Rng, SplitMix64};
 
 use super::*;
-use crate::cli::{Cli, Command};
-use crate::config::Effective;
 
 /// Hours of the invented feed.
 const HOURS: u64 = 24 * 12;
@@ -33,8 +33,45 @@ fn rows(seed: u64) -> Vec<String> {
     rows
 }
 
+/// A set of rows, and the folders of its streams.
 struct Folder {
     dir: tempfile::TempDir,
+}
+
+/// Stops a stream at one of its refreshes.
+struct StopAt {
+    refresh: Option<u32>,
+    stop: AtomicBool,
+    told: Cell<u64>,
+}
+
+impl Watcher for StopAt {
+    fn reached(&self, what: &'static str, done: u64, total: u64) {
+        assert!(what == "living" && done <= total, "{what}: {done} of {total}");
+        self.told.set(self.told.get() + 1);
+    }
+
+    fn refreshed(&self, refreshes: u32) {
+        self.stop.store(self.refresh == Some(refreshes), Ordering::Relaxed);
+    }
+}
+
+/// Two small models, refreshed daily; every second interaction is judged.
+fn options() -> StreamOptions {
+    let small = ["model.emb_size=16", "model.key_size=4", "model.num_layers=1", "epochs=1", "tokens_per_step=512"];
+    let of = |model: &str| small.map(|setting| format!("{model}.{setting}"));
+    StreamOptions {
+        share: 0.2,
+        every: Some(2),
+        train_every_ms: 86_400_000,
+        learn_from_ms: None,
+        shortlist: 4_096,
+        speed: None,
+        settings: [of("ranker"), of("retrieval")].concat(),
+        restart: false,
+        seed: 42,
+        threads: 1,
+    }
 }
 
 impl Folder {
@@ -44,36 +81,41 @@ impl Folder {
         Self { dir }
     }
 
-    fn path(&self) -> &Path {
-        self.dir.path()
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
-    /// Runs the stream until the refresh number `stop_at`, in the data folder `data`.
-    fn stream(&self, data: &str, stop_at: Option<u32>, more: &[&str]) -> anyhow::Result<StreamReport> {
-        let data = self.path().join(data);
-        let mut line = vec!["foryou", "stream", "deskdrop", self.path().to_str().unwrap(), "--every", "2"];
-        line.extend(["--data", data.to_str().unwrap(), "--threads", "1"]);
-        for setting in
-            ["model.emb_size=16", "model.key_size=4", "model.num_layers=1", "epochs=1", "tokens_per_step=512"]
-        {
-            for model in ["ranker", "retrieval"] {
-                line.extend(["--set", Box::leak(format!("{model}.{setting}").into_boxed_str())]);
-            }
-        }
-        line.extend(more);
-        let cli = Cli::try_parse_from(line).unwrap();
-        let config = Effective::load(&cli.global, std::iter::empty()).unwrap().config;
-        let Command::Stream(args) = cli.command else { panic!("not a stream") };
-        let options = Options::new(&args)?;
-        let output = Output { json: true, human: false };
-        let set = import::open(&config, args.kind, std::slice::from_ref(&args.path), None)?;
-        let checksum = datasets::import::checksum(set.importer.files())?;
-        let (_, parts) = import::bring(set, output)?;
-        let stream = Stream { parts: &parts, config: &config, options: &options, name: "deskdrop", checksum, output };
-        let stop = AtomicBool::new(false);
-        stream.live(&stop, &mut |refreshes| stop.store(Some(refreshes) == stop_at, Ordering::Relaxed))
+    /// Runs the stream until the refresh number `stop_at`, with its progress in the folder `name`.
+    fn stream(
+        &self,
+        name: &str,
+        stop_at: Option<u32>,
+        change: impl FnOnce(&mut StreamOptions),
+    ) -> Result<StreamReport, ExperimentError> {
+        let importer = datasets::import::open("deskdrop", self.dir.path(), None).unwrap();
+        let log = MemoryLog::default();
+        let mut go_on = |_: &datasets::import::ImportStatus<'_>| std::ops::ControlFlow::Continue(());
+        let import = ImportOptions { batch_rows: DEFAULT_BATCH_ROWS, on_progress: &mut go_on };
+        datasets::import::import(&*importer, &LogSink(&log), import).unwrap();
+        let checksum = datasets::import::checksum(importer.files()).unwrap();
+        let mut options = options();
+        change(&mut options);
+        let watcher = StopAt { refresh: stop_at, stop: AtomicBool::new(false), told: Cell::new(0) };
+        let stream = Stream {
+            log: &log,
+            profile: importer.profile(),
+            name: "deskdrop",
+            checksum: &checksum,
+            folder: &self.path(name),
+            options: &options,
+            watcher: &watcher,
+        };
+        stream.live(&watcher.stop)
     }
 }
+
+/// Changes nothing.
+fn same(_: &mut StreamOptions) {}
 
 fn metric(report: &StreamReport, model: &str, metric: &str) -> f64 {
     let total = report.total.as_ref().unwrap();
@@ -84,24 +126,24 @@ fn metric(report: &StreamReport, model: &str, metric: &str) -> f64 {
 #[test]
 fn a_stopped_stream_ends_as_one_that_was_not() {
     let folder = Folder::new(&rows(1));
-    let whole = folder.stream("whole", None, &[]).unwrap();
+    let whole = folder.stream("whole", None, same).unwrap();
     assert!(whole.trainings >= 3 && whole.judged > 50, "{whole:?}");
     for stop_at in 1..whole.trainings {
-        let error = folder.stream("stopped", Some(stop_at), &[]).unwrap_err();
-        assert!(error.to_string().contains("continues from the last refresh"), "{error}");
+        let error = folder.stream("stopped", Some(stop_at), same).unwrap_err();
+        assert!(matches!(error, ExperimentError::Stopped), "{error}");
     }
-    let stopped = folder.stream("stopped", None, &[]).unwrap();
+    let stopped = folder.stream("stopped", None, same).unwrap();
     assert_eq!(serde_json::to_string(&stopped).unwrap(), serde_json::to_string(&whole).unwrap());
     // And once more: nothing is left to do.
-    assert_eq!(folder.stream("stopped", None, &[]).unwrap(), whole);
-    let left = std::fs::read_dir(folder.path().join("stopped/stream")).unwrap().count();
+    assert_eq!(folder.stream("stopped", None, same).unwrap(), whole);
+    let left = std::fs::read_dir(folder.path("stopped")).unwrap().count();
     assert_eq!(left, 3, "the progress and the runs of two models");
 }
 
 #[test]
 fn the_models_learn_and_every_figure_is_one() {
     let folder = Folder::new(&rows(2));
-    let report = folder.stream("data", None, &[]).unwrap();
+    let report = folder.stream("data", None, same).unwrap();
     let rows = ["popular", "recent-popular", "cooccurrence", "popular, age limit", "cooccurrence, age limit"];
     for model in rows.into_iter().chain(["newest", "retrieval", "ranker", "ranker + 7-day counts"]) {
         for name in ["recall@100", "ndcg@10", "mrr", "hr@10"] {
@@ -118,8 +160,8 @@ fn the_models_learn_and_every_figure_is_one() {
     for part in ["sha256:", "prequential", "7-day counts", "Differences", "Day by day"] {
         assert!(text.contains(part), "{part}");
     }
-    report.write(&folder.path().join("report")).unwrap();
-    let json = std::fs::read_to_string(folder.path().join("report/stream.json")).unwrap();
+    report.write(&folder.path("report")).unwrap();
+    let json = std::fs::read_to_string(folder.path("report/stream.json")).unwrap();
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).unwrap()["days"][0]["models"].as_object().unwrap().len(),
         9
@@ -130,7 +172,7 @@ fn the_models_learn_and_every_figure_is_one() {
 fn what_comes_later_changes_no_earlier_day() {
     let all = rows(3);
     let folder = Folder::new(&all);
-    let whole = folder.stream("whole", None, &[]).unwrap();
+    let whole = folder.stream("whole", None, same).unwrap();
     let split = whole.days.len() / 2;
     // The same log, with other events from the middle of the judged part on; as many, so that the same part is judged.
     let date = whole.days[split].date.clone();
@@ -143,7 +185,7 @@ fn what_comes_later_changes_no_earlier_day() {
         })
         .collect();
     assert_ne!(mixed, all);
-    let changed = Folder::new(&mixed).stream("changed", None, &[]).unwrap();
+    let changed = Folder::new(&mixed).stream("changed", None, same).unwrap();
     assert!(split > 0);
     assert_eq!(changed.days[..split], whole.days[..split]);
     assert_ne!(changed.days[split..], whole.days[split..]);
@@ -152,50 +194,45 @@ fn what_comes_later_changes_no_earlier_day() {
 #[test]
 fn another_stream_and_a_broken_progress_are_refused() {
     let folder = Folder::new(&rows(4));
-    folder.stream("data", Some(1), &[]).unwrap_err();
-    let error = |more: &[&str]| format!("{:#}", folder.stream("data", None, more).unwrap_err());
-    let other = error(&["--train-every", "12h", "--test-share", "0.3"]);
+    folder.stream("data", Some(1), same).unwrap_err();
+    // The error with what caused it.
+    fn chain(error: &dyn std::error::Error) -> String {
+        error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+    }
+    let error = |change: fn(&mut StreamOptions)| chain(&folder.stream("data", None, change).unwrap_err());
+    let other = error(|options| (options.train_every_ms, options.share) = (43_200_000, 0.3));
     assert!(other.contains("other settings (test-share, train-every)"), "{other}");
-    assert!(error(&["--set", "ranker.post_dropout=0.2"]).contains("other settings (set MODEL.KEY=VALUE)"));
-    let file = folder.path().join("data/stream/progress.json");
+    let setting = error(|options| options.settings.push("ranker.post_dropout=0.2".to_owned()));
+    assert!(setting.contains("other settings (set MODEL.KEY=VALUE)"), "{setting}");
+    let file = folder.path("data/progress.json");
     let text = std::fs::read_to_string(&file).unwrap();
     for broken in ["", "{}", &text[..text.len() / 2], &text.replace("\"refreshes\"", "\"refreshed\"")] {
         std::fs::write(&file, broken).unwrap();
-        let error = error(&[]);
+        let error = error(same);
         assert!(error.contains("progress.json") && error.contains("--restart"), "{error}");
     }
     std::fs::write(&file, text).unwrap();
     // A checkpoint that is gone or cut off is named, not replaced by nothing.
-    let run = std::fs::read_dir(folder.path().join("data/stream")).unwrap();
+    let run = std::fs::read_dir(folder.path("data")).unwrap();
     let run = run.map(|e| e.unwrap().path()).find(|p| p.to_string_lossy().ends_with("-ranker")).unwrap();
     std::fs::remove_dir_all(&run).unwrap();
-    assert!(error(&[]).contains("-ranker"));
-    folder.stream("data", Some(1), &["--restart"]).unwrap_err();
+    assert!(error(same).contains("-ranker"));
+    folder.stream("data", Some(1), |options| options.restart = true).unwrap_err();
 }
 
 #[test]
-fn flags_out_of_range_are_wrong_use() {
+fn options_out_of_range_are_wrong_use() {
     let folder = Folder::new(&rows(5)[..20]);
-    for (more, said) in [
-        (["--test-share", "1.5"], "--test-share 1.5"),
-        (["--train-every", "1y"], "--train-every \"1y\""),
-        (["--learn-from", "0d"], "--learn-from \"0d\""),
-        (["--speed", "0"], "--speed 0"),
-    ] {
-        let error = folder.stream("data", None, &more).unwrap_err();
-        assert!(error.is::<WrongUse>() && error.to_string().contains(said), "{error}");
+    type Change = fn(&mut StreamOptions);
+    let cases: [(Change, &str); 5] = [
+        (|options| options.share = 1.5, "--test-share 1.5"),
+        (|options| options.share = f64::NAN, "--test-share NaN"),
+        (|options| options.speed = Some(0.0), "--speed 0"),
+        (|options| options.speed = Some(f64::INFINITY), "--speed inf"),
+        (|options| options.settings.push("epochs".to_owned()), "--set epochs"),
+    ];
+    for (change, said) in cases {
+        let error = folder.stream("data", None, change).unwrap_err();
+        assert!(matches!(&error, ExperimentError::Usage(text) if text.contains(said)), "{error}");
     }
-}
-
-#[test]
-fn time_passes_as_fast_as_asked() {
-    let mut pace = Pace::new(Some(1_000.0));
-    let started = Instant::now();
-    for at in [5_000, 5_000, 25_000, 65_000] {
-        pace.wait(TimeMs(at), &AtomicBool::new(false));
-    }
-    assert!(started.elapsed() >= Duration::from_millis(60));
-    let stopped = AtomicBool::new(true);
-    pace.wait(TimeMs(i64::MAX), &stopped);
-    Pace::new(Some(1e-300)).wait(TimeMs(5), &stopped);
 }

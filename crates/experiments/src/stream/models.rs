@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
 use foryou_types::TimeMs;
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_engine::{Ranker, RetrievalModel};
@@ -13,21 +12,20 @@ use phoenix_train::recipe::{Recipe, RecipeError};
 use phoenix_train::trainer::{self, RunOptions, TrainError};
 use serde::{Deserialize, Serialize};
 
-use super::super::train::threads;
-use crate::config::Config;
-use crate::engine::Parts;
-use crate::exit::{WrongUse, wrong_use};
+use super::Stream;
+use crate::ExperimentError;
+use crate::error::During;
 
 /// Factor on the learning rates of a refresh: it continues from a trained model and sees its part of the log once.
 const REFRESH_FACTOR: f64 = 0.3;
 
 /// How the models of a stream are trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Recipes {
+pub(crate) struct Recipes {
     /// The first training of each model; a missing model is not trained.
-    pub(super) first: Vec<(ModelKind, Recipe)>,
+    pub(crate) first: Vec<(ModelKind, Recipe)>,
     /// Every later one.
-    pub(super) refresh: Vec<(ModelKind, Recipe)>,
+    pub(crate) refresh: Vec<(ModelKind, Recipe)>,
 }
 
 impl Recipes {
@@ -36,8 +34,8 @@ impl Recipes {
     /// Nothing is held back: the newest events are worth most, and every event is a test before it is learned. Retrieval is not corrected
     /// for how often posts are drawn (logQ): what is popular now is what people will want next, and a new post without any actions
     /// ranks between posts that are popular now and posts that no longer are.
-    pub(super) fn new(kinds: &[ModelKind], settings: &[String]) -> anyhow::Result<Self> {
-        let wrong = |error: RecipeError| WrongUse(error.to_string());
+    pub(crate) fn new(kinds: &[ModelKind], settings: &[String]) -> Result<Self, ExperimentError> {
+        let wrong = |error: RecipeError| ExperimentError::Usage(error.to_string());
         let mut first = Vec::new();
         for &kind in kinds {
             let mut recipe = Recipe::of(kind);
@@ -50,18 +48,25 @@ impl Recipes {
         let mut factor = REFRESH_FACTOR;
         for setting in settings {
             let Some((key, value)) = setting.split_once('=') else {
-                wrong_use!("--set {setting}: expected MODEL.KEY=VALUE");
+                return Err(ExperimentError::Usage(format!("--set {setting}: expected MODEL.KEY=VALUE")));
             };
             let Some((model, key)) = key.split_once('.') else {
-                wrong_use!("--set {setting}: expected MODEL.KEY=VALUE with the model first, e.g. ranker.epochs=2");
+                return Err(ExperimentError::Usage(format!(
+                    "--set {setting}: expected MODEL.KEY=VALUE with the model first, e.g. ranker.epochs=2"
+                )));
             };
             if (model, key) == ("refresh", "factor") {
-                factor = value.parse().map_err(|_| WrongUse(format!("--set {setting}: {value:?} is not a number")))?;
+                factor = value
+                    .parse()
+                    .map_err(|_| ExperimentError::Usage(format!("--set {setting}: {value:?} is not a number")))?;
                 continue;
             }
             let Some((_, recipe)) = first.iter_mut().find(|(kind, _)| kind.name() == model) else {
                 let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-                wrong_use!("--set {setting}: model {model:?} is not trained here (models: {})", known.join(", "));
+                return Err(ExperimentError::Usage(format!(
+                    "--set {setting}: model {model:?} is not trained here (models: {})",
+                    known.join(", ")
+                )));
             };
             recipe.set(key, value).map_err(wrong)?;
         }
@@ -69,14 +74,14 @@ impl Recipes {
             recipe.check().map_err(wrong)?;
         }
         if !(factor.is_finite() && factor > 0.0) {
-            wrong_use!("--set refresh.factor={factor}: must be positive");
+            return Err(ExperimentError::Usage(format!("--set refresh.factor={factor}: must be positive")));
         }
         let refresh = first.iter().map(|(kind, recipe)| (*kind, refreshed(recipe, factor))).collect();
         Ok(Self { first, refresh })
     }
 
     /// The history length of a model.
-    pub(super) fn history(&self, kind: ModelKind) -> usize {
+    pub(crate) fn history(&self, kind: ModelKind) -> usize {
         let of = |(k, recipe): &(ModelKind, Recipe)| (*k == kind).then_some(recipe.model.history_seq_len);
         self.first.iter().find_map(of).unwrap_or(1)
     }
@@ -95,13 +100,13 @@ fn refreshed(recipe: &Recipe, factor: f64) -> Recipe {
 
 /// The current checkpoints of a stream, with their optimisers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Checkpoints {
-    pub(super) ranker: Option<PathBuf>,
-    pub(super) retrieval: Option<PathBuf>,
+pub(crate) struct Checkpoints {
+    pub(crate) ranker: Option<PathBuf>,
+    pub(crate) retrieval: Option<PathBuf>,
 }
 
 impl Checkpoints {
-    pub(super) fn of(&mut self, kind: ModelKind) -> &mut Option<PathBuf> {
+    pub(crate) fn of(&mut self, kind: ModelKind) -> &mut Option<PathBuf> {
         match kind {
             ModelKind::Ranker => &mut self.ranker,
             ModelKind::Retrieval => &mut self.retrieval,
@@ -109,10 +114,10 @@ impl Checkpoints {
     }
 
     /// Loads them from the stream's folder.
-    pub(super) fn load(&self, folder: &Path) -> anyhow::Result<Models> {
+    pub(crate) fn load(&self, folder: &Path) -> Result<Models, ExperimentError> {
         let checkpoint = |path: &PathBuf| {
             let path = folder.join(path);
-            Checkpoint::load(&path).with_context(|| format!("loading {}", path.display()))
+            Checkpoint::load(&path).during(|| format!("loading {}", path.display()))
         };
         Ok(Models {
             ranker: self.ranker.as_ref().map(checkpoint).transpose()?.map(Ranker::from_owned).transpose()?,
@@ -129,31 +134,28 @@ impl Checkpoints {
 
 /// The models as they answer now.
 #[derive(Debug, Default)]
-pub(super) struct Models {
-    pub(super) ranker: Option<Ranker>,
-    pub(super) retrieval: Option<RetrievalModel>,
+pub(crate) struct Models {
+    pub(crate) ranker: Option<Ranker>,
+    pub(crate) retrieval: Option<RetrievalModel>,
 }
 
 /// Trains and refreshes.
-pub(super) struct Refresher<'a> {
-    pub(super) parts: &'a Parts,
-    pub(super) config: &'a Config,
-    pub(super) recipes: &'a Recipes,
-    /// The stream's folder.
-    pub(super) folder: &'a Path,
-    pub(super) stop: &'a AtomicBool,
+pub(crate) struct Refresher<'a> {
+    pub(crate) stream: &'a Stream<'a>,
+    pub(crate) recipes: &'a Recipes,
+    pub(crate) stop: &'a AtomicBool,
 }
 
 impl Refresher<'_> {
     /// Refresh number `number` (0 is the first training): every model learns the events between `since` and `until`. A model without
     /// new data stays as it is. Returns the number of posts learned from.
-    pub(super) fn refresh(
+    pub(crate) fn refresh(
         &self,
         number: u32,
         since: Option<TimeMs>,
         until: TimeMs,
         checkpoints: &mut Checkpoints,
-    ) -> anyhow::Result<u64> {
+    ) -> Result<u64, ExperimentError> {
         let recipes = if number == 0 { &self.recipes.first } else { &self.recipes.refresh };
         let mut learned = 0;
         for (kind, recipe) in recipes {
@@ -161,7 +163,7 @@ impl Refresher<'_> {
             let name = format!("{number:05}-{}", kind.name());
             let n = self
                 .train(*kind, recipe, since, until, from.as_deref(), &name)
-                .with_context(|| format!("refreshing the {} at {until}", kind.name()))?;
+                .during(|| format!("refreshing the {} at {until}", kind.name()))?;
             if n > 0 {
                 *checkpoints.of(*kind) = Some(Path::new(&name).join("checkpoint"));
             }
@@ -178,56 +180,54 @@ impl Refresher<'_> {
         until: TimeMs,
         from: Option<&Path>,
         name: &str,
-    ) -> anyhow::Result<u64> {
-        let options = DataOptions { since, until: Some(until), seed: self.config.seed, ..recipe.data_options() };
-        let data = match phoenix_train::data::load(&*self.parts.log, &self.parts.profile, &options, &|_, _| {}) {
+    ) -> Result<u64, ExperimentError> {
+        let options =
+            DataOptions { since, until: Some(until), seed: self.stream.options.seed, ..recipe.data_options() };
+        let data = match phoenix_train::data::load(self.stream.log, self.stream.profile, &options, &|_, _| {}) {
             Err(DataError::Empty(_)) if from.is_some() => return Ok(0),
             data => data?,
         };
-        let run = self.folder.join(name);
+        let run = self.stream.folder.join(name);
         // A killed run may have left files of this refresh.
         if run.exists() {
-            std::fs::remove_dir_all(&run).with_context(|| format!("removing {}", run.display()))?;
+            std::fs::remove_dir_all(&run).during(|| format!("removing {}", run.display()))?;
         }
-        let from = from.map(|from| self.folder.join(from));
+        let from = from.map(|from| self.stream.folder.join(from));
         let run_options = RunOptions {
-            threads: threads(self.config),
-            seed: self.config.seed,
+            threads: self.stream.options.threads,
+            seed: self.stream.options.seed,
             resume: false,
             from: from.as_deref(),
             stop: self.stop,
             progress: &(),
         };
-        let actions = &self.parts.profile.action_set;
+        let actions = &self.stream.profile.action_set;
         let outcome = match kind {
             ModelKind::Ranker => trainer::train_ranker(&data, recipe, actions, &run, &run_options),
             ModelKind::Retrieval => trainer::train_retrieval(&data, recipe, actions, &run, &run_options),
         };
         match outcome {
             Err(TrainError::Empty(_)) if from.is_some() => Ok(0),
-            Ok(outcome) if outcome.stopped => Err(stopped()),
+            Ok(outcome) if outcome.stopped => Err(ExperimentError::Stopped),
             outcome => outcome.map(|_| data.candidates()).map_err(Into::into),
         }
     }
 
     /// Removes the folders of old checkpoints.
-    pub(super) fn tidy(&self, checkpoints: &Checkpoints) -> anyhow::Result<()> {
+    pub(crate) fn tidy(&self, checkpoints: &Checkpoints) -> Result<(), ExperimentError> {
         let used: Vec<&Path> =
             [&checkpoints.ranker, &checkpoints.retrieval].into_iter().flatten().filter_map(|p| p.parent()).collect();
-        for entry in std::fs::read_dir(self.folder).with_context(|| format!("reading {}", self.folder.display()))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() && !used.iter().any(|used| used.as_os_str() == entry.file_name()) {
-                std::fs::remove_dir_all(entry.path())
-                    .with_context(|| format!("removing {}", entry.path().display()))?;
+        let reading = || format!("reading {}", self.stream.folder.display());
+        for entry in std::fs::read_dir(self.stream.folder).during(reading)? {
+            let entry = entry.during(reading)?;
+            let is_dir = entry.file_type().during(reading)?.is_dir();
+            if is_dir && !used.iter().any(|used| used.as_os_str() == entry.file_name()) {
+                let removing = || format!("removing {}", entry.path().display());
+                std::fs::remove_dir_all(entry.path()).during(removing)?;
             }
         }
         Ok(())
     }
-}
-
-/// The error of a stream that was stopped by the user.
-pub(super) fn stopped() -> anyhow::Error {
-    anyhow::anyhow!("stopped; the same command continues from the last refresh")
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! The held-out part of a world as a model meets it: each slate with the history the viewer had at its moment.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
 use datasets::world::{Slate, WorldManifest, read_slates};
 use event_log::{EventBody, EventLog};
 use foryou_types::{ActionSet, PostId, TimeMs};
@@ -13,87 +11,85 @@ use phoenix_engine::service::CorpusReader;
 use phoenix_train::data::{self, DataOptions, EvalSlate};
 use rustc_hash::FxHashMap;
 
-use super::super::source::Source;
-use crate::output::Output;
+use super::World;
+use crate::ExperimentError;
+use crate::error::During;
 
 /// An action that counts for popularity: something of positive weight was done with a post.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Engagement {
-    pub(super) at: TimeMs,
-    pub(super) post: PostId,
+pub(crate) struct Engagement {
+    pub(crate) at: TimeMs,
+    pub(crate) post: PostId,
 }
 
 /// A slate's truth, and what a model is given to rank it: the same posts in the same order.
-pub(super) struct Case {
-    pub(super) slate: Slate,
+pub(crate) struct Case {
+    pub(crate) slate: Slate,
     /// By history length S, shortest first; never empty.
     inputs: Vec<(usize, EvalSlate)>,
 }
 
 impl Case {
     /// The inputs of a model with a history of length `s`.
-    pub(super) fn inputs(&self, s: usize) -> &EvalSlate {
+    pub(crate) fn inputs(&self, s: usize) -> &EvalSlate {
         let found = self.inputs.iter().find(|(length, _)| *length == s);
         &found.unwrap_or(&self.inputs[0]).1
     }
 
     /// Per post, how often it had been shown before the cut.
-    pub(super) fn training_impressions(&self) -> &[u32] {
+    pub(crate) fn training_impressions(&self) -> &[u32] {
         &self.inputs[0].1.impressions_before
     }
 }
 
 /// The held-out data.
-pub(super) struct HeldOut {
-    pub(super) action_set: ActionSet,
-    pub(super) max_post_age_ms: i64,
+pub(crate) struct HeldOut {
+    pub(crate) action_set: ActionSet,
+    pub(crate) max_post_age_ms: i64,
     /// The slates in time order.
-    pub(super) cases: Vec<Case>,
+    pub(crate) cases: Vec<Case>,
     /// Positive actions of the whole log, in time order.
-    pub(super) engagements: Vec<Engagement>,
+    pub(crate) engagements: Vec<Engagement>,
     /// Posts that are not reposts, by time: id and moment.
-    pub(super) originals: Vec<(PostId, TimeMs)>,
-    pub(super) corpus: Arc<Corpus>,
+    pub(crate) originals: Vec<(PostId, TimeMs)>,
+    pub(crate) corpus: Arc<Corpus>,
 }
 
 impl HeldOut {
     /// Reads a world's truth and its log, for models with histories of these lengths.
-    pub(super) fn read(
-        source: &Source,
-        world: &Path,
+    pub(crate) fn read(
+        world: &World<'_>,
         manifest: &WorldManifest,
         lengths: BTreeSet<usize>,
-        output: Output,
-    ) -> anyhow::Result<Self> {
-        let log: Arc<dyn EventLog> = source.log.clone();
+    ) -> Result<Self, ExperimentError> {
+        let World { log, profile, watcher, .. } = world;
         let corpus = Arc::new(Corpus::new());
-        CorpusReader::new(log.clone(), corpus.clone()).catch_up().context("reading the posts")?;
+        CorpusReader::new(log.clone(), corpus.clone()).catch_up().during(|| "reading the posts".to_owned())?;
         let mut by_length = Vec::new();
         for history in lengths {
-            let bar = output.progress(Some(log.head().position.next_seq), "reading");
             let options = DataOptions { history, ..DataOptions::default() };
-            let slates = data::slates_after(&*log, &source.profile, &options, manifest.cut, &|read, total| {
-                bar.set_length(total);
-                bar.set_position(read);
+            let slates = data::slates_after(&**log, profile, &options, manifest.cut, &|read, total| {
+                watcher.reached("reading", read, total);
             });
-            bar.finish_and_clear();
+            watcher.finished();
             let slates: FxHashMap<String, EvalSlate> =
                 slates?.into_iter().filter_map(|s| Some((s.request_id.clone()?, s))).collect();
             by_length.push((history, slates));
         }
-        anyhow::ensure!(!by_length.is_empty(), "no version to evaluate");
+        if by_length.is_empty() {
+            return Err(ExperimentError::Unfit("no version to evaluate".to_owned()));
+        }
         let mut cases = Vec::new();
-        for slate in read_slates(world)? {
+        for slate in read_slates(world.truth)? {
             let mut inputs = Vec::with_capacity(by_length.len());
             for (history, slates) in &mut by_length {
-                let found = slates
-                    .remove(&slate.request_id)
-                    .with_context(|| format!("the log has no impression of the held-out slate {}", slate.request_id))?;
-                anyhow::ensure!(
-                    found.candidates.iter().map(|c| c.post).eq(slate.posts.iter().map(|p| p.post_id)),
-                    "the log shows other posts than the held-out slate {}",
-                    slate.request_id
-                );
+                let unfit = |what: &str| {
+                    ExperimentError::Unfit(format!("the log {what} the held-out slate {}", slate.request_id))
+                };
+                let found = slates.remove(&slate.request_id).ok_or_else(|| unfit("has no impression of"))?;
+                if !found.candidates.iter().map(|c| c.post).eq(slate.posts.iter().map(|p| p.post_id)) {
+                    return Err(unfit("shows other posts than"));
+                }
                 inputs.push((*history, found));
             }
             cases.push(Case { slate, inputs });
@@ -107,17 +103,17 @@ impl HeldOut {
         });
         originals.sort_by_key(|(post, created_at)| (*created_at, *post));
         Ok(Self {
-            action_set: source.profile.action_set.clone(),
-            max_post_age_ms: source.profile.limits.max_post_age_seconds.saturating_mul(1_000),
+            action_set: profile.action_set.clone(),
+            max_post_age_ms: profile.limits.max_post_age_seconds.saturating_mul(1_000),
             cases,
-            engagements: engagements(&*log, &source.profile.action_set)?,
+            engagements: engagements(&**log, &profile.action_set)?,
             originals,
             corpus,
         })
     }
 }
 
-fn engagements(log: &dyn EventLog, set: &ActionSet) -> anyhow::Result<Vec<Engagement>> {
+fn engagements(log: &dyn EventLog, set: &ActionSet) -> Result<Vec<Engagement>, ExperimentError> {
     let mut found = Vec::new();
     log.read_from(0, &mut |records, _| {
         for record in records {
@@ -130,7 +126,7 @@ fn engagements(log: &dyn EventLog, set: &ActionSet) -> anyhow::Result<Vec<Engage
         }
         true
     })
-    .context("reading the log")?;
+    .during(|| "reading the log".to_owned())?;
     found.sort_by_key(|engagement| engagement.at);
     Ok(found)
 }

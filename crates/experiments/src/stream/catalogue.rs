@@ -10,11 +10,12 @@ use phoenix::{CandidateItem, ModelKind};
 use phoenix_train::data::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::vectors::PostVectors;
 use super::blend::{WEIGHTS, blended};
 use super::models::{Models, Recipes};
 use super::state::Progress;
 use super::task::Task;
+use crate::ExperimentError;
+use crate::vectors::PostVectors;
 
 /// The window of the recent counts, in milliseconds: 7 days.
 const RECENT_MS: i64 = 7 * 86_400_000;
@@ -39,7 +40,7 @@ const MODELS: [(&str, &str); 6] = [
 ];
 
 /// Ranks the catalogue.
-pub(super) struct Catalogue {
+pub(crate) struct Catalogue {
     actions: ActionSet,
     /// The actions that are judged and counted: those with a positive weight.
     wanted: ActionMask,
@@ -70,7 +71,7 @@ struct Question {
 }
 
 impl Catalogue {
-    pub(super) fn new(profile: &Profile, recipes: &Recipes, shortlist: usize, every: u64, seed: u64) -> Self {
+    pub(crate) fn new(profile: &Profile, recipes: &Recipes, shortlist: usize, every: u64, seed: u64) -> Self {
         Self {
             actions: profile.action_set.clone(),
             wanted: positive_actions(&profile.action_set),
@@ -116,7 +117,7 @@ impl Catalogue {
         question: &Question,
         models: &Models,
         progress: &mut Progress<Outcome>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), ExperimentError> {
         let (user, at, target) = (question.user, question.at, question.target);
         let ids: Vec<u64> = question.posts.iter().map(|post| post.0).collect();
         let ties = self.ties;
@@ -242,7 +243,7 @@ impl Task for Catalogue {
         event: &Event,
         models: &Models,
         progress: &mut Progress<Outcome>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), ExperimentError> {
         match &event.body {
             EventBody::Action(action) if !action.undo => match self.question(event.at, action, progress) {
                 Some(question) => self.judge(day, &question, models, progress),
@@ -270,7 +271,7 @@ impl Task for Catalogue {
         self.observer.take_in(event);
     }
 
-    fn end_period(&mut self, _: &mut Progress<Outcome>) -> anyhow::Result<()> {
+    fn end_period(&mut self, _: &mut Progress<Outcome>) -> Result<(), ExperimentError> {
         self.vectors = PostVectors::default();
         Ok(())
     }

@@ -17,7 +17,7 @@ struct Predicted {
 
 /// The predictions of a stream, with the actions taken since.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct ActionTable {
+pub(crate) struct ActionTable {
     predicted: Vec<Predicted>,
     #[serde(skip)]
     places: FxHashMap<(UserId, PostId), usize>,
@@ -25,26 +25,26 @@ pub(super) struct ActionTable {
 
 /// A head over the predictions whose action was taken.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct ActionRow {
+pub struct ActionRow {
     /// The action.
-    pub(super) action: String,
+    pub action: String,
     /// Predicted posts on which it was taken.
-    pub(super) positives: usize,
+    pub positives: usize,
     /// Mean share of the other candidates that the head scored below the post: the area under the ROC curve of one positive against all
     /// others, averaged over positives.
-    pub(super) auc: f64,
+    pub auc: f64,
 }
 
 impl ActionTable {
     /// Records a prediction of a post on which the person had not acted before.
-    pub(super) fn predict(&mut self, user: UserId, post: PostId, below: Vec<Option<f64>>) {
+    pub(crate) fn predict(&mut self, user: UserId, post: PostId, below: Vec<Option<f64>>) {
         self.find_places();
         self.places.insert((user, post), self.predicted.len());
         self.predicted.push(Predicted { user, post, below, taken: ActionMask::default() });
     }
 
     /// Records that an action was taken, whether or not it was predicted.
-    pub(super) fn take(&mut self, user: UserId, post: PostId, action: ActionIndex) {
+    pub(crate) fn take(&mut self, user: UserId, post: PostId, action: ActionIndex) {
         self.find_places();
         if let Some(place) = self.places.get(&(user, post)) {
             self.predicted[*place].taken.insert(action);
@@ -60,7 +60,7 @@ impl ActionTable {
     }
 
     /// Per discrete action that was taken on a predicted post.
-    pub(super) fn rows(&self, set: &ActionSet) -> Vec<ActionRow> {
+    pub(crate) fn rows(&self, set: &ActionSet) -> Vec<ActionRow> {
         let of = |index: ActionIndex| {
             let taken = self.predicted.iter().filter(move |p| p.taken.has(index));
             taken.filter_map(|p| p.below.get(usize::from(index)).copied().flatten()).collect::<Vec<f64>>()

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Context;
 use comfy_table::{Table, presets};
 use evaluation::{Bootstrap, MeanRow, Measured, Metric, PrequentialTable, Protocol, QueryTime, ResampleUnit, TieOrder};
 use foryou_types::SplitMix64;
@@ -14,45 +13,52 @@ use super::actions::ActionRow;
 use super::plan::{Kind, Plan};
 use super::state::Progress;
 use super::task::Task;
+use crate::ExperimentError;
+use crate::error::During;
 
 /// Redraws of a bootstrap interval; whole people are drawn.
 const BOOTSTRAP: Bootstrap = Bootstrap { unit: ResampleUnit::User, resamples: 1_000, level: 0.95 };
 
 /// The difference of two rows of the table over the same judged events.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Difference {
-    pub(super) model: String,
-    pub(super) than: String,
-    pub(super) metric: String,
+pub struct Difference {
+    /// The row of a model.
+    pub model: String,
+    /// The row it is compared with.
+    pub than: String,
+    /// The metric's name.
+    pub metric: String,
     /// Mean difference.
-    pub(super) mean: f64,
+    pub mean: f64,
     /// Ends of the 95 % interval.
-    pub(super) interval: [f64; 2],
+    pub interval: [f64; 2],
 }
 
 /// A stream's report. The same log, settings, seed and threads give the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct StreamReport {
-    pub(super) protocol: Protocol,
-    /// Judged events, out of those that could be judged.
-    pub(super) judged: usize,
-    pub(super) eligible: u64,
+pub struct StreamReport {
+    /// What the numbers mean.
+    pub protocol: Protocol,
+    /// Judged events.
+    pub judged: usize,
+    /// Events that could be judged.
+    pub eligible: u64,
     /// Trainings: the first one and the refreshes.
-    pub(super) trainings: u32,
+    pub trainings: u32,
     /// The means of each day (the thin last days count as one), in order.
-    pub(super) days: Vec<MeanRow>,
+    pub days: Vec<MeanRow>,
     /// The means over all judged events.
-    pub(super) total: Option<MeanRow>,
+    pub total: Option<MeanRow>,
     /// Every model's rows against every row without one.
-    pub(super) differences: Vec<Difference>,
+    pub differences: Vec<Difference>,
     /// Per action; empty for shown lists.
-    pub(super) actions: Vec<ActionRow>,
+    pub actions: Vec<ActionRow>,
     /// The weight of the statistic in the blend, at the end.
-    pub(super) blend_weight: f64,
+    pub blend_weight: f64,
 }
 
 impl StreamReport {
-    pub(super) fn new<T: Task>(
+    pub(crate) fn new<T: Task>(
         stream: &Stream<'_>,
         kind: Kind,
         every: u64,
@@ -61,7 +67,7 @@ impl StreamReport {
         progress: &Progress<T::Outcome>,
     ) -> Self {
         let table = &progress.table;
-        let (profile, seed) = (&stream.parts.profile, stream.config.seed);
+        let (profile, seed) = (stream.profile, stream.options.seed);
         let hours = plan.train_every_ms as f64 / 3_600_000.0;
         let candidates = match kind {
             Kind::Catalogue => format!(
@@ -82,7 +88,7 @@ impl StreamReport {
             "mean difference over the same judged events; 95 % percentile bootstrap over people, 1,000 redraws";
         let protocol = Protocol {
             data_set: stream.name.to_owned(),
-            checksum: Some(stream.checksum.clone()),
+            checksum: Some(stream.checksum.to_owned()),
             filtering: "none".to_owned(),
             split: format!(
                 "prequential: the last {:.0} % of the {} (from {}) are each predicted, then learned; counts, histories and catalogue current, weights refreshed every {hours} h of the log{}",
@@ -122,18 +128,18 @@ impl StreamReport {
     }
 
     /// Writes `stream.md` and `stream.json` into a folder.
-    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        let json = serde_json::to_string_pretty(self).context("rendering the report")? + "\n";
+    pub fn write(&self, folder: &Path) -> Result<(), ExperimentError> {
+        std::fs::create_dir_all(folder).during(|| format!("making {}", folder.display()))?;
+        let json = serde_json::to_string_pretty(self).during(|| "rendering the report".to_owned())? + "\n";
         for (name, text) in [("stream.md", self.markdown()), ("stream.json", json)] {
             let file = folder.join(name);
-            std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+            std::fs::write(&file, text).during(|| format!("writing {}", file.display()))?;
         }
         Ok(())
     }
 
     /// The report as text.
-    pub(super) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let grid = |rows: Vec<Vec<String>>| {
             let mut table = Table::new();
             table.load_style(presets::NOTHING);
@@ -267,7 +273,7 @@ fn differences<O: Measured>(table: &PrequentialTable<O>, seed: u64) -> Vec<Diffe
 }
 
 /// The means so far in one line; empty if nothing is judged yet.
-pub(super) fn in_short<O: Measured>(table: &PrequentialTable<O>) -> String {
+pub(crate) fn in_short<O: Measured>(table: &PrequentialTable<O>) -> String {
     let Ok(total) = table.total() else { return String::new() };
     let shown = shown_by_day(&total);
     let of = |means: &evaluation::ModelMeans| {

@@ -3,21 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 /// Weights of the statistic that are compared.
-pub(super) const WEIGHTS: [f64; 7] = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0];
+pub(crate) const WEIGHTS: [f64; 7] = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0];
 /// The weight before any prediction was judged.
 const FIRST: usize = 3;
 /// Lower bound of the ranker's score.
 const LEAST_VALUE: f64 = 1e-12;
 
 /// The score of a post: `ln(value) + weight · statistic`, the statistic being a logarithm of a count or of a rate.
-pub(super) fn blended(value: f64, statistic: f64, weight: f64) -> f64 {
+pub(crate) fn blended(value: f64, statistic: f64, weight: f64) -> f64 {
     value.max(LEAST_VALUE).ln() + weight * statistic
 }
 
 /// The weight of the statistic: the one that did best in earlier periods, so that no weight is chosen on the events it is judged
 /// on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Blend {
+pub(crate) struct Blend {
     /// Per weight, the sum of its metric.
     sums: [f64; WEIGHTS.len()],
     judged: u64,
@@ -26,23 +26,23 @@ pub(super) struct Blend {
 
 impl Blend {
     /// The weight of this period.
-    pub(super) fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         WEIGHTS[self.place()]
     }
 
     /// Its place in [`WEIGHTS`].
-    pub(super) fn place(&self) -> usize {
+    pub(crate) fn place(&self) -> usize {
         self.chosen.unwrap_or(FIRST).min(WEIGHTS.len() - 1)
     }
 
     /// Records the metric of each weight on one prediction.
-    pub(super) fn add(&mut self, scored: [f64; WEIGHTS.len()]) {
+    pub(crate) fn add(&mut self, scored: [f64; WEIGHTS.len()]) {
         self.judged += 1;
         self.sums.iter_mut().zip(scored).for_each(|(sum, scored)| *sum += scored);
     }
 
     /// Chooses the weight of the next period; on a tie, the smallest.
-    pub(super) fn choose(&mut self) {
+    pub(crate) fn choose(&mut self) {
         if self.judged > 0 {
             let best = self.sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             self.chosen = self.sums.iter().position(|sum| *sum == best);

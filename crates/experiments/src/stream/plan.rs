@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
 use evaluation::{Day, DaySpan, pool_tail};
 use event_log::{EventBody, EventLog};
 use foryou_types::{Has, Profile, TimeMs};
+
+use crate::ExperimentError;
+use crate::error::During;
 
 /// If a day and all days after it have fewer events than this share of the fullest day, they become one row of the report and one
 /// period of the models: some sets fade out for weeks.
@@ -13,7 +15,7 @@ const LEAST_SHARE_OF_A_DAY: f64 = 0.01;
 
 /// What kind of set a log is for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It records what was shown: the shown lists are ranked.
     ShownLists,
     /// It records only actions: the whole catalogue is ranked.
@@ -22,7 +24,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// If impressions show one post each (a player, not a list), there is no order to judge.
-    pub(super) fn of(log: &dyn EventLog, profile: &Profile) -> anyhow::Result<Self> {
+    pub(crate) fn of(log: &dyn EventLog, profile: &Profile) -> Result<Self, ExperimentError> {
         let mut lists = false;
         if profile.has(Has::Impressions) {
             log.read_from(0, &mut |records, _| {
@@ -30,13 +32,13 @@ impl Kind {
                 lists = records.iter().any(|record| list(&record.event.body));
                 !lists
             })
-            .context("reading the log")?;
+            .during(|| "reading the log".to_owned())?;
         }
         Ok(if lists { Self::ShownLists } else { Self::Catalogue })
     }
 
     /// Whether an event is judged.
-    pub(super) const fn judges(self, event: &EventBody) -> bool {
+    pub(crate) const fn judges(self, event: &EventBody) -> bool {
         match self {
             Self::ShownLists => matches!(event, EventBody::Impression(_)),
             Self::Catalogue => matches!(event, EventBody::Action(action) if !action.undo),
@@ -46,11 +48,11 @@ impl Kind {
 
 /// The schedule of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// From here on events are predicted before they are learned.
-    pub(super) judge_from: TimeMs,
+    pub(crate) judge_from: TimeMs,
     /// Time between two refreshes, in milliseconds; they are at its multiples.
-    pub(super) train_every_ms: i64,
+    pub(crate) train_every_ms: i64,
     /// The rows of the report.
     rows: Vec<DaySpan>,
 }
@@ -58,21 +60,31 @@ pub(super) struct Plan {
 impl Plan {
     /// Makes the plan in one pass over the log: the last `share` of the judged events are predicted; events of one moment stay
     /// together.
-    pub(super) fn survey(log: &dyn EventLog, kind: Kind, share: f64, train_every_ms: i64) -> anyhow::Result<Self> {
+    pub(crate) fn survey(
+        log: &dyn EventLog,
+        kind: Kind,
+        share: f64,
+        train_every_ms: i64,
+    ) -> Result<Self, ExperimentError> {
         let mut times = Vec::new();
         log.read_from(0, &mut |records, _| {
             let judged = records.iter().filter(|record| kind.judges(&record.event.body));
             times.extend(judged.map(|record| record.event.at));
             true
         })
-        .context("reading the log")?;
+        .during(|| "reading the log".to_owned())?;
         times.sort_unstable();
         let judged = (times.len() as f64 * share) as usize;
         let Some(judge_from) = times.len().checked_sub(judged.max(1)).and_then(|at| times.get(at)).copied() else {
-            bail!("the log has nothing to predict: it has neither impressions nor actions");
+            return Err(ExperimentError::Unfit(
+                "the log has nothing to predict: it has neither impressions nor actions".to_owned(),
+            ));
         };
         if times.first() == Some(&judge_from) {
-            bail!("the log has no events before its last {:.0} %: there is nothing to learn from", 100.0 * share);
+            return Err(ExperimentError::Unfit(format!(
+                "the log has no events before its last {:.0} %: there is nothing to learn from",
+                100.0 * share
+            )));
         }
         let mut counts: BTreeMap<Day, u64> = BTreeMap::new();
         for at in times.iter().filter(|at| **at >= judge_from) {
@@ -84,7 +96,7 @@ impl Plan {
     }
 
     /// The latest refresh at or before `at`; the first one is at the beginning of the judged part.
-    pub(super) fn refresh_before(&self, at: TimeMs) -> TimeMs {
+    pub(crate) fn refresh_before(&self, at: TimeMs) -> TimeMs {
         let multiple = at.0.div_euclid(self.train_every_ms).saturating_mul(self.train_every_ms);
         let row = self.row(at);
         // Pooled days hold too little for refreshes of their own.
@@ -93,7 +105,7 @@ impl Plan {
     }
 
     /// The row of the report that an event counts in.
-    pub(super) fn row(&self, at: TimeMs) -> DaySpan {
+    pub(crate) fn row(&self, at: TimeMs) -> DaySpan {
         let day = Day::of(at.0);
         self.rows.iter().copied().find(|row| row.contains(day)).unwrap_or_else(|| day.into())
     }

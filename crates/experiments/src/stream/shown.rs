@@ -11,9 +11,10 @@ use super::blend::{WEIGHTS, blended};
 use super::models::{Models, Recipes};
 use super::state::Progress;
 use super::task::Task;
+use crate::ExperimentError;
 
 /// A post's click rate counts as much as this many impressions at the rate of all posts.
-const PRIOR_IMPRESSIONS: f64 = 10.0;
+const RATE_PRIOR_IMPRESSIONS: f64 = 10.0;
 
 /// The rows of the report, in order, and what they order by.
 const MODELS: [(&str, &str); 4] = [
@@ -24,7 +25,7 @@ const MODELS: [(&str, &str); 4] = [
 ];
 
 /// Ranks the lists shown.
-pub(super) struct ShownLists {
+pub(crate) struct ShownLists {
     actions: ActionSet,
     clicks: ActionMask,
     observer: Observer,
@@ -75,12 +76,12 @@ impl ClickRates {
     fn of(&self, post: PostId) -> f64 {
         let [shown, clicked] = self.of_post.get(&post).copied().unwrap_or_default();
         let rate = (self.of_all[1] + 1.0) / (self.of_all[0] + 2.0);
-        (clicked + PRIOR_IMPRESSIONS * rate) / (shown + PRIOR_IMPRESSIONS)
+        (clicked + RATE_PRIOR_IMPRESSIONS * rate) / (shown + RATE_PRIOR_IMPRESSIONS)
     }
 }
 
 impl ShownLists {
-    pub(super) fn new(profile: &Profile, recipes: &Recipes, every: u64, seed: u64) -> Self {
+    pub(crate) fn new(profile: &Profile, recipes: &Recipes, every: u64, seed: u64) -> Self {
         Self {
             actions: profile.action_set.clone(),
             clicks: positive_actions(&profile.action_set),
@@ -148,7 +149,7 @@ impl Task for ShownLists {
         event: &Event,
         models: &Models,
         progress: &mut Progress<ShownListMetrics>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), ExperimentError> {
         if let EventBody::Impression(shown) = &event.body {
             let number = progress.eligible;
             progress.eligible += 1;
@@ -179,7 +180,7 @@ impl Task for ShownLists {
         self.observer.take_in(event);
     }
 
-    fn end_period(&mut self, progress: &mut Progress<ShownListMetrics>) -> anyhow::Result<()> {
+    fn end_period(&mut self, progress: &mut Progress<ShownListMetrics>) -> Result<(), ExperimentError> {
         self.of_user.clear();
         let place = progress.blend.place();
         for list in self.open.drain(..).filter(|list| list.judged) {

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 /// The vectors of one model, `[N, D]`.
 #[derive(Default)]
-pub(super) struct PostVectors {
+pub(crate) struct PostVectors {
     place: FxHashMap<PostId, usize>,
     d: usize,
     values: Vec<f32>,
@@ -15,7 +15,7 @@ pub(super) struct PostVectors {
 
 impl PostVectors {
     /// Adds the posts that are missing.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         model: &RetrievalModel,
         posts: impl Iterator<Item = PostId>,
@@ -33,7 +33,7 @@ impl PostVectors {
     }
 
     /// A post's score for a user's vector `[D]`; a post that was not added scores below all others.
-    pub(super) fn dot(&self, user: &[f32], post: PostId) -> f64 {
+    pub(crate) fn dot(&self, user: &[f32], post: PostId) -> f64 {
         let vector = self.place.get(&post).map(|i| &self.values[i * self.d..(i + 1) * self.d]);
         vector.map_or(f64::NEG_INFINITY, |v| user.iter().zip(v).map(|(a, b)| f64::from(a * b)).sum())
     }

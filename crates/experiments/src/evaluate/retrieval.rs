@@ -1,6 +1,5 @@
 //! Recall: how many of the posts that a viewer engaged with next are among the best of all posts that a feed could show.
 
-use anyhow::Context;
 use evaluation::{Interval, mean, paired_bootstrap, rank_order};
 use foryou_types::{PostId, SplitMix64, TimeMs};
 use phoenix::CandidateItem;
@@ -9,9 +8,11 @@ use phoenix_train::data::positive_actions;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use super::super::vectors::PostVectors;
 use super::Named;
 use super::held_out::{Case, HeldOut};
+use crate::ExperimentError;
+use crate::error::During;
+use crate::vectors::PostVectors;
 
 const CUTS: [usize; 3] = [10, 100, 1_000];
 const RESAMPLES: usize = 1_000;
@@ -20,23 +21,23 @@ const HALF_LIFE_MS: f64 = 6.0 * 3_600_000.0;
 
 /// One way of finding posts.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct RetrievalRow {
+pub struct RetrievalRow {
     /// `popularity_all_time`, `popularity`, `recency` or a version.
-    pub(crate) model: String,
+    pub model: String,
     /// Mean recall at 10, 100, 1,000 over the slates with a positive.
     #[serde(rename = "recall@10")]
-    pub(crate) at_10: f64,
+    pub at_10: f64,
     /// See above.
     #[serde(rename = "recall@100")]
-    pub(crate) at_100: f64,
+    pub at_100: f64,
     /// See above.
     #[serde(rename = "recall@1000")]
-    pub(crate) at_1000: f64,
+    pub at_1000: f64,
     /// Recall@100 of the positives without any training impression.
     #[serde(rename = "recall@100_unseen")]
-    pub(crate) at_100_unseen: Option<f64>,
+    pub at_100_unseen: Option<f64>,
     /// Recall@100 − that of `popularity` over the same slates: mean and ends of the 95 % paired bootstrap interval.
-    pub(crate) above_popularity: Option<[f64; 3]>,
+    pub above_popularity: Option<[f64; 3]>,
 }
 
 /// What a viewer engaged with, and all posts that a feed could show.
@@ -86,13 +87,17 @@ impl Recalls {
     }
 }
 
-pub(super) fn evaluate(held_out: &HeldOut, versions: &[Named], seed: u64) -> anyhow::Result<Vec<RetrievalRow>> {
+pub(crate) fn evaluate(
+    held_out: &HeldOut,
+    versions: &[Named],
+    seed: u64,
+) -> Result<Vec<RetrievalRow>, ExperimentError> {
     if versions.is_empty() {
         return Ok(Vec::new());
     }
     let mut models = Vec::new();
     for (name, checkpoint) in versions {
-        let model = RetrievalModel::new(checkpoint).with_context(|| name.clone())?;
+        let model = RetrievalModel::new(checkpoint).during(|| name.clone())?;
         models.push((name.as_str(), vectors(&model, held_out), model));
     }
     let mut counts = Counts::default();

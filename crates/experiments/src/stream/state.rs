@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use evaluation::{Measured, PrequentialTable};
 use foryou_types::TimeMs;
 use serde::de::DeserializeOwned;
@@ -13,33 +12,35 @@ use serde::{Deserialize, Serialize};
 use super::actions::ActionTable;
 use super::blend::Blend;
 use super::models::Checkpoints;
+use crate::ExperimentError;
+use crate::error::During;
 
 /// What determines a stream's result: two streams with equal settings on the same log are the same stream.
-pub(super) type Fingerprint = serde_json::Value;
+pub(crate) type Fingerprint = serde_json::Value;
 
 /// Everything that the rest of a stream depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "O: Serialize", deserialize = "O: DeserializeOwned + Measured"))]
-pub(super) struct Progress<O> {
+pub(crate) struct Progress<O> {
     /// Every judged event before this moment is judged.
-    pub(super) until: TimeMs,
+    pub(crate) until: TimeMs,
     /// The newest event judged: rows of the report are in order even where a log is not.
-    pub(super) latest: TimeMs,
+    pub(crate) latest: TimeMs,
     /// Refreshes done, the first training counted.
-    pub(super) refreshes: u32,
+    pub(crate) refreshes: u32,
     /// The log was lived through to its end.
-    pub(super) finished: bool,
+    pub(crate) finished: bool,
     /// Events that could be judged; of these every n-th is.
-    pub(super) eligible: u64,
-    pub(super) checkpoints: Checkpoints,
-    pub(super) table: PrequentialTable<O>,
-    pub(super) actions: ActionTable,
-    pub(super) blend: Blend,
+    pub(crate) eligible: u64,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) table: PrequentialTable<O>,
+    pub(crate) actions: ActionTable,
+    pub(crate) blend: Blend,
 }
 
 impl<O: Measured> Progress<O> {
     /// Nothing is judged yet; next comes the first training, on the events before `until`.
-    pub(super) fn new(until: TimeMs, models: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
+    pub(crate) fn new(until: TimeMs, models: impl IntoIterator<Item = String>) -> Result<Self, ExperimentError> {
         Ok(Self {
             until,
             latest: until,
@@ -62,55 +63,55 @@ struct Begun {
 }
 
 /// The folder of a stream: its progress, and the runs of its models.
-pub(super) struct StreamFolder {
+pub(crate) struct StreamFolder {
     path: PathBuf,
     fingerprint: Fingerprint,
 }
 
 impl StreamFolder {
     /// The folder, and the progress of the same stream if it was begun. Another stream's is refused, unless `restart` removes it.
-    pub(super) fn open<O: Measured + Serialize + DeserializeOwned>(
+    pub(crate) fn open<O: Measured + Serialize + DeserializeOwned>(
         path: PathBuf,
         fingerprint: Fingerprint,
         restart: bool,
-    ) -> anyhow::Result<(Self, Option<Progress<O>>)> {
+    ) -> Result<(Self, Option<Progress<O>>), ExperimentError> {
         let file = path.join(FILE);
         if restart && path.exists() {
-            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
+            fs::remove_dir_all(&path).during(|| format!("removing {}", path.display()))?;
         }
-        fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        fs::create_dir_all(&path).during(|| format!("making {}", path.display()))?;
         let folder = Self { path, fingerprint };
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((folder, None)),
-            Err(e) => return Err(e).with_context(|| format!("reading {}", file.display())),
+            Err(e) => return Err(e).during(|| format!("reading {}", file.display())),
         };
         let begin_anew = || format!("{}: is not the progress of a stream; --restart starts over", file.display());
-        let begun: Begun = serde_json::from_str(&text).with_context(begin_anew)?;
+        let begun: Begun = serde_json::from_str(&text).during(begin_anew)?;
         if begun.fingerprint != folder.fingerprint {
-            bail!(
+            return Err(ExperimentError::Unfit(format!(
                 "{}: a stream with other settings ({}) was begun here: use the same settings, or start over with --restart",
                 file.display(),
                 difference(&begun.fingerprint, &folder.fingerprint)
-            );
+            )));
         }
-        let progress = serde_json::from_value(begun.progress).with_context(begin_anew)?;
+        let progress = serde_json::from_value(begun.progress).during(begin_anew)?;
         Ok((folder, Some(progress)))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Replaces the progress file as a whole.
-    pub(super) fn save<O>(&self, progress: &Progress<O>) -> anyhow::Result<()>
+    pub(crate) fn save<O>(&self, progress: &Progress<O>) -> Result<(), ExperimentError>
     where
         O: Measured + Serialize,
     {
-        let progress = serde_json::to_value(progress).context("rendering the progress")?;
+        let progress = serde_json::to_value(progress).during(|| "rendering the progress".to_owned())?;
         let begun = Begun { fingerprint: self.fingerprint.clone(), progress };
         let (part, file) = (self.path.join("progress.json.part"), self.path.join(FILE));
-        let text = serde_json::to_vec(&begun).context("rendering the progress")?;
+        let text = serde_json::to_vec(&begun).during(|| "rendering the progress".to_owned())?;
         // On the disk before the checkpoints that it replaces are removed.
         let write = || {
             let mut handle = fs::File::create(&part)?;
@@ -119,7 +120,7 @@ impl StreamFolder {
             fs::rename(&part, &file)?;
             fs::File::open(&self.path)?.sync_all()
         };
-        write().with_context(|| format!("writing {}", file.display()))
+        write().during(|| format!("writing {}", file.display()))
     }
 }
 
