@@ -14,8 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use candidate_pipeline::{
     Budget, Budgets, CachedHydrator, CandidateTrace, ExecuteOptions, Filter, FilterPolicy, Hydrator, KeepMask,
-    Pipeline, Scorer, Selector, SideEffect, SideEffectInput, Source, StageError, SystemMonotonic,
+    Pipeline, Scorer, Selector, SideEffect, SideEffectInput, Source, StageError,
 };
+use foryou_io::SystemMonotonic;
 
 /// Who is hungry, and where.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use foryou_io::MonotonicClock;
 use metrics::Counter;
 use quick_cache::sync::Cache;
 
@@ -14,7 +15,6 @@ use crate::budget::Budget;
 use crate::error::StageError;
 use crate::guard::guarded;
 use crate::metrics::{CACHE_HITS, CACHE_MISSES};
-use crate::monotonic::MonotonicClock;
 use crate::stages::Hydrator;
 
 /// How long before the end of its budget the wrapped hydrator is abandoned, so that what the cache had is given before
@@ -76,7 +76,8 @@ impl CacheMetrics {
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
-/// # use candidate_pipeline::{Budget, CachedHydrator, Hydrator, StageError, SystemMonotonic};
+/// # use candidate_pipeline::{Budget, CachedHydrator, Hydrator, StageError};
+/// # use foryou_io::SystemMonotonic;
 /// # #[derive(Clone)] struct Book { isbn: u64, stars: f32 }
 /// # struct Stars;
 /// # #[async_trait::async_trait]

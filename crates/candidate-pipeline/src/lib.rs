@@ -116,7 +116,6 @@ pub mod error;
 pub mod execution;
 pub mod keep_mask;
 pub mod metrics;
-pub mod monotonic;
 pub mod pipeline;
 pub mod side_effects;
 pub mod stages;
@@ -136,7 +135,6 @@ pub use component::Stage;
 pub use error::{BuildError, StageError};
 pub use execution::{ComponentTiming, Degradation, ExecuteOptions, Execution, Removed, StageSizes, StageTimings};
 pub use keep_mask::KeepMask;
-pub use monotonic::{ManualClock, MonotonicClock, SystemMonotonic};
 pub use pipeline::Pipeline;
 pub use side_effects::SideEffectFailure;
 pub use stages::{

@@ -10,7 +10,7 @@
 //! log.toml                             format version, number of partitions, what the events mean; under a checksum
 //! losses                               acknowledged events lost in power cuts, until `foryou doctor --repair` is run
 //! synced                               how much of the log is known to be on the disk
-//! lock                                 held by the process that has the log open: its id and, when it serves, its address
+//! lock                                 held by the process that has the log open, and its id
 //! segments/00000000000000000000.log    the truth: batches, appended and never changed; named by the first event
 //! segments/*.log.damaged-N             an incomplete end of a segment that was cut off, kept for a person to look at
 //! index/                               derived, may be deleted at any time: event ids, names, import progress
@@ -47,11 +47,12 @@ mod memory;
 pub mod names;
 mod now;
 mod segment;
+pub mod varint;
 
 pub use batch::partition_of;
 pub use embedded::{
-    EmbeddedLog, Examination, FsyncPolicy, IndexCheck, LockHolder, LogOptions, ReadOnlyLog, Recovery, Repaired,
-    check_index, examine, repair,
+    EmbeddedLog, Examination, FsyncPolicy, IndexCheck, LogOptions, ReadOnlyLog, Recovery, Repaired, check_index,
+    examine, repair,
 };
 pub use event::*;
 pub use json::{DecodeError, EventDecoder, EventDraft, event_to_json};

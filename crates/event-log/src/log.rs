@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foryou_io::Holder;
 use foryou_types::{LogTime, Names, TimeMs};
 use rustc_hash::FxHashSet;
 use thiserror::Error;
@@ -147,12 +148,12 @@ pub enum LogError {
         path: String,
     },
     /// The folder is used by another process.
-    #[error("{path} is in use by process {pid}: wait for it, or stop it first")]
+    #[error("{path} is in use by {holder}: wait for it, or stop it first")]
     InUse {
         /// The folder.
         path: String,
-        /// The process, as its lock file says.
-        pid: String,
+        /// The process.
+        holder: Holder,
     },
     /// The log holds something this version cannot read.
     #[error("{path}: {problem}")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use candidate_pipeline::SystemMonotonic;
 use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog};
+use foryou_io::{Background, FolderLock, Step, SystemMonotonic};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::clients::state::{
@@ -14,14 +14,14 @@ use home_mixer::clients::state::{
 };
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
+use server::FeedRequest;
 use server::app::{App, Follower};
-use server::{FeedRequest, Step};
 use state_store::{Ingestor, StateError, StateStore, folder_clock};
 use thunder::ingest::{Ingest, bootstrap};
-use thunder::{AutoTrim, FollowingLookup, PostStore, Readiness, SystemMonotonic as ThunderTime, ThunderService};
+use thunder::{FollowingLookup, PostStore, ThunderService};
 
 use crate::config::{Config, Fsync};
-use crate::folder::{DataFolder, hold_off_writers, read_profile};
+use crate::folder::{DataFolder, read_profile};
 use crate::models::Phoenix;
 use crate::service::Startup;
 
@@ -111,7 +111,7 @@ impl Parts {
         let profile = read_profile(&config.data)?;
         let aside = tempfile::tempdir().context("making a folder for the projections")?;
         // A copy of what is there is quicker than reading the whole log, but only a store that nobody writes can be copied.
-        if let Some(held_off) = hold_off_writers(&config.data) {
+        if let Some(held_off) = FolderLock::hold_off(&config.data) {
             copy_folder(&config.data.join("state"), aside.path())
                 .with_context(|| format!("copying the projections of {}", config.data.display()))?;
             drop(held_off);
@@ -210,7 +210,7 @@ pub struct Engine {
     pub thunder: ThunderService,
     /// Ranking and retrieval, for their own gRPC services.
     pub phoenix: Phoenix,
-    _trim: Option<AutoTrim>,
+    _trim: Option<Background>,
     // Holds the folder, or the copy of its projections, open.
     _parts: Parts,
 }
@@ -245,7 +245,9 @@ impl Engine {
             Life::Once => {
                 bootstrap(&*log, &store, &*parts.clock, &config.thunder.ingest)
                     .context("filling Thunder from the log")?;
-                (Readiness::ready(), None)
+                let ready = Step::new("thunder", "posts");
+                ready.finish();
+                (ready, None)
             }
             Life::Serving => {
                 let ingest = Ingest::start(log.clone(), store.clone(), parts.clock.clone(), &config.thunder.ingest)
@@ -265,7 +267,7 @@ impl Engine {
             readiness,
             &config.thunder.service,
             Some(following),
-            Arc::new(ThunderTime),
+            Arc::new(SystemMonotonic::new()),
         );
         let phoenix = Phoenix::start(&parts, config, life, startup)?;
         if let Some(ingest) = filling {

@@ -9,39 +9,30 @@
 //!   state/         projections of it: may be deleted at any time
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use foryou_io::{FolderLock, Holder, LOCK_FILE, Lock, replace_file, unfinished};
 use foryou_types::Profile;
-use serde::{Deserialize, Serialize};
 
 use crate::exit::wrong_use;
 use crate::profile_note;
 
 /// The file that says what a folder's data is.
 pub(crate) const PROFILE: &str = "profile.toml";
-/// A profile that was being written when the process ended.
+/// A profile that was being written when a process of an earlier version ended.
 const PROFILE_PART: &str = "profile.part";
-const LOCK: &str = "lock";
-
-/// The process that has a folder open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The process.
-    pub pid: u32,
-    /// Where its service listens, if it serves.
-    pub address: Option<String>,
-}
 
 /// An opened data folder; closed and unlocked on drop.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
     profile: Arc<Profile>,
-    lock: File,
+    lock: FolderLock,
 }
 
 /// The outcome of opening a folder.
@@ -76,7 +67,9 @@ pub fn look(path: &Path) -> anyhow::Result<Found> {
         return Ok(Found::DataFolder);
     }
     let mut other = fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
-    match other.find_map(|entry| entry.ok().filter(|e| e.file_name() != LOCK && e.file_name() != PROFILE_PART)) {
+    let unfinished = unfinished(Path::new(PROFILE));
+    let ours = |name: &OsStr| name == LOCK_FILE || name == PROFILE_PART || name == unfinished;
+    match other.find_map(|entry| entry.ok().filter(|e| !ours(&e.file_name()))) {
         None => Ok(Found::Nothing),
         Some(entry) => wrong_use!(
             "--data {}: holds {:?} but no {PROFILE}, so it is not a data folder; give another folder, or an empty one",
@@ -103,23 +96,19 @@ impl DataFolder {
     }
 
     fn lock(path: &Path, profile: Option<&Profile>) -> anyhow::Result<Opened> {
-        let lock_path = path.join(LOCK);
-        let at = || format!("opening {}", lock_path.display());
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
-        let mut lock = match opened {
+        let at = || format!("opening {}", path.join(LOCK_FILE).display());
+        let lock = match FolderLock::take(path) {
             Err(e)
                 if profile.is_none()
                     && matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
             {
                 return Ok(Opened::ReadOnly(e));
             }
-            lock => lock.with_context(at)?,
+            taken => match taken.with_context(at)? {
+                Lock::Ours(lock) => lock,
+                Lock::Held(holder) => return Ok(Opened::Held(holder)),
+            },
         };
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Opened::Held(holder(&mut lock).with_context(at)?)),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(at),
-        }
         let profile_path = path.join(PROFILE);
         if !profile_path.exists() {
             let Some(profile) = profile else { bail!("{}: has disappeared", profile_path.display()) };
@@ -137,20 +126,12 @@ impl DataFolder {
             );
         }
         profile_note::say_changes(path, &found);
-        let mut folder = Self { path: path.to_owned(), profile: Arc::new(found), lock };
-        folder.announce(None)?;
-        Ok(Opened::Ours(folder))
+        Ok(Opened::Ours(Self { path: path.to_owned(), profile: Arc::new(found), lock }))
     }
 
     /// Writes into the lock file where this process's service listens.
     pub fn announce(&mut self, address: Option<String>) -> anyhow::Result<()> {
-        let holder = Holder { pid: std::process::id(), address };
-        let text = serde_json::to_string(&holder)?;
-        let at = || format!("writing {}", self.path.join(LOCK).display());
-        // Overwritten, then cut: a reader in between finds a whole document with leftovers behind it, never an empty file.
-        self.lock.rewind().with_context(at)?;
-        self.lock.write_all(text.as_bytes()).with_context(at)?;
-        self.lock.set_len(text.len() as u64).with_context(at)
+        self.lock.announce(address).with_context(|| format!("writing {}", self.path.join(LOCK_FILE).display()))
     }
 
     /// Deletes the folder's contents; its parts must be closed.
@@ -161,7 +142,7 @@ impl DataFolder {
                 _ => {}
             }
         }
-        for name in [profile_note::FILE, PROFILE, LOCK] {
+        for name in [profile_note::FILE, PROFILE, LOCK_FILE] {
             match fs::remove_file(self.path.join(name)) {
                 Err(e) if name != profile_note::FILE || e.kind() != ErrorKind::NotFound => {
                     return Err(e).with_context(|| format!("removing {name}"));
@@ -208,52 +189,26 @@ fn no_data(path: &Path) -> anyhow::Error {
     )
 }
 
-/// Keeps writers out while a folder is read. `None`: a process has the folder open, or it has no lock file yet.
-pub fn hold_off_writers(path: &Path) -> Option<File> {
-    let lock = File::open(path.join(LOCK)).ok()?;
-    lock.try_lock_shared().is_ok().then_some(lock)
-}
-
 impl Opened {
     /// The folder, for writing. If another process has it open, the error names that process.
     pub fn ours(self, path: &Path) -> anyhow::Result<DataFolder> {
         match self {
             Self::Ours(folder) => Ok(folder),
-            Self::Held(Holder { pid, address: Some(address) }) => bail!(
-                "{} is served by process {pid} on {address}, and this command writes to it: stop the service first, or send events to it (POST /v1/events)",
-                path.display()
-            ),
             Self::ReadOnly(error) => bail!("{} is read-only: {error}", path.display()),
-            Self::Held(Holder { pid, address: None }) => {
-                bail!("{} is in use by process {pid}: wait for it, or stop it first", path.display())
-            }
+            Self::Held(holder) => match &holder.address {
+                Some(address) => bail!(
+                    "{} is served by {holder} on {address}, and this command writes to it: stop the service first, or send events to it (POST /v1/events)",
+                    path.display()
+                ),
+                None => bail!("{} is in use by {holder}: wait for it, or stop it first", path.display()),
+            },
         }
     }
-}
-
-/// The process that holds the lock. It writes the file right after locking it, so the file may be unreadable for a moment.
-fn holder(lock: &mut File) -> std::io::Result<Holder> {
-    for _ in 0..20 {
-        let mut text = String::new();
-        lock.rewind()?;
-        lock.read_to_string(&mut text)?;
-        let first = serde_json::Deserializer::from_str(&text).into_iter().next();
-        if let Some(Ok(holder)) = first {
-            return Ok(holder);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(25));
-    }
-    Ok(Holder { pid: 0, address: None })
 }
 
 /// Writes a file so that it exists whole or not at all.
 pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let part = path.with_extension("part");
-    let at = || format!("writing {}", path.display());
-    let mut file = File::create(&part).with_context(at)?;
-    file.write_all(text.as_bytes()).with_context(at)?;
-    file.sync_all().with_context(at)?;
-    fs::rename(&part, path).with_context(at)
+    replace_file(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
@@ -297,7 +252,7 @@ mod tests {
         folder.announce(Some("127.0.0.1:9".into())).unwrap();
         match DataFolder::open(dir.path()).unwrap() {
             Opened::Held(holder) => {
-                assert_eq!(holder, Holder { pid: std::process::id(), address: Some("127.0.0.1:9".into()) });
+                assert_eq!(holder, Holder { pid: Some(std::process::id()), address: Some("127.0.0.1:9".into()) });
             }
             other => panic!("{other:?}"),
         }

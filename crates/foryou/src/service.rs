@@ -6,8 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use foryou_io::{Readiness, Step};
 use server::app::App;
-use server::{Door, DoorConfig, Readiness, RenderMetrics, Services, Step};
+use server::{Door, DoorConfig, RenderMetrics, Services};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use server::{Missing, Readiness};
+use foryou_io::{Missing, Readiness};
 use state_store::Ingestor;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;

@@ -27,7 +27,8 @@
 
 use std::sync::Arc;
 
-use candidate_pipeline::{BuildError, ExecuteOptions, Execution, MonotonicClock, Pipeline, SideEffectFailure, Stage};
+use candidate_pipeline::{BuildError, ExecuteOptions, Execution, Pipeline, SideEffectFailure, Stage};
+use foryou_io::MonotonicClock;
 use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
 use foryou_types::{Clock, Rng};
 use parking_lot::Mutex;

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use foryou_io::{Background, Signal};
 use foryou_types::Clock;
-use parking_lot::{Condvar, Mutex};
 
 use crate::store::PostStore;
 
@@ -16,52 +15,25 @@ const TICKS: u32 = 120;
 /// Work of a tick at least, so that small stores are done in a few.
 const MIN_WORK: usize = 1_024;
 
-/// A thread that trims a store round after round, until it is dropped.
-#[derive(Debug)]
-pub struct AutoTrim {
-    stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
 impl PostStore {
-    /// Starts a thread that trims the store by `clock`: a round every `trim_interval_seconds`, spread over it in small ticks.
-    /// It fails where no thread can be started.
-    pub fn start_auto_trim(self: &Arc<Self>, clock: Arc<dyn Clock>) -> io::Result<AutoTrim> {
+    /// Starts a thread that trims the store by `clock`: a round every `trim_interval_seconds`, spread over it in small ticks,
+    /// until it is dropped. It fails where no thread can be started.
+    pub fn start_auto_trim(self: &Arc<Self>, clock: Arc<dyn Clock>) -> io::Result<Background> {
         let interval = Duration::from_secs(self.config().trim_interval_seconds);
         self.start_auto_trim_every(interval, clock)
     }
 
-    fn start_auto_trim_every(self: &Arc<Self>, interval: Duration, clock: Arc<dyn Clock>) -> io::Result<AutoTrim> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let thread = std::thread::Builder::new().name("thunder-trim".to_owned()).spawn({
-            let (store, stop) = (Arc::clone(self), Arc::clone(&stop));
-            move || run(&store, &*clock, interval, &stop)
-        })?;
-        Ok(AutoTrim { stop, thread: Some(thread) })
+    fn start_auto_trim_every(self: &Arc<Self>, interval: Duration, clock: Arc<dyn Clock>) -> io::Result<Background> {
+        let store = Arc::clone(self);
+        Background::start("thunder-trim", move |signal| run(&store, &*clock, interval, signal))
     }
 }
 
-impl Drop for AutoTrim {
-    fn drop(&mut self) {
-        *self.stop.0.lock() = true;
-        self.stop.1.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // The thread's own panic was reported by the panic hook.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(store: &PostStore, clock: &dyn Clock, interval: Duration, stop: &(Mutex<bool>, Condvar)) {
+fn run(store: &PostStore, clock: &dyn Clock, interval: Duration, signal: &Signal) {
     let tick = interval / TICKS;
     let mut next_round = Instant::now();
     let mut budget = None;
-    let mut stopped = stop.0.lock();
-    loop {
-        stop.1.wait_for(&mut stopped, tick);
-        if *stopped {
-            return;
-        }
+    while signal.sleep(tick) {
         if budget.is_none() && Instant::now() < next_round {
             continue;
         }

@@ -14,22 +14,18 @@
 //! * Locks are taken in one order, an author's shard before a post's, and no more than one of each kind at a time; a post's
 //!   slot is freed only under its author's lock. Readers hold a lock for one author at a time.
 
-mod admission;
 mod auto_trim;
 mod config;
+mod deadline;
 pub mod grpc;
 pub mod ingest;
 mod metrics;
-mod monotonic;
-mod readiness;
 mod service;
 mod store;
 
 pub use self::metrics::describe_metrics;
-pub use auto_trim::AutoTrim;
 pub use config::{ConfigError, IngestConfig, ServiceConfig, StoreConfig, ThunderConfig};
-pub use monotonic::{Deadline, ManualMonotonic, Monotonic, SystemMonotonic};
-pub use readiness::Readiness;
+pub use deadline::Deadline;
 pub use service::{Answer, FollowingLookup, ThunderService};
 pub use store::{
     InsertOutcome, InsertReport, Lookup, LookupStats, PostStore, StoreStats, TimelineQuery, Timelines, TrimReport,

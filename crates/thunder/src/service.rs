@@ -1,16 +1,15 @@
 //! Thunder as a service in this process: readiness, admission, the lookup of followed accounts, deadlines.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use foryou_io::{Admission, MonotonicClock, Refused, RunError, Step, SystemMonotonic};
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, InNetworkResponse, SeamError};
 use foryou_types::{Clock, UserId};
 
-use crate::admission::Admission;
 use crate::config::ServiceConfig;
-use crate::monotonic::{Deadline, Monotonic, SystemMonotonic};
-use crate::readiness::Readiness;
+use crate::deadline::Deadline;
 use crate::store::{Lookup, LookupStats, PostStore};
 
 /// The follow lists, for requests that do not send one.
@@ -35,17 +34,17 @@ pub struct ThunderService(Arc<Inner>);
 struct Inner {
     store: Arc<PostStore>,
     clock: Arc<dyn Clock>,
-    monotonic: Arc<dyn Monotonic>,
+    monotonic: Arc<dyn MonotonicClock>,
     following: Option<Arc<dyn FollowingLookup>>,
     admission: Admission,
-    readiness: Readiness,
+    readiness: Step,
     lookup_deadline: Option<Duration>,
 }
 
 impl ThunderService {
     /// A service over a store, on the machine's monotonic time and without a lookup of followed accounts.
-    pub fn new(store: Arc<PostStore>, clock: Arc<dyn Clock>, readiness: Readiness, config: &ServiceConfig) -> Self {
-        Self::with(store, clock, readiness, config, None, Arc::new(SystemMonotonic))
+    pub fn new(store: Arc<PostStore>, clock: Arc<dyn Clock>, readiness: Step, config: &ServiceConfig) -> Self {
+        Self::with(store, clock, readiness, config, None, Arc::new(SystemMonotonic::new()))
     }
 
     /// A service with all its parts: `following` answers for requests with an empty list, `monotonic` is the time of
@@ -53,12 +52,16 @@ impl ThunderService {
     pub fn with(
         store: Arc<PostStore>,
         clock: Arc<dyn Clock>,
-        readiness: Readiness,
+        readiness: Step,
         config: &ServiceConfig,
         following: Option<Arc<dyn FollowingLookup>>,
-        monotonic: Arc<dyn Monotonic>,
+        monotonic: Arc<dyn MonotonicClock>,
     ) -> Self {
-        let admission = Admission::new(config, monotonic.now());
+        let mut admission = Admission::new(config.max_concurrent_requests, 0);
+        if config.max_requests_per_second > 0 {
+            admission =
+                admission.with_rate(config.max_requests_per_second, config.request_burst, Arc::clone(&monotonic));
+        }
         let lookup_deadline = (config.lookup_deadline_ms > 0).then(|| Duration::from_millis(config.lookup_deadline_ms));
         Self(Arc::new(Inner { store, clock, monotonic, following, admission, readiness, lookup_deadline }))
     }
@@ -69,7 +72,7 @@ impl ThunderService {
     }
 
     /// Whether the service answers yet.
-    pub fn readiness(&self) -> &Readiness {
+    pub fn readiness(&self) -> &Step {
         &self.0.readiness
     }
 
@@ -93,7 +96,7 @@ impl ThunderService {
 
     async fn admitted(&self, request: InNetworkRequest, time: Option<Duration>) -> Result<Answer, SeamError> {
         let inner = &self.0;
-        if !inner.readiness.is_ready() {
+        if !inner.readiness.is_finished() {
             return Err(SeamError::Unavailable("thunder has not caught up with the log yet".to_owned()));
         }
         if !matches!(request.algorithm.as_str(), "" | "recent") {
@@ -103,28 +106,21 @@ impl ThunderService {
             )));
         }
         let start = inner.monotonic.now();
-        let permit = inner.admission.admit(start)?;
         let time = match (time, inner.lookup_deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         let deadline = time.and_then(|time| start.checked_add(time));
         let service = Arc::clone(inner);
-        // A lookup computes, and may read the graph from disk: not on the threads that serve connections. The permit goes
-        // along, so work that a caller gave up on still counts.
-        let work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            service.look_up(&request, deadline)
-        });
-        let lookup = work.await.map_err(|error| SeamError::Internal(format!("lookup: {error}")))?;
-        metrics::histogram!("thunder_lookup_seconds")
-            .record(inner.monotonic.now().saturating_duration_since(start).as_secs_f64());
+        // A lookup computes, and may read the graph from disk: not on the threads that serve connections.
+        let lookup = inner.admission.run(move || service.look_up(&request, deadline)).await.map_err(refusal)?;
+        metrics::histogram!("thunder_lookup_seconds").record(inner.monotonic.now().saturating_sub(start).as_secs_f64());
         Ok(Answer { response: lookup.response, stats: lookup.stats })
     }
 }
 
 impl Inner {
-    fn look_up(&self, request: &InNetworkRequest, deadline: Option<Instant>) -> Lookup {
+    fn look_up(&self, request: &InNetworkRequest, deadline: Option<Duration>) -> Lookup {
         let deadline = deadline.map(|at| Deadline { at, monotonic: &*self.monotonic });
         let known = match &self.following {
             Some(following) if request.following_user_ids.is_empty() => Some(following.following(request.user_id)),
@@ -132,6 +128,14 @@ impl Inner {
         };
         let following = known.as_deref().unwrap_or(&request.following_user_ids);
         self.store.lookup(request, following, deadline, self.clock.now())
+    }
+}
+
+fn refusal(error: RunError) -> SeamError {
+    match error {
+        RunError::Refused(Refused::Busy) => SeamError::Overloaded("too many lookups at the same time".to_owned()),
+        RunError::Refused(Refused::TooFast) => SeamError::Overloaded("too many lookups per second".to_owned()),
+        RunError::Panicked(why) => SeamError::Internal(format!("lookup: {why}")),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use candidate_pipeline::{Budget, CachedHydrator, ExecuteOptions, Hydrator, ManualClock, MonotonicClock, StageError};
+use candidate_pipeline::{Budget, CachedHydrator, ExecuteOptions, Hydrator, StageError};
+use foryou_io::{ManualMonotonic, MonotonicClock};
 
 use crate::fixtures::{Act, Fill, Item, Query, boom, degraded, fill, fill_all, item, ranked, top, with_items};
 
@@ -34,7 +35,7 @@ async fn hydrate(cached: &impl Hydrator<Query, Item, Fields = i64>, ids: &[u64])
 #[tokio::test]
 async fn misses_only_once_per_key_and_successes_only() {
     let (inner, asked) = recorded();
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(ManualMonotonic::new());
     let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, clock);
     let counters = cached.counters();
     assert_eq!(hydrate(&cached, &[1, 13, 1, 2]).await, [Ok(10), Err(boom()), Ok(10), Ok(20)]);
@@ -47,7 +48,7 @@ async fn misses_only_once_per_key_and_successes_only() {
 #[tokio::test]
 async fn a_candidate_without_a_key_is_fetched_every_time() {
     let (inner, asked) = recorded();
-    let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualClock::default()));
+    let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualMonotonic::new()));
     hydrate(&cached, &[99, 99]).await;
     assert_eq!(*asked.lock().expect("unpoisoned"), [vec![99, 99]]);
     assert!(cached.is_empty());
@@ -56,7 +57,7 @@ async fn a_candidate_without_a_key_is_fetched_every_time() {
 #[tokio::test]
 async fn an_entry_lives_for_its_time_to_the_nanosecond() {
     let (inner, asked) = recorded();
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(ManualMonotonic::new());
     let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::clone(&clock) as Arc<dyn MonotonicClock>);
     hydrate(&cached, &[1]).await;
     clock.advance(Duration::new(59, 999_999_999));
@@ -72,7 +73,7 @@ async fn an_entry_lives_for_its_time_to_the_nanosecond() {
 #[tokio::test]
 async fn the_size_is_bounded() {
     let (inner, _) = recorded();
-    let cached = CachedHydrator::new(inner, by_id, 50, MINUTE, Arc::new(ManualClock::default()));
+    let cached = CachedHydrator::new(inner, by_id, 50, MINUTE, Arc::new(ManualMonotonic::new()));
     for from in (0..2_000).step_by(100) {
         hydrate(&cached, &(from..from + 90).filter(|id| *id != 13 && *id != 99).collect::<Vec<_>>()).await;
         assert!(cached.len() <= 50, "{}", cached.len());
@@ -87,7 +88,7 @@ async fn what_is_cached_is_given_when_the_rest_fails_or_is_late() {
     {
         let switch = Arc::new(Mutex::new(Act::Give(())));
         let inner = Switched { inner: fill_all("author", 7), act: Arc::clone(&switch) };
-        let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualClock::default()));
+        let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualMonotonic::new()));
         hydrate(&cached, &[1]).await;
         *switch.lock().expect("unpoisoned") = act;
         assert_eq!(hydrate(&cached, &[1, 1]).await, [Ok(7), Ok(7)], "all cached: it is not even asked");
@@ -130,7 +131,7 @@ impl Hydrator<Query, Item> for Switched {
 #[tokio::test]
 async fn a_wrong_length_is_not_cached() {
     let inner = fill("author", |_| Ok(vec![Ok(1)]));
-    let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualClock::default()));
+    let cached = CachedHydrator::new(inner, by_id, 100, MINUTE, Arc::new(ManualMonotonic::new()));
     let items = [item(1, 0.0), item(2, 0.0)];
     let answer = cached.hydrate(&Query::default(), &items, &Budget::UNLIMITED).await;
     assert_eq!(answer, Err(StageError::WrongLength { expected: 2, got: 1 }));

@@ -4,7 +4,6 @@
 //! A version that was once written stays readable for ever: its decoder stays, with fixtures under `tests/fixtures/`.
 
 mod v1;
-pub(crate) mod varint;
 
 use foryou_types::TimeMs;
 use thiserror::Error;

@@ -239,7 +239,7 @@ pub(super) fn encode(event: Event, out: &mut Vec<u8>) {
 
 pub(super) fn encode_with_length(event: Event, out: &mut Vec<u8>) {
     let stored = Stored { id: event.id, body: Some(store(event.body)) };
-    super::varint::put(out, stored.encoded_len() as u64);
+    crate::varint::put(out, stored.encoded_len() as u64);
     stored.encode_raw(out);
 }
 

@@ -1,21 +1,18 @@
 //! `log.toml`: the description of a log, with its own checksum.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
+use foryou_io::replace_file;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::log::LogError;
 use crate::meaning::Meaning;
-use crate::segment::storage::sync_folder;
 use crate::segment::{corrupt, io_error};
 
 /// The file.
 pub(crate) const DESCRIPTION: &str = "log.toml";
-/// The file while it is being written.
-pub(super) const UNFINISHED_DESCRIPTION: &str = "log.toml.tmp";
 
 /// Newest format of the folder that this version reads, and the one that it writes. Format 1 has no checksum of this file, no
 /// meaning, and no own checks of frames. A log of format 1 becomes format 2 when it is opened for writing.
@@ -88,16 +85,8 @@ impl Description {
     /// Writes the description in the newest format; the file is replaced as a whole.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), LogError> {
         let path = folder.join(DESCRIPTION);
-        let unfinished = folder.join(UNFINISHED_DESCRIPTION);
         let text = self.to_text().map_err(|e| corrupt(&path, e.to_string()))?;
-        let write = || {
-            let mut file = File::create(&unfinished)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            sync_folder(folder)
-        };
-        write().map_err(io_error("writing", &path))
+        replace_file(&path, text.as_bytes()).map_err(io_error("writing", &path))
     }
 }
 

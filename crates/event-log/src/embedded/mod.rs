@@ -24,7 +24,6 @@ use foryou_types::{Names, Namespace, TimeMs};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 pub use examine::{Examination, examine};
-pub use folder::LockHolder;
 pub use index_slot::{IndexCheck, check_index};
 pub use read_only::ReadOnlyLog;
 pub use repair::{Repaired, repair};
@@ -204,11 +203,6 @@ impl EmbeddedLog {
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {
         self.chain().0.iter().map(|segment| segment.bytes()).sum()
-    }
-
-    /// Tells processes that find the log locked where this process serves ([`LockHolder`]).
-    pub fn set_address(&self, address: &str) -> Result<(), LogError> {
-        self.folder.set_address(address)
     }
 
     /// Returns when everything appended so far is on the disk.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use foryou_io::FolderLock;
 use foryou_types::{Names, Namespace, TimeMs};
 use rustc_hash::FxHashMap;
 
@@ -57,7 +58,7 @@ impl ReadOnlyLog {
             match Self::look(dir) {
                 // If a writer is active, this may be its unfinished work.
                 Err(LogError::Damaged(_) | LogError::Missing { .. })
-                    if looks > 0 && matches!(super::LockHolder::of(dir), Ok(Some(_))) =>
+                    if looks > 0 && matches!(FolderLock::holder(dir), Ok(Some(_))) =>
                 {
                     std::thread::sleep(BETWEEN_LOOKS);
                 }

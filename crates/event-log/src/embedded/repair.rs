@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use foryou_io::{FolderLock, sync_folder};
+
 use super::examine::{Examination, examine, partitions};
 use super::{EmbeddedLog, FsyncPolicy, LogOptions};
 use crate::log::{AppendError, EventLog, LogError, Position};
 use crate::meaning::Meaning;
 use crate::segment::io_error;
 use crate::segment::recover::free_name;
-use crate::segment::storage::sync_folder;
 
 /// What a repair did.
 #[derive(Clone, Debug)]
@@ -30,8 +31,8 @@ pub struct Repaired {
 pub fn repair(dir: &Path, meaning: &Meaning, options: LogOptions) -> Result<Repaired, LogError> {
     take_up_interrupted(dir)?;
     // The lock says whether a process has it open; a damaged description does not matter here.
-    if let Some(holder) = super::LockHolder::of(dir).map_err(io_error("locking", dir))? {
-        return Err(LogError::InUse { path: dir.display().to_string(), pid: holder.pid });
+    if let Some(holder) = FolderLock::holder(dir).map_err(io_error("locking", dir))? {
+        return Err(LogError::InUse { path: dir.display().to_string(), holder });
     }
     let before = examine(dir, &mut |_| Ok(()))?;
     let losses = dir.join(super::losses::LOSSES);

@@ -1,10 +1,10 @@
 //! When written batches reach the disk.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use foryou_io::{Background, Signal};
+use parking_lot::Mutex;
 
 use super::mark::SyncedMark;
 use crate::log::Position;
@@ -37,100 +37,80 @@ struct State {
     /// Why a sync failed. It stays until the segment was written anew: what of it is on the disk is not known any more, and a
     /// second sync of the same file would say nothing about what the first one lost.
     failed: Option<std::io::Error>,
-    stop: bool,
 }
 
 /// Syncs the newest segment in the background.
 pub(super) struct Syncer {
-    shared: Arc<(Mutex<State>, Condvar)>,
+    state: Arc<Mutex<State>>,
     mark: Arc<SyncedMark>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Background>,
 }
 
 impl Syncer {
     /// Starts the thread, under a policy that needs one.
     pub(super) fn start(policy: FsyncPolicy, mark: SyncedMark) -> std::io::Result<Self> {
-        let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        let state: Arc<Mutex<State>> = Arc::default();
         let mark = Arc::new(mark);
         let thread = match policy {
             FsyncPolicy::EveryMs(ms) => {
-                let (shared, mark) = (Arc::clone(&shared), Arc::clone(&mark));
+                let (state, mark) = (Arc::clone(&state), Arc::clone(&mark));
                 let interval = Duration::from_millis(ms.max(1));
-                Some(
-                    std::thread::Builder::new()
-                        .name("event-log-sync".to_owned())
-                        .spawn(move || run(&shared, &mark, interval))?,
-                )
+                Some(Background::start("event-log-sync", move |signal| run(signal, &state, &mark, interval))?)
             }
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         };
-        Ok(Self { shared, mark, thread })
+        Ok(Self { state, mark, thread })
     }
 
     /// A batch that ends at `position` was written to `file`.
     pub(super) fn written(&self, file: &Arc<dyn SegmentFile>, position: Position) {
-        if self.thread.is_none() {
-            return;
-        }
-        let mut state = self.shared.0.lock();
+        let Some(thread) = &self.thread else { return };
+        let mut state = self.state.lock();
         state.reached = position;
         if state.dirty.is_none() {
             state.dirty = Some(Arc::clone(file));
-            self.shared.1.notify_all();
+            thread.wake();
         }
     }
 
     /// Everything up to `position`, which is all that was written, was synced by the caller.
     pub(super) fn clean(&self, position: Position) {
-        self.shared.0.lock().dirty = None;
+        self.state.lock().dirty = None;
         self.mark.write(position);
     }
 
     /// The segment whose sync failed was written anew, and is on the disk up to `position`.
     pub(super) fn healed(&self, position: Position) {
-        self.shared.0.lock().failed = None;
+        self.state.lock().failed = None;
         self.clean(position);
     }
 
     /// The error of a sync that failed in the background.
     pub(super) fn failure(&self) -> Option<std::io::Error> {
-        let state = self.shared.0.lock();
+        let state = self.state.lock();
         state.failed.as_ref().map(|e| std::io::Error::new(e.kind(), format!("an earlier sync failed ({e})")))
     }
 }
 
-impl Drop for Syncer {
-    fn drop(&mut self) {
-        self.shared.0.lock().stop = true;
-        self.shared.1.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // It ends by itself; there is nobody to tell of its panic.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(shared: &(Mutex<State>, Condvar), mark: &SyncedMark, interval: Duration) {
-    let (state, changed) = shared;
-    let mut guard = state.lock();
-    while !guard.stop {
-        if guard.dirty.is_none() {
-            changed.wait(&mut guard);
-            continue;
+fn run(signal: &Signal, state: &Mutex<State>, mark: &SyncedMark, interval: Duration) {
+    loop {
+        if state.lock().dirty.is_none() {
+            if signal.wait(None) {
+                continue;
+            }
+            return;
         }
         // Collects what is written in the meantime; a stop ends the wait.
-        let deadline = std::time::Instant::now() + interval;
-        while !guard.stop && !changed.wait_until(&mut guard, deadline).timed_out() {}
+        signal.sleep(interval);
+        let mut guard = state.lock();
         let Some(file) = guard.dirty.take() else { continue };
         let reached = guard.reached;
         drop(guard);
-        let synced = file.sync();
-        guard = state.lock();
-        match synced {
+        match file.sync() {
             Ok(()) => mark.write(reached),
             Err(error) => {
                 tracing::error!(%error, "the log could not be synced: its newest segment is written anew before the next append");
-                guard.failed = Some(error);
+                state.lock().failed = Some(error);
             }
         }
     }

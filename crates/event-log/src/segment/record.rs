@@ -11,9 +11,9 @@
 
 use foryou_types::TimeMs;
 
-use crate::codec::varint;
 use crate::codec::{self, CodecError};
 use crate::event::{Event, Origin, Topic};
+use crate::varint;
 
 /// Fewest bytes of a record: what bounds the number of records in a payload.
 pub(crate) const MIN_BYTES: usize = 6;

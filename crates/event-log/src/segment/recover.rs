@@ -5,10 +5,12 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use foryou_io::sync_folder;
+
 use super::chain::Chain;
 use super::inspect::{Inspected, Torn};
 use super::reader::Cursor;
-use super::storage::{Storage, sync_folder};
+use super::storage::Storage;
 use super::tail::Tail;
 use super::{corrupt, io_error, writer};
 use crate::batch::Layout;

@@ -72,8 +72,3 @@ pub fn try_writing(folder: &Path, storage: &dyn Storage) -> io::Result<()> {
     let _ = std::fs::remove_file(&path);
     tried
 }
-
-/// Makes a rename or a new file in `folder` durable. A no-op where folders cannot be opened.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}

@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use foryou_io::sync_folder;
+
 use super::chain::Segment;
 use super::header::SegmentHeader;
-use super::storage::{SegmentFile, Storage, sync_folder};
+use super::storage::{SegmentFile, Storage};
 use super::tail::Tail;
 use super::{corrupt, io_error};
 use crate::log::{LogError, Position};

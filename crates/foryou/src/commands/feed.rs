@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
+use foryou_io::Holder;
 use foryou_types::TimeMs;
 use server::explain::Explained;
 use server::request::TimeText;
@@ -11,7 +12,7 @@ use crate::cli::FeedArgs;
 use crate::config::Config;
 use crate::engine::{Engine, Life, Parts};
 use crate::exit::WrongUse;
-use crate::folder::{DataFolder, Holder, Opened};
+use crate::folder::{DataFolder, Opened};
 use crate::output::{Output, one_line};
 
 pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> anyhow::Result<()> {

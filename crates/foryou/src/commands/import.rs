@@ -13,7 +13,7 @@ use crate::cli::{ImportArgs, ImportKind};
 use crate::config::Config;
 use crate::engine::Parts;
 use crate::exit::{WrongUse, wrong_use};
-use crate::folder::{DataFolder, Found, Holder, Opened, look};
+use crate::folder::{DataFolder, Found, Opened, look};
 use crate::output::{Output, one_line};
 use crate::sink::FolderSink;
 use crate::stop::stop_flag;
@@ -79,9 +79,11 @@ pub(super) fn open(
 
 /// The folder, opened for writing.
 fn held(opened: Opened, path: &Path) -> anyhow::Result<DataFolder> {
-    if let Opened::Held(Holder { pid, address: Some(address) }) = &opened {
+    if let Opened::Held(holder) = &opened
+        && let Some(address) = &holder.address
+    {
         bail!(
-            "{} is served by process {pid} on {address}, and an import needs the folder for itself: stop the service, import, and \
+            "{} is served by {holder} on {address}, and an import needs the folder for itself: stop the service, import, and \
              start it again (or send the events to the service: POST /v1/events)",
             path.display()
         );

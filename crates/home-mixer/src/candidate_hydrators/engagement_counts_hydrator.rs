@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use candidate_pipeline::{Budget, CachedHydrator, Hydrator, MonotonicClock, StageError};
+use candidate_pipeline::{Budget, CachedHydrator, Hydrator, StageError};
+use foryou_io::MonotonicClock;
 use foryou_types::PostId;
 
 use super::{CoreDataCandidateHydrator, all_well};

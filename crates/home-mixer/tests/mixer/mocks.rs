@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use candidate_pipeline::SystemMonotonic;
 use event_log::ServedEvent;
+use foryou_io::SystemMonotonic;
 use foryou_types::seams::{
     InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, Ranking, RankingRequest, RankingResponse,
     Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,

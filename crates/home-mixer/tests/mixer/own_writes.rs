@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use candidate_pipeline::SystemMonotonic;
 use event_log::{
     ActionEvent, EdgeEvent, EdgeKind, Event, EventBody, EventLog, LabelEvent, LabelTarget, MemoryLog, Origin,
     PostEvent, ProfileEvent,
 };
+use foryou_io::SystemMonotonic;
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, SeamError};
 use foryou_types::{Clock, ManualClock, PostId, Profile, SplitMix64, Surface, UserId};
 use home_mixer::candidate::ServedType;

@@ -38,6 +38,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use foryou_io::{Missing, Readiness};
 use futures::FutureExt;
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, ServiceExt};
@@ -55,7 +56,6 @@ use self::request_id::{REQUEST_ID, RequestIds, drop_bad_id};
 use self::route::{Class, Route, is_grpc};
 use self::telemetry::Measured;
 use crate::problem::no_such_method;
-use crate::readiness::{Missing, Readiness};
 
 pub use self::config::{DoorConfig, DoorConfigError};
 pub use self::services::Services;

@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use foryou_io::Missing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
 use crate::problem::Problem;
-use crate::readiness::Missing;
 
 /// Why the service is not ready.
 #[derive(Debug, Serialize, ToSchema)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use axum::extract::RawQuery;
 use axum::routing::{get, post};
+use foryou_io::Readiness;
 use foryou_proto::v1::scored_posts_service_server::{ScoredPostsService, ScoredPostsServiceServer};
 use foryou_proto::v1::{ScoredPostsQuery, ScoredPostsResponse};
-use server::{Door, DoorConfig, Readiness, Services};
+use server::{Door, DoorConfig, Services};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

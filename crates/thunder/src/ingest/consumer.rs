@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use event_log::{EventBody, EventLog, LogError, Record, Topic};
+use foryou_io::Step;
 use foryou_types::{Clock, PostId};
 use parking_lot::Mutex;
 
@@ -13,7 +14,6 @@ use super::gate::Gate;
 use super::light_post::light_post;
 use super::progress::{IngestStats, Progress};
 use crate::config::IngestConfig;
-use crate::readiness::Readiness;
 use crate::store::{InsertOutcome, PostStore};
 
 /// Records read before the place at the gate is offered to another consumer.
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     /// Deletes seen while catching up, to be applied again.
     deletes: Mutex<Vec<PostId>>,
     pub(super) progress: Progress,
-    pub(super) readiness: Readiness,
+    pub(super) readiness: Step,
 }
 
 impl Shared {
@@ -46,7 +46,7 @@ impl Shared {
             behind: AtomicUsize::new(consumers),
             deletes: Mutex::new(Vec::new()),
             progress: Progress::new(consumers, partitions),
-            readiness: Readiness::pending(),
+            readiness: Step::new("thunder", "posts"),
         }
     }
 
@@ -250,7 +250,7 @@ impl Context<'_> {
         for post_id in std::mem::take(&mut *self.shared.deletes.lock()) {
             self.store.mark_as_deleted(post_id, now);
         }
-        self.shared.readiness.set_ready();
+        self.shared.readiness.finish();
         let stats = self.store.stats();
         tracing::info!(posts = stats.posts, authors = stats.authors, deletes = stats.deletes, "thunder is ready");
     }

@@ -22,6 +22,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use event_log::{EventLog, LogError, Topic};
+use foryou_io::Step;
 use foryou_types::Clock;
 
 pub use self::light_post::light_post;
@@ -29,7 +30,6 @@ pub use self::progress::IngestStats;
 
 use self::consumer::{Context, Shared};
 use crate::config::IngestConfig;
-use crate::readiness::Readiness;
 use crate::store::PostStore;
 
 /// Fills a store from a log up to the log's present end, then returns: for a process that answers once.
@@ -106,8 +106,8 @@ impl Ingest {
         Ok(ingest)
     }
 
-    /// Raised when the store has caught up and deletes have been applied again.
-    pub fn readiness(&self) -> &Readiness {
+    /// Finished when the store has caught up and deletes have been applied again.
+    pub fn readiness(&self) -> &Step {
         &self.parts.shared.readiness
     }
 

@@ -8,7 +8,7 @@ use super::PostStore;
 use super::hash::{Loc, mix, shard_of};
 use super::newest::Newest;
 use super::timeline::{List, Timeline};
-use crate::monotonic::Deadline;
+use crate::deadline::Deadline;
 
 /// Authors looked at between two looks at the clock.
 const AUTHORS_PER_CLOCK_LOOK: usize = 16;

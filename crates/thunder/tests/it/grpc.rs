@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foryou_io::{MonotonicClock, Step};
 use foryou_proto::thunder::v1::in_network_posts_service_client::InNetworkPostsServiceClient;
 use foryou_proto::thunder::v1::in_network_posts_service_server::{InNetworkPostsService, InNetworkPostsServiceServer};
 use foryou_proto::thunder::v1::{GetInNetworkPostsRequest, GetInNetworkPostsResponse};
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, SeamError};
 use foryou_types::{ManualClock, PostId, UserId};
 use thunder::grpc::{ThunderClient, ThunderGrpc};
-use thunder::{FollowingLookup, PostStore, Readiness, ServiceConfig, StoreConfig, ThunderService};
+use thunder::{FollowingLookup, PostStore, ServiceConfig, StoreConfig, ThunderService};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Response, Status};
 
-use crate::support::{NOW, original, reply, repost, request, store_with, video};
+use crate::support::{NOW, original, ready, reply, repost, request, store_with, video};
 
 fn store() -> Arc<PostStore> {
     let config = StoreConfig { max_excluded: 2, ..StoreConfig::default() };
@@ -42,13 +43,13 @@ async fn serve<S: InNetworkPostsService>(service: S) -> Channel {
     connect(address).await
 }
 
-fn thunder(config: &ServiceConfig, readiness: Readiness) -> ThunderService {
+fn thunder(config: &ServiceConfig, readiness: Step) -> ThunderService {
     ThunderService::new(store(), Arc::new(ManualClock::new(NOW)), readiness, config)
 }
 
 #[tokio::test]
 async fn the_answer_is_the_one_given_in_process() {
-    let service = thunder(&ServiceConfig::default(), Readiness::ready());
+    let service = thunder(&ServiceConfig::default(), ready());
     let client = ThunderClient::new(serve(ThunderGrpc::new(service.clone())).await, Some(Duration::from_mins(1)));
     let everyone = request(&[1 << 63, 11]);
     let requests = [
@@ -72,7 +73,7 @@ async fn the_answer_is_the_one_given_in_process() {
 
 #[tokio::test]
 async fn the_counters_come_when_asked_for() {
-    let channel = serve(ThunderGrpc::new(thunder(&ServiceConfig::default(), Readiness::ready()))).await;
+    let channel = serve(ThunderGrpc::new(thunder(&ServiceConfig::default(), ready()))).await;
     let mut client = InNetworkPostsServiceClient::new(channel);
     let plain = GetInNetworkPostsRequest { following_user_ids: vec![11], ..GetInNetworkPostsRequest::default() };
     let answer = client.get_in_network_posts(plain.clone()).await.unwrap().into_inner();
@@ -87,7 +88,7 @@ async fn the_counters_come_when_asked_for() {
 #[tokio::test]
 async fn refusals_keep_their_kind_and_code() {
     let config = ServiceConfig { max_requests_per_second: 1, request_burst: 1, ..ServiceConfig::default() };
-    let readiness = Readiness::pending();
+    let readiness = Step::new("thunder", "posts");
     let channel = serve(ThunderGrpc::new(thunder(&config, readiness.clone()))).await;
     let client = ThunderClient::new(channel.clone(), None);
     let mut raw = InNetworkPostsServiceClient::new(channel);
@@ -95,7 +96,7 @@ async fn refusals_keep_their_kind_and_code() {
 
     assert!(matches!(client.get_in_network_posts(request(&[11])).await, Err(SeamError::Unavailable(_))));
     assert_eq!(raw.get_in_network_posts(unknown()).await.unwrap_err().code(), Code::Unavailable);
-    readiness.set_ready();
+    readiness.finish();
     assert_eq!(raw.get_in_network_posts(unknown()).await.unwrap_err().code(), Code::InvalidArgument);
     let bad = InNetworkRequest { algorithm: "best".to_owned(), ..request(&[11]) };
     assert!(matches!(client.get_in_network_posts(bad).await, Err(SeamError::BadRequest(_))));
@@ -120,7 +121,7 @@ async fn the_callers_deadline_gives_a_partial_answer_in_time() {
     let service = ThunderService::with(
         store(),
         Arc::new(ManualClock::new(NOW)),
-        Readiness::ready(),
+        ready(),
         &ServiceConfig::default(),
         Some(Arc::new(Slow(Duration::from_millis(1_600)))),
         Arc::new(EarlyTime::default()),
@@ -139,9 +140,9 @@ impl Default for EarlyTime {
     }
 }
 
-impl thunder::Monotonic for EarlyTime {
-    fn now(&self) -> std::time::Instant {
-        self.0 + self.0.elapsed() * 5
+impl MonotonicClock for EarlyTime {
+    fn now(&self) -> Duration {
+        self.0.elapsed() * 5
     }
 }
 

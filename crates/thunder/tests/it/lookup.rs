@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use foryou_io::{ManualMonotonic, MonotonicClock};
 use foryou_types::seams::{InNetworkRequest, LightPost};
 use foryou_types::{PostId, TimeMs, UserId};
-use thunder::{Deadline, ManualMonotonic, Monotonic, PostStore, StoreConfig};
+use thunder::{Deadline, PostStore, StoreConfig};
 
 use crate::support::{
     NOW, VIEWER, ask, feed, ids, original, reply, repost, request, store_of, store_with, video, videos,

@@ -4,11 +4,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use foryou_io::{ManualMonotonic, Step, SystemMonotonic};
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, SeamError};
 use foryou_types::{ManualClock, UserId};
-use thunder::{FollowingLookup, ManualMonotonic, PostStore, Readiness, ServiceConfig, SystemMonotonic, ThunderService};
+use thunder::{FollowingLookup, PostStore, ServiceConfig, ThunderService};
 
-use crate::support::{NOW, VIEWER, original, request, store_of};
+use crate::support::{NOW, VIEWER, original, ready, request, store_of};
 
 struct Everyone(Vec<u64>);
 
@@ -35,7 +36,7 @@ fn store() -> Arc<PostStore> {
 
 fn service(config: &ServiceConfig, following: Option<Arc<dyn FollowingLookup>>) -> ThunderService {
     let clock = Arc::new(ManualClock::new(NOW));
-    ThunderService::with(store(), clock, Readiness::ready(), config, following, Arc::new(SystemMonotonic))
+    ThunderService::with(store(), clock, ready(), config, following, Arc::new(SystemMonotonic::new()))
 }
 
 async fn ids(service: &ThunderService, request: InNetworkRequest) -> Result<Vec<u64>, SeamError> {
@@ -45,7 +46,7 @@ async fn ids(service: &ThunderService, request: InNetworkRequest) -> Result<Vec<
 #[tokio::test]
 async fn a_request_is_answered_by_the_clock_it_was_given() {
     let clock = Arc::new(ManualClock::new(NOW));
-    let service = ThunderService::new(store(), clock.clone(), Readiness::ready(), &ServiceConfig::default());
+    let service = ThunderService::new(store(), clock.clone(), ready(), &ServiceConfig::default());
     assert_eq!(ids(&service, request(&[10, 11])).await.unwrap(), [2, 1]);
     clock.set(NOW + 172_799_985);
     assert_eq!(ids(&service, request(&[10, 11])).await.unwrap(), [2]);
@@ -64,11 +65,11 @@ async fn an_empty_list_is_looked_up_where_that_is_possible() {
 
 #[tokio::test]
 async fn nothing_is_answered_before_the_store_is_ready() {
-    let readiness = Readiness::pending();
+    let readiness = Step::new("thunder", "posts");
     let clock = Arc::new(ManualClock::new(NOW));
     let service = ThunderService::new(store(), clock, readiness.clone(), &ServiceConfig::default());
     assert!(matches!(ids(&service, request(&[10])).await, Err(SeamError::Unavailable(_))));
-    readiness.set_ready();
+    readiness.finish();
     assert_eq!(ids(&service, request(&[10])).await.unwrap(), [1]);
 }
 
@@ -114,7 +115,7 @@ async fn the_rate_is_bounded_by_the_time_passed_in() {
     let monotonic = Arc::new(ManualMonotonic::new());
     let config = ServiceConfig { max_requests_per_second: 2, request_burst: 1, ..ServiceConfig::default() };
     let clock = Arc::new(ManualClock::new(NOW));
-    let service = ThunderService::with(store(), clock, Readiness::ready(), &config, None, monotonic.clone());
+    let service = ThunderService::with(store(), clock, ready(), &config, None, monotonic.clone());
     assert!(ids(&service, request(&[10])).await.is_ok());
     assert!(matches!(ids(&service, request(&[10])).await, Err(SeamError::Overloaded(_))));
     monotonic.advance(Duration::from_millis(500));
@@ -128,7 +129,7 @@ async fn the_shorter_deadline_makes_the_answer_partial() {
     let config = ServiceConfig { lookup_deadline_ms: 50, ..ServiceConfig::default() };
     let clock = Arc::new(ManualClock::new(NOW));
     let monotonic = Arc::new(ManualMonotonic::stepping(Duration::from_millis(1)));
-    let service = ThunderService::with(store(), clock, Readiness::ready(), &config, None, monotonic);
+    let service = ThunderService::with(store(), clock, ready(), &config, None, monotonic);
     let whole = service.answer(request(&[10, 11]), None).await.unwrap();
     assert!(!whole.response.partial);
     assert_eq!((whole.stats.authors_looked_at, whole.response.posts.len()), (2, 2));

@@ -1,11 +1,19 @@
 //! Posts and requests in few words.
 
+use foryou_io::Step;
 use foryou_types::seams::{InNetworkRequest, LightPost};
 use foryou_types::{PostId, TimeMs, UserId};
 use thunder::{Lookup, PostStore, StoreConfig};
 
 /// The moment the tests take place.
 pub(crate) const NOW: TimeMs = TimeMs(1_700_000_000_000);
+
+/// The readiness of a store that is filled.
+pub(crate) fn ready() -> Step {
+    let step = Step::new("thunder", "posts");
+    step.finish();
+    step
+}
 
 /// An original.
 pub(crate) fn original(id: u64, author: u64, age_ms: i64) -> LightPost {

@@ -22,7 +22,7 @@ pub(super) fn checks(
     let unseen = match opened {
         Opened::Ours(_) if found.is_damaged() => Some(Err("not checked: the log must be repaired first".to_owned())),
         Opened::Ours(_) => None,
-        Opened::Held(holder) => Some(Ok(format!("not checked: process {} has them open", holder.pid))),
+        Opened::Held(holder) => Some(Ok(format!("not checked: {holder} has them open"))),
         Opened::ReadOnly(error) => Some(Ok(format!("not checked: {error}"))),
     };
     if let Some(detail) = unseen {

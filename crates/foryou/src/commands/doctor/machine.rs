@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Check;
 use crate::config::Config;
-use crate::folder::{Holder, Opened};
+use crate::folder::Opened;
 
 pub(super) fn version() -> Check {
     let detail = format!("foryou {}, events of schema {}", env!("CARGO_PKG_VERSION"), event_log::codec::VERSION);
@@ -36,8 +36,10 @@ pub(super) fn disk(data: &Path, log_bytes: u64) -> Check {
 }
 
 pub(super) fn port(config: &Config, opened: &Opened) -> Check {
-    if let Opened::Held(Holder { pid, address: Some(address) }) = opened {
-        return Check::of("port", Ok(format!("process {pid} serves this folder on {address}")));
+    if let Opened::Held(holder) = opened
+        && let Some(address) = &holder.address
+    {
+        return Check::of("port", Ok(format!("{holder} serves this folder on {address}")));
     }
     let listen = &config.server.listen;
     let bound = listen.resolve().and_then(|addresses| Ok(std::net::TcpListener::bind(&*addresses)?));

@@ -1,7 +1,7 @@
-//! LEB128 variable-length integers, as protobuf has them.
+//! LEB128 variable-length integers, as protobuf has them: the log and the projections store their numbers so.
 
 /// Appends `value`, 7 bits a byte, least significant first.
-pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
+pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -11,7 +11,7 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
 
 /// Takes a value from the front of `bytes`; `None` if they end too early or hold more than 64 bits.
 #[inline]
-pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
+pub fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(10) {
         if i == 9 && byte > 1 {
@@ -27,12 +27,12 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Signed to unsigned such that small magnitudes stay small.
-pub(crate) const fn zigzag(value: i64) -> u64 {
+pub const fn zigzag(value: i64) -> u64 {
     (value << 1 ^ value >> 63).cast_unsigned()
 }
 
 /// The inverse of [`zigzag`].
-pub(crate) const fn unzigzag(value: u64) -> i64 {
+pub const fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
