@@ -9,14 +9,14 @@ use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOpti
 use foryou_io::{Background, FolderLock, Step, SystemMonotonic};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
-use home_mixer::clients::state::{
-    LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
-};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 use server::FeedRequest;
 use server::app::{App, Follower};
-use state_store::{Ingestor, StateError, StateStore, folder_clock};
+use state_store::{
+    Ingestor, LogServedRecorder, StateError, StateGizmoduck, StateSocialGraph, StateStore, StateStrato,
+    StateTweetEntities, StateVisibility, folder_clock,
+};
 use thunder::ingest::{Ingest, bootstrap};
 use thunder::{FollowingLookup, PostStore, ThunderService};
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use event_log::{EventLog, Topic};
 use foryou_types::seams::{Ranking, Retrieval};
-use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
 use phoenix::{Corpus, ModelKind, Registry};
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
 use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig, Watch};
 use server::app::Follower;
+use state_store::{PopularityRanking, PopularityRetrieval};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{Config, PhoenixConfig};

@@ -18,11 +18,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
-use foryou_types::seams::{Ranking, RankingRequest, RankingResponse, SeamError};
+use foryou_types::seams::{CoreData, Ranking, RankingRequest, RankingResponse, SeamError};
 use foryou_types::{
     ActionSet, EngagementCounts, HalfLife, PopularityPrior, PostId, TimeMs, UserActionSequence, UserId,
 };
-use home_mixer::clients::CoreData;
 use home_mixer::{FeedOptions, FeedResult, HomeMixer, MixerParams, Timings};
 use mocks::{HOUR, Mocks, NOW, World, query, some_history};
 use rustc_hash::FxHashMap;

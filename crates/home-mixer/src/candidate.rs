@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{ActionSet, PostId, TimeMs, UserId};
 use serde::{Deserialize, Serialize};
-
-use crate::clients::CoreData;
 
 /// The source that gave a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,44 +47,6 @@ impl ScoredBy {
             Self::PopularityPrior => "popularity_prior",
         }
     }
-}
-
-/// Why a post must not be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-pub enum FilteredReason {
-    /// The post carries a label that drops it.
-    PostLabel {
-        /// The label.
-        label: String,
-    },
-    /// Its author carries a label that drops it.
-    AuthorLabel {
-        /// The label.
-        label: String,
-    },
-    /// Deleted.
-    Deleted,
-    /// Its author is protected and the viewer does not follow them.
-    ProtectedAuthor,
-    /// Its author is suspended and the viewer does not follow them.
-    SuspendedAuthor,
-    /// A post it answers, reposts or quotes must not be shown.
-    Related {
-        /// That post.
-        post_id: PostId,
-        /// Why.
-        because: Box<FilteredReason>,
-    },
-}
-
-/// The verdict on showing a post to a viewer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// May be shown.
-    Allow,
-    /// Must not be shown.
-    Drop(FilteredReason),
 }
 
 /// A post on its way through the pipeline. Comments name the component that fills a field.

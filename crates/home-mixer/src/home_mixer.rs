@@ -28,14 +28,12 @@
 use std::sync::Arc;
 
 use candidate_pipeline::{BuildError, ExecuteOptions, Execution, Pipeline, SideEffectFailure, Stage};
-use foryou_io::MonotonicClock;
-use foryou_types::seams::{InNetworkPosts, Ranking, Retrieval};
-use foryou_types::{Clock, Rng};
+use foryou_types::Rng;
 use parking_lot::Mutex;
 
 use crate::answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
 use crate::candidate::PostCandidate;
-use crate::clients::{Gizmoduck, ServedRecorder, SocialGraph, Strato, TweetEntities, VisibilityFiltering};
+use crate::clients::Clients;
 use crate::notes::{Degraded, Outcome, RankedBy, RequestNotes};
 use crate::own_writes::OwnWrites;
 use crate::params::{MAX_RESULT_SIZE, MixerParams};
@@ -45,39 +43,6 @@ use crate::side_effects::{RecordServedSideEffect, RequestInfo, RequestInfoCache}
 
 /// Request ids longer than this are refused: they are kept and logged.
 const MAX_REQUEST_ID: usize = 128;
-
-/// Everything a mixer asks. To exchange a model while it serves, give a [`HotSwap`](crate::clients::HotSwap).
-#[derive(Clone)]
-pub struct Clients {
-    /// In-network posts.
-    pub thunder: Arc<dyn InNetworkPosts>,
-    /// Out-of-network posts for a viewer with history.
-    pub retrieval: Arc<dyn Retrieval>,
-    /// Posts for a viewer without history.
-    pub popular: Arc<dyn Retrieval>,
-    /// Probabilities of actions. Without a model: the same as `prior`.
-    pub ranking: Arc<dyn Ranking>,
-    /// What stands in for `ranking`: the popularity prior.
-    pub prior: Arc<dyn Ranking>,
-    /// The viewer's own data.
-    pub strato: Arc<dyn Strato>,
-    /// People.
-    pub gizmoduck: Arc<dyn Gizmoduck>,
-    /// Posts.
-    pub tweet_entities: Arc<dyn TweetEntities>,
-    /// What may be shown.
-    pub visibility: Arc<dyn VisibilityFiltering>,
-    /// The graph.
-    pub social_graph: Arc<dyn SocialGraph>,
-    /// Where served feeds are recorded.
-    pub served_recorder: Arc<dyn ServedRecorder>,
-    /// The clock by which remembered requests age; it always runs. (A feed's own moment is its query's.)
-    pub clock: Arc<dyn Clock>,
-    /// The clock of caches.
-    pub cache_clock: Arc<dyn MonotonicClock>,
-    /// Where the ids of requests without one come from.
-    pub rng: Arc<Mutex<dyn Rng>>,
-}
 
 /// The For You feed as a service. Share it behind an [`Arc`].
 pub struct HomeMixer {

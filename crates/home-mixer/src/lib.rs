@@ -14,8 +14,7 @@
 //! | side effects | [`side_effects`] |
 //!
 //! Invariants:
-//! * The pipeline never knows where its data lives: it asks [`clients`], traits with an implementation over the embedded state
-//!   store and, elsewhere, one over gRPC.
+//! * The pipeline never knows where its data lives: it asks [`Clients`], which are traits of [`foryou_types::seams`].
 //! * A feed is a function of the query (with its `now` and request id), what the clients answer, and [`MixerParams`]: nothing here
 //!   reads the clock or a random source on its own.
 //! * A failing client never fails a request and never passes silently: the answer says what was degraded.
@@ -25,7 +24,7 @@ pub mod answer;
 pub mod bloom;
 pub mod candidate;
 pub mod candidate_hydrators;
-pub mod clients;
+mod clients;
 pub mod filters;
 pub mod home_mixer;
 pub mod ids;
@@ -42,7 +41,8 @@ pub mod sources;
 mod ties;
 
 pub use answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
-pub use home_mixer::{Clients, HomeMixer};
+pub use clients::Clients;
+pub use home_mixer::HomeMixer;
 pub use ids::Dictionary;
 pub use notes::Degraded;
 pub use own_writes::OwnWrite;

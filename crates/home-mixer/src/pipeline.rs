@@ -11,13 +11,13 @@ use crate::candidate_hydrators::{
     InNetworkCandidateHydrator, LanguageCandidateHydrator, MutualFollowHydrator, QuoteCandidateHydrator,
     SubscriptionHydrator, TwinVisibilityHydrator, VFCandidateHydrator, VideoDurationCandidateHydrator,
 };
+use crate::clients::Clients;
 use crate::filters::{
     AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
     IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, PreviouslySeenPostsFilter,
     PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, TwinVisibilityFilter,
     VFFilter, VideoFilter,
 };
-use crate::home_mixer::Clients;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 use crate::query_hydrators::{ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator};

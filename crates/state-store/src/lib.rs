@@ -17,6 +17,7 @@ mod apply;
 mod bytes;
 mod clock;
 mod error;
+mod feed_clients;
 mod graph;
 mod history;
 mod ingest;
@@ -35,6 +36,10 @@ mod tx;
 
 pub use clock::{LogClock, folder_clock};
 pub use error::StateError;
+pub use feed_clients::{
+    LogServedRecorder, PopularityRanking, PopularityRetrieval, StateGizmoduck, StateSocialGraph, StateStrato,
+    StateTweetEntities, StateVisibility,
+};
 pub use ingest::{IngestError, Ingestor, Outcome, Rejection};
 pub use popularity::PopularPost;
 pub use posts::StoredPost;

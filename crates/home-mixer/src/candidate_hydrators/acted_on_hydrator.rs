@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
+use foryou_types::seams::Strato;
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients::{self, Strato};
+use crate::clients;
 use crate::filters::related_ids;
 use crate::query::ScoredPostsQuery;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
+use foryou_types::seams::{CoreData, TweetEntities};
 
 use super::all_well;
 use crate::candidate::PostCandidate;
-use crate::clients::{self, CoreData, TweetEntities};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches author, text, time, thread, repost, quote and topics of each post. A post that the service does not know stays

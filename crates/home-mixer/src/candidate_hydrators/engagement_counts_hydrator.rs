@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, CachedHydrator, Hydrator, StageError};
 use foryou_io::MonotonicClock;
 use foryou_types::PostId;
+use foryou_types::seams::TweetEntities;
 
 use super::{CoreDataCandidateHydrator, all_well};
 use crate::candidate::PostCandidate;
-use crate::clients::{self, TweetEntities};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// How long counts are cached: they are shown, not ranked by, and the popular posts that everyone's feed shares are asked

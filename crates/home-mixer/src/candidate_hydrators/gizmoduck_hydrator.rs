@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::UserId;
+use foryou_types::seams::{Gizmoduck, UserProfile};
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients::{self, Gizmoduck, UserProfile};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches name, followers and verification of authors, and the names of reposted authors; each person once. An unknown

@@ -7,8 +7,9 @@ use candidate_pipeline::{Budget, Hydrator, StageError};
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients::{self, SocialGraph};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
+use foryou_types::seams::SocialGraph;
 
 /// Marks posts of authors whom the viewer follows and who follow back. Only followed authors are asked about, each once. Off
 /// where the graph could not be fetched.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::UserId;
+use foryou_types::seams::TweetEntities;
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients::{self, TweetEntities};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches text and author of quoted posts and the text of answered ones, each post once: muted keywords count in both, blocked

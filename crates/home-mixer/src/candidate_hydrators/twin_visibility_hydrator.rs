@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
+use foryou_types::seams::{Visibility, VisibilityFiltering};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::vf_candidate_hydrator::{self, verdicts};
 use super::{CoreDataCandidateHydrator, all_well};
-use crate::candidate::{PostCandidate, Visibility};
-use crate::clients::VisibilityFiltering;
+use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the visibility verdict of the candidates that have a twin: another candidate that is the same original or reposts it.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
+use foryou_types::seams::{Visibility, VisibilityFiltering, VisibilityRequest};
 
 use super::{CoreDataCandidateHydrator, all_well};
-use crate::candidate::{PostCandidate, Visibility};
-use crate::clients::{self, VisibilityFiltering, VisibilityRequest};
+use crate::candidate::PostCandidate;
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the visibility verdict of the few posts that were selected, each together with the posts it answers, reposts and
@@ -72,7 +73,7 @@ pub(super) async fn verdicts(
         .iter()
         .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
         .collect();
-    let verdicts = visibility.verdicts(query.user_id, &posts, query.user_features.clone(), query.now).await;
+    let verdicts = visibility.verdicts(query.user_id, &posts, query.now).await;
     clients::one_each(verdicts, posts.len())
 }
 

@@ -60,9 +60,9 @@ mod tests {
     use std::sync::Arc;
 
     use foryou_types::UserId;
+    use foryou_types::seams::CoreData;
 
     use super::*;
-    use crate::clients::CoreData;
     use crate::filters::testing::{kept, post, query, query_over, reason, repost};
 
     fn cases() -> Vec<PostCandidate> {

@@ -43,8 +43,9 @@ impl Filter<ScoredPostsQuery, PostCandidate> for TwinVisibilityFilter {
 
 #[cfg(test)]
 mod tests {
+    use foryou_types::seams::FilteredReason;
+
     use super::*;
-    use crate::candidate::FilteredReason;
     use crate::filters::testing::{kept, post, query, repost};
 
     #[test]

@@ -2,9 +2,10 @@
 
 use candidate_pipeline::{Budget, Filter, FilterPolicy, KeepMask, StageError};
 
-use crate::candidate::{FilteredReason, PostCandidate};
+use crate::candidate::PostCandidate;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
+use foryou_types::seams::FilteredReason;
 
 /// Removes posts whose visibility verdict is to drop them. After selection.
 ///

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
 use foryou_types::PostId;
+use foryou_types::seams::{RecordWindow, Strato};
 use rustc_hash::FxHashSet;
 
-use crate::clients::{self, RecordWindow, Strato};
+use crate::clients;
 use crate::query::{ScoredPostsQuery, ViewerRecord};
 
 /// Fetches the server's own record of the viewer, within the profile's windows.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
 use foryou_types::UserActionSequence;
+use foryou_types::seams::Strato;
 
-use crate::clients::{self, Strato};
+use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the viewer's history as the state keeps it: the newest [`UserActionSequence::KEPT`] tokens and their number ever.

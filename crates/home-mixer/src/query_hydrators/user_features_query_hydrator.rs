@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
 
-use crate::clients::{self, SocialGraph, Strato};
+use crate::clients;
 use crate::query::{ScoredPostsQuery, UserFeatures};
+use foryou_types::seams::{SocialGraph, Strato};
 
 /// Fetches the people that the viewer follows, blocks, mutes and pays for, and the viewer's preferences, both at the same time.
 ///

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use candidate_pipeline::{SideEffect, SideEffectInput, StageError};
-use event_log::{ServedEvent, ServedPost};
 
 use crate::candidate::PostCandidate;
-use crate::clients::{self, ServedRecorder};
+use crate::clients;
 use crate::notes::RankedBy;
 use crate::query::ScoredPostsQuery;
+use foryou_types::seams::{ServedFeed, ServedPost, ServedRecorder};
 
 /// Records what was served, where the caller asked for it: posts are not served again within the profile's window, and
 /// training learns from them.
@@ -45,10 +45,8 @@ impl SideEffect<ScoredPostsQuery, PostCandidate> for RecordServedSideEffect {
         let posts = input
             .selected
             .iter()
-            .zip(0..)
-            .map(|(c, position)| ServedPost {
+            .map(|c| ServedPost {
                 post_id: c.tweet_id,
-                position,
                 score: c.score.unwrap_or_default(),
                 source: c.served_type.map_or("", |source| source.as_str()).to_owned(),
             })
@@ -57,7 +55,7 @@ impl SideEffect<ScoredPostsQuery, PostCandidate> for RecordServedSideEffect {
             Some(RankedBy::Model(version)) => Some(version.to_string()),
             _ => None,
         };
-        let served = ServedEvent { request_id: query.request_id.clone(), user_id: query.user_id, posts, model };
+        let served = ServedFeed { request_id: query.request_id.clone(), user_id: query.user_id, posts, model };
         self.recorder.record_served(served, query.now).await.map_err(clients::failed)
     }
 }

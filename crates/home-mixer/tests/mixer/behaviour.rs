@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candidate_pipeline::Stage;
+use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{ActionMask, ActionToken, Has, PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
-use home_mixer::candidate::{FilteredReason, ServedType};
-use home_mixer::clients::CoreData;
+use home_mixer::candidate::ServedType;
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{FeedOptions, FeedResult, MixerError, MixerParams};
 

@@ -1,9 +1,9 @@
 //! Every field of the documents' structures exists and is filled by a named component.
 
+use foryou_types::seams::{CoreData, FilteredReason, UserProfile};
 use foryou_types::{ActionSet, PostId, UserId};
 use home_mixer::bloom::ImpressionBloomFilterEntry;
-use home_mixer::candidate::{FilteredReason, PhoenixScores, PostCandidate, ScoredBy};
-use home_mixer::clients::{CoreData, UserProfile};
+use home_mixer::candidate::{PhoenixScores, PostCandidate, ScoredBy};
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{FeedOptions, FeedResult};
 

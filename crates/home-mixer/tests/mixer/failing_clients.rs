@@ -1,9 +1,9 @@
 //! Each client fails in turn, by an error, by not answering, and by an answer of the wrong length. The expected outcomes are the
 //! table of `home_mixer::home_mixer`.
 
+use foryou_types::seams::CoreData;
 use foryou_types::{PostId, UserActionSequence, UserId};
 use home_mixer::candidate::ScoredBy;
-use home_mixer::clients::CoreData;
 use home_mixer::{FeedOptions, FeedResult};
 
 use crate::happy_path;

@@ -1,9 +1,9 @@
 //! A feed whose every score is computed by hand.
 
+use foryou_types::seams::{CoreData, UserProfile};
 use foryou_types::{PostId, TimeMs, UserId};
 use home_mixer::FeedOptions;
 use home_mixer::candidate::ServedType;
-use home_mixer::clients::{CoreData, UserProfile};
 
 use crate::mocks::{HOUR, Mocks, NOW, VIEWER, World, post, query, some_history};
 

@@ -1,11 +1,9 @@
-//! The whole pipeline over clients in memory, and over the embedded state store.
+//! The whole pipeline over clients in memory.
 
 mod behaviour;
 mod contract;
 mod failing_clients;
 mod happy_path;
 mod mocks;
-mod own_writes;
 mod signals;
-mod threads;
 mod twins;

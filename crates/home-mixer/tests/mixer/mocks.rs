@@ -6,23 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use event_log::ServedEvent;
 use foryou_io::SystemMonotonic;
 use foryou_types::seams::{
-    InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, Ranking, RankingRequest, RankingResponse,
-    Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
+    CoreData, FilteredReason, Gizmoduck, InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, Ranking,
+    RankingRequest, RankingResponse, RecordWindow, Retrieval, RetrievalRequest, RetrievalResponse, Retrieved,
+    SeamError, SeenAndServed, ServedFeed, ServedRecorder, SocialGraph, Strato, TweetEntities, UserProfile, ViewerGraph,
+    ViewerPreferences, Visibility, VisibilityFiltering, VisibilityRequest,
 };
 use foryou_types::{
     ActionMask, ActionSet, ActionToken, Clock, ManualClock, PostId, Profile, SplitMix64, Surface, TimeMs,
     UserActionSequence, UserId,
 };
-use home_mixer::candidate::{FilteredReason, Visibility};
-use home_mixer::clients::{
-    CoreData, Gizmoduck, RecordWindow, SeenAndServed, ServedRecorder, SocialGraph, Strato, TweetEntities, UserProfile,
-    ViewerGraph, ViewerPreferences, VisibilityFiltering, VisibilityRequest,
-};
 use home_mixer::params::MixerParams;
-use home_mixer::query::{ScoredPostsQuery, UserFeatures};
+use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
 
@@ -96,7 +92,7 @@ pub(crate) struct Mocks {
     pub thunder_asked: Mutex<Vec<InNetworkRequest>>,
     pub retrieval_asked: Mutex<Vec<RetrievalRequest>>,
     pub visibility_asked: Mutex<Vec<VisibilityRequest>>,
-    pub served: Mutex<Vec<(ServedEvent, TimeMs)>>,
+    pub served: Mutex<Vec<(ServedFeed, TimeMs)>>,
     core_calls: AtomicUsize,
 }
 
@@ -344,13 +340,7 @@ impl TweetEntities for Mocks {
 
 #[async_trait]
 impl VisibilityFiltering for Mocks {
-    async fn verdicts(
-        &self,
-        _: UserId,
-        posts: &[VisibilityRequest],
-        _: Option<Arc<UserFeatures>>,
-        _: TimeMs,
-    ) -> Result<Vec<Visibility>, SeamError> {
+    async fn verdicts(&self, _: UserId, posts: &[VisibilityRequest], _: TimeMs) -> Result<Vec<Visibility>, SeamError> {
         self.visibility_asked.lock().extend_from_slice(posts);
         self.list(Call::Visibility, |world| {
             posts
@@ -364,7 +354,7 @@ impl VisibilityFiltering for Mocks {
 
 #[async_trait]
 impl ServedRecorder for Mocks {
-    async fn record_served(&self, served: ServedEvent, at: TimeMs) -> Result<(), SeamError> {
+    async fn record_served(&self, served: ServedFeed, at: TimeMs) -> Result<(), SeamError> {
         self.answer(Call::ServedRecorder).await?;
         self.served.lock().push((served, at));
         Ok(())

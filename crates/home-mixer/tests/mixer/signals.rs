@@ -1,8 +1,7 @@
 //! Feeds with little to go by: nothing known of the posts, everything known to the viewer, nothing left.
 
+use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{PostId, UserActionSequence, UserId};
-use home_mixer::candidate::FilteredReason;
-use home_mixer::clients::CoreData;
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{FeedOptions, MixerParams};
 

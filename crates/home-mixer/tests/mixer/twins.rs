@@ -1,8 +1,7 @@
 //! A post and its reposts: a hidden one takes none of the others with it, and no feed has two of them.
 
+use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{PostId, UserId};
-use home_mixer::candidate::FilteredReason;
-use home_mixer::clients::CoreData;
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{FeedOptions, FeedResult, MixerParams};
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+mod feed;
 mod following;
 mod graph;
 mod history;
@@ -12,3 +13,4 @@ mod posts;
 mod shown;
 mod splits;
 mod support;
+mod threads;

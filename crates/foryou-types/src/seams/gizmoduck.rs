@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use foryou_types::UserId;
-use foryou_types::seams::SeamError;
+
+use super::SeamError;
+use crate::UserId;
 
 /// A person's public profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use event_log::EdgeKind;
 use foryou_types::UserId;
-use foryou_types::seams::SeamError;
-use state_store::StateStore;
+use foryou_types::seams::{SeamError, SocialGraph, ViewerGraph};
 
 use super::off_worker;
-use crate::clients::{SocialGraph, ViewerGraph};
+use crate::StateStore;
 
 /// [`SocialGraph`] over the state store.
 pub struct StateSocialGraph(pub Arc<StateStore>);

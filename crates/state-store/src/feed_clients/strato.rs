@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use foryou_types::seams::SeamError;
+use foryou_types::seams::{RecordWindow, SeamError, SeenAndServed, Strato, ViewerPreferences};
 use foryou_types::{PostId, UserActionSequence, UserId};
-use state_store::StateStore;
 
 use super::off_worker;
-use crate::clients::{RecordWindow, SeenAndServed, Strato, ViewerPreferences};
+use crate::StateStore;
 
 /// [`Strato`] over the state store.
 pub struct StateStrato(pub Arc<StateStore>);

@@ -1,4 +1,4 @@
-//! Over the embedded state store: a viewer's own writes change their very next request.
+//! A For You pipeline over the embedded clients: a viewer's own writes change their very next request.
 
 use std::sync::Arc;
 
@@ -9,18 +9,19 @@ use event_log::{
 };
 use foryou_io::SystemMonotonic;
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, SeamError};
-use foryou_types::{Clock, ManualClock, PostId, Profile, SplitMix64, Surface, UserId};
+use foryou_types::{Clock, ManualClock, PostId, Profile, SplitMix64, Surface, TimeMs, UserId};
 use home_mixer::candidate::ServedType;
-use home_mixer::clients::popularity::{PopularityRanking, PopularityRetrieval};
-use home_mixer::clients::state::{
-    LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStrato, StateTweetEntities, StateVisibility,
-};
 use home_mixer::query::ScoredPostsQuery;
 use home_mixer::{Clients, FeedOptions, FeedResult, HomeMixer, MixerParams};
 use parking_lot::Mutex;
-use state_store::{Ingestor, StateStore};
+use state_store::{
+    Ingestor, LogServedRecorder, PopularityRanking, PopularityRetrieval, StateGizmoduck, StateSocialGraph, StateStore,
+    StateStrato, StateTweetEntities, StateVisibility,
+};
 
-use crate::mocks::{HOUR, NOW, VIEWER};
+const NOW: TimeMs = TimeMs(1_800_000_000_000);
+pub(crate) const VIEWER: UserId = UserId(1);
+const HOUR: i64 = 3_600_000;
 
 /// Thunder in its simplest form: the posts this folder was given, in memory.
 #[derive(Default)]

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use foryou_types::UserId;
-use foryou_types::seams::SeamError;
-use state_store::StateStore;
+use foryou_types::seams::{Gizmoduck, SeamError, UserProfile};
 
 use super::off_worker;
-use crate::clients::{Gizmoduck, UserProfile};
+use crate::StateStore;
 
 /// [`Gizmoduck`] over the state store.
 pub struct StateGizmoduck(pub Arc<StateStore>);

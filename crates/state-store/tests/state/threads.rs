@@ -3,8 +3,7 @@
 use event_log::{EdgeKind, EventBody, PostEvent, ProfileEvent};
 use foryou_types::{PostId, UserId};
 
-use crate::mocks::VIEWER;
-use crate::own_writes::Folder;
+use crate::feed::{Folder, VIEWER};
 
 /// Who posted what: the last two are what it reposts (and whom) or answers.
 fn repost(id: u64, author: u64, of: u64, by: u64) -> PostEvent {

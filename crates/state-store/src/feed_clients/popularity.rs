@@ -8,9 +8,9 @@ use foryou_types::seams::{
     Ranking, RankingRequest, RankingResponse, Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError,
 };
 use rustc_hash::FxHashSet;
-use state_store::StateStore;
 
-use super::state::off_worker;
+use super::off_worker;
+use crate::StateStore;
 
 /// [`Ranking`] by the popularity prior ([`foryou_types::prior`]): the same for every viewer. Answers without a model version.
 pub struct PopularityRanking(pub Arc<StateStore>);

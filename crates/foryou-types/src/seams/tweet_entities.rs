@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use foryou_types::seams::SeamError;
-use foryou_types::{PostId, TimeMs, UserId};
+
+use super::SeamError;
+use crate::{PostId, TimeMs, UserId};
 
 /// A post's content.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,9 +1,10 @@
-//! The clients over the embedded state store.
+//! The mixers' clients ([`foryou_types::seams`]) over the embedded state store.
 //!
 //! Reads may wait for the disk. So each call reads everything at once on a thread that may block (`off_worker`), never on the threads
 //! that all requests share, and never with one hand-over per candidate.
 
 mod gizmoduck;
+mod popularity;
 mod served;
 mod social_graph;
 mod strato;
@@ -11,6 +12,7 @@ mod tweet_entities;
 mod visibility;
 
 pub use gizmoduck::StateGizmoduck;
+pub use popularity::{PopularityRanking, PopularityRetrieval};
 pub use served::LogServedRecorder;
 pub use social_graph::StateSocialGraph;
 pub use strato::StateStrato;
@@ -20,10 +22,11 @@ pub use visibility::StateVisibility;
 use std::sync::Arc;
 
 use foryou_types::seams::SeamError;
-use state_store::{StateError, StateStore};
+
+use crate::{StateError, StateStore};
 
 /// Reads the store on a thread that may wait for the disk.
-pub(super) async fn off_worker<T: Send + 'static>(
+async fn off_worker<T: Send + 'static>(
     store: &Arc<StateStore>,
     read: impl FnOnce(&Arc<StateStore>) -> Result<T, StateError> + Send + 'static,
 ) -> Result<T, SeamError> {

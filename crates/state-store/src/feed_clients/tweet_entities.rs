@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use event_log::{MediaKind, PostEvent};
-use foryou_types::seams::SeamError;
+use foryou_types::seams::{CoreData, SeamError, TweetEntities};
 use foryou_types::{PostId, UserId};
-use state_store::{StateError, StateStore, StoredPost};
 
 use super::off_worker;
-use crate::clients::{CoreData, TweetEntities};
+use crate::{StateError, StateStore, StoredPost};
 
 /// Posts above a reply that are looked up; beyond, only the first post of the thread is known.
 const MAX_ANCESTORS: usize = 64;

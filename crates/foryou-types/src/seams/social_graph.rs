@@ -1,8 +1,9 @@
 //! SocialGraph: the edges between people (follow, block, mute, subscribe).
 
 use async_trait::async_trait;
-use foryou_types::seams::SeamError;
-use foryou_types::{Accounts, UserId};
+
+use super::SeamError;
+use crate::{Accounts, UserId};
 
 /// The edges around one viewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

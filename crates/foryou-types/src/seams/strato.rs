@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use foryou_types::seams::SeamError;
-use foryou_types::{PostId, TimeMs, UserActionSequence, UserId};
+
+use super::SeamError;
+use crate::{PostId, TimeMs, UserActionSequence, UserId};
 
 /// What a viewer set for themselves.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use foryou_types::seams::SeamError;
+use event_log::EdgeKind;
+use foryou_types::seams::{FilteredReason, SeamError, Visibility, VisibilityFiltering, VisibilityRequest};
 use foryou_types::{PostId, TimeMs, UserId};
 use rustc_hash::FxHashMap;
-use state_store::{StateError, StateStore};
 
 use super::off_worker;
-use crate::candidate::{FilteredReason, Visibility};
-use crate::clients::{VisibilityFiltering, VisibilityRequest};
-use crate::query::UserFeatures;
+use crate::{StateError, StateStore};
 
 /// Labels, on posts or people, that drop a post.
 const DROPPING: [&str; 2] = ["spam", "abuse"];
@@ -28,14 +26,11 @@ impl VisibilityFiltering for StateVisibility {
         &self,
         viewer: UserId,
         posts: &[VisibilityRequest],
-        features: Option<Arc<UserFeatures>>,
         now: TimeMs,
     ) -> Result<Vec<Visibility>, SeamError> {
         let posts = posts.to_vec();
         off_worker(&self.0, move |store| {
-            let features = features.as_deref();
-            let mut judge =
-                Judge { store, viewer, features, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
+            let mut judge = Judge { store, viewer, now, posts: FxHashMap::default(), authors: FxHashMap::default() };
             posts.iter().map(|post| judge.verdict(post)).collect()
         })
         .await
@@ -46,7 +41,6 @@ impl VisibilityFiltering for StateVisibility {
 struct Judge<'a> {
     store: &'a StateStore,
     viewer: UserId,
-    features: Option<&'a UserFeatures>,
     now: TimeMs,
     posts: FxHashMap<PostId, Option<FilteredReason>>,
     authors: FxHashMap<UserId, Option<FilteredReason>>,
@@ -89,16 +83,17 @@ impl Judge<'_> {
         }
         let reason = if let Some(label) = dropping(self.store.labels_of_user(author, self.now)?) {
             Some(FilteredReason::AuthorLabel { label })
-        } else if author == self.viewer || self.features.is_some_and(|features| features.follows(author)) {
-            None
         } else {
             let profile = self.store.profile(author)?.unwrap_or_default();
-            if profile.suspended {
-                Some(FilteredReason::SuspendedAuthor)
-            } else if profile.protected {
-                Some(FilteredReason::ProtectedAuthor)
-            } else {
-                None
+            let hidden = match (profile.suspended, profile.protected) {
+                (true, _) => Some(FilteredReason::SuspendedAuthor),
+                (false, true) => Some(FilteredReason::ProtectedAuthor),
+                (false, false) => None,
+            };
+            // The graph is asked about the few authors that it decides on.
+            match hidden {
+                Some(_) if author == self.viewer || self.store.has_edge(EdgeKind::Follow, self.viewer, author)? => None,
+                hidden => hidden,
             }
         };
         self.authors.insert(author, reason.clone());
