@@ -111,6 +111,7 @@
 pub mod budget;
 pub mod builder;
 pub mod cached;
+pub mod compliance;
 pub mod component;
 pub mod error;
 pub mod execution;

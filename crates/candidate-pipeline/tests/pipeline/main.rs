@@ -3,6 +3,7 @@
 mod allocations;
 mod building;
 mod caching;
+mod compliance;
 mod deadlines;
 mod filters;
 mod fixtures;
