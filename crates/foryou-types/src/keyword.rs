@@ -37,7 +37,7 @@ pub fn fold(keyword: &str) -> String {
 /// * Apostrophes become straight, white space becomes a single space, and is removed at the start.
 pub fn fold_into(text: &str, folded: &mut String) {
     if text.is_ascii() {
-        text.chars().filter(|&c| !is_invisible(c)).for_each(|c| push(folded, c.to_ascii_lowercase()));
+        fold_ascii(text, folded);
         return;
     }
     let visible = without_invisible(text);
@@ -49,6 +49,23 @@ pub fn fold_into(text: &str, folded: &mut String) {
     });
     // What stood on both sides of a dropped mark may be one character.
     spelled.nfc().for_each(|c| push(folded, if is_apostrophe(c) { '\'' } else { c }));
+}
+
+/// As [`fold_into`], for most texts: what needs no change is copied in runs.
+fn fold_ascii(text: &str, folded: &mut String) {
+    let start = folded.len();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().position(|b| b <= b' ' || b == 0x7F).unwrap_or(rest.len());
+        folded.push_str(&rest[..plain]);
+        if let Some(&next) = rest.as_bytes().get(plain)
+            && !is_invisible(char::from(next))
+        {
+            push(folded, ' ');
+        }
+        rest = rest.get(plain + 1..).unwrap_or_default();
+    }
+    folded[start..].make_ascii_lowercase();
 }
 
 /// Whether nobody sees a character: of `Default_Ignorable_Code_Point`, `Bidi_Control`, or the general categories control (Cc) and

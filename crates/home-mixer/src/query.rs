@@ -80,7 +80,7 @@ pub struct UserFeatures {
     /// Accounts whose subscriber-only posts the viewer pays for.
     pub subscribed_user_ids: Accounts,
     /// Words and phrases the viewer does not want to read.
-    pub muted_keywords: Vec<String>,
+    pub muted_keywords: Arc<[String]>,
     /// The viewer's own factor on out-of-network posts, where set; else the profile's.
     pub oon_factor: Option<f64>,
 }

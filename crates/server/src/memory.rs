@@ -22,6 +22,8 @@ pub(crate) fn measure(app: &App) {
         ("state_posts", state.cached_post_bytes),
         ("state_histories", state.cached_history_bytes),
         ("state_graph", state.cached_graph_bytes),
+        ("state_profiles", state.cached_profile_bytes),
+        ("state_keywords", state.cached_keyword_bytes),
         ("request_log", app.mixer.request_log_bytes() as u64),
     ] {
         gauge!(BYTES, "cache" => name).set(bytes as f64);

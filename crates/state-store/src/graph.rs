@@ -25,6 +25,11 @@ pub(crate) fn list_of(edge: &Key) -> Key {
     edge.longer(edge.as_bytes().get(..LIST_BYTES).unwrap_or_default())
 }
 
+/// Whose number of edges a key of the degrees holds.
+pub(crate) fn whose_degree(key: &Key) -> Option<UserId> {
+    number_at(key.as_bytes(), 2).map(UserId)
+}
+
 /// Table, kind, person.
 const LIST_BYTES: usize = 10;
 

@@ -3,6 +3,8 @@
 //! Two spellings are one keyword if matching treats them as equal ([`foryou_types::keyword::fold`]): a person who muted `Election` and
 //! unmutes `election` has unmuted it. The event with the latest time decides; of two at one moment, the later in the log.
 
+use std::sync::Arc;
+
 use foryou_types::{TimeMs, UserId, keyword};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -10,7 +12,17 @@ use crate::apply::Applier;
 use crate::bytes::Decoder;
 use crate::error::StateError;
 use crate::keys::{Key, Table};
+use crate::read_cache::Cached;
 use crate::store::StateStore;
+
+/// One person's list.
+pub(crate) struct KeywordList(Arc<[String]>);
+
+impl Cached for KeywordList {
+    fn bytes(&self) -> u64 {
+        self.0.iter().map(|keyword| (size_of::<String>() + keyword.len()) as u64).sum()
+    }
+}
 
 /// Keys have a bounded length, keywords do not. So the key holds the hash of the folded keyword.
 fn key(user: UserId, keyword: &str) -> Key {
@@ -26,7 +38,12 @@ fn decode(mut value: Decoder<'_>) -> Option<(TimeMs, Option<&str>)> {
 
 impl StateStore {
     /// The words and phrases that a person muted, as last sent, in alphabetical order.
-    pub fn muted_keywords(&self, user: UserId) -> Result<Vec<String>, StateError> {
+    pub fn muted_keywords(&self, user: UserId) -> Result<Arc<[String]>, StateError> {
+        let known = self.keyword_cache.get(user, || self.read_keywords(user).map(Some))?;
+        Ok(known.map_or_else(Arc::default, |known| Arc::clone(&known.0)))
+    }
+
+    fn read_keywords(&self, user: UserId) -> Result<KeywordList, StateError> {
         let mut keywords = Vec::new();
         for pair in self.storage.scan(&Key::of(Table::Keywords).user(user))? {
             let (_, value) = pair?;
@@ -36,7 +53,7 @@ impl StateStore {
             keywords.extend(keyword.map(str::to_owned));
         }
         keywords.sort_unstable();
-        Ok(keywords)
+        Ok(KeywordList(keywords.into()))
     }
 }
 

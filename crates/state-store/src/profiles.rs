@@ -8,6 +8,7 @@ use crate::apply::Applier;
 use crate::bytes::{Decoder, Encoder};
 use crate::error::StateError;
 use crate::keys::{Key, Table};
+use crate::read_cache::Cached;
 use crate::store::StateStore;
 
 /// A person's profile.
@@ -33,6 +34,15 @@ pub struct StoredProfile {
     pub created_at: Option<TimeMs>,
 }
 
+/// A person without a profile is remembered, too.
+impl Cached for Option<StoredProfile> {
+    fn bytes(&self) -> u64 {
+        let text = |field: &Option<String>| field.as_ref().map_or(0, String::len);
+        let texts = self.as_ref().map_or(0, |p| text(&p.screen_name) + text(&p.country) + text(&p.language));
+        (size_of::<Self>() + texts) as u64
+    }
+}
+
 fn key(user: UserId) -> Key {
     Key::of(Table::Profiles).user(user)
 }
@@ -41,6 +51,11 @@ impl StateStore {
     /// A person's profile; `None` if the person has neither profile events nor followers. A person who is only known from the graph has
     /// a profile with just the number of followers.
     pub fn profile(&self, user: UserId) -> Result<Option<StoredProfile>, StateError> {
+        let known = self.profile_cache.get(user, || self.read_profile(user).map(Some))?;
+        Ok(known.and_then(|known| known.as_ref().clone()))
+    }
+
+    fn read_profile(&self, user: UserId) -> Result<Option<StoredProfile>, StateError> {
         let key = key(user);
         let Some(value) = self.storage.get(&key)? else {
             let followers = self.source_count(EdgeKind::Follow, user)?;

@@ -13,10 +13,12 @@ use rustc_hash::FxHashSet;
 use crate::apply::Applier;
 use crate::bytes::Decoder;
 use crate::error::StateError;
-use crate::graph::list_of;
+use crate::graph::{list_of, whose_degree};
 use crate::keys::{Key, Table, number_at};
+use crate::keywords::KeywordList;
 use crate::popularity::{Answers, Popularity};
 use crate::posts::StoredPost;
+use crate::profiles::StoredProfile;
 use crate::read_cache::ReadCache;
 use crate::settings::Settings;
 use crate::storage::Storage;
@@ -35,6 +37,11 @@ const HISTORY_CACHE_BYTES: u64 = 32 << 20;
 /// Of follows, blocks, mutes and the like. Few entries are expected, so that the cache has few shards: a long list must fit in one.
 const GRAPH_CACHE_BYTES: u64 = 64 << 20;
 const GRAPH_CACHE_ENTRIES: usize = 256;
+/// Of people's profiles, some 200 bytes each.
+const PROFILE_CACHE_BYTES: u64 = 16 << 20;
+/// Of lists of muted keywords. As with the graph, a long list must fit in one shard.
+const KEYWORD_CACHE_BYTES: u64 = 16 << 20;
+const KEYWORD_CACHE_ENTRIES: usize = 64;
 /// Events applied while readers of the counts wait (under a millisecond).
 const EVENTS_PER_LOCK: usize = 64;
 
@@ -49,6 +56,8 @@ pub struct StateStore {
     pub(crate) post_cache: ReadCache<PostId, StoredPost>,
     pub(crate) history_cache: ReadCache<UserId, UserActionSequence>,
     pub(crate) graph_cache: ReadCache<Key, Accounts>,
+    pub(crate) profile_cache: ReadCache<UserId, Option<StoredProfile>>,
+    pub(crate) keyword_cache: ReadCache<UserId, KeywordList>,
     pub(crate) answers: Answers,
     log: Arc<dyn EventLog>,
     writer: Mutex<Writer>,
@@ -69,6 +78,10 @@ pub struct StateMemory {
     pub cached_history_bytes: u64,
     /// Lists of follows, blocks, mutes and the like of people who were asked for; 64 MiB at most.
     pub cached_graph_bytes: u64,
+    /// Profiles.
+    pub cached_profile_bytes: u64,
+    /// Lists of muted keywords.
+    pub cached_keyword_bytes: u64,
     /// Posts young enough to be shown, with their counts.
     pub recent_posts: usize,
     /// People whose last activity is known, in sets without impressions.
@@ -213,6 +226,8 @@ impl StateStore {
             post_cache: ReadCache::new(65_536, POST_CACHE_BYTES),
             history_cache: ReadCache::new(4_096, HISTORY_CACHE_BYTES),
             graph_cache: ReadCache::new(GRAPH_CACHE_ENTRIES, GRAPH_CACHE_BYTES),
+            profile_cache: ReadCache::new(65_536, PROFILE_CACHE_BYTES),
+            keyword_cache: ReadCache::new(KEYWORD_CACHE_ENTRIES, KEYWORD_CACHE_BYTES),
             answers: Answers::default(),
             log,
             writer: Mutex::new(Writer { cache: WriterCache::new(), batches, stopped: false }),
@@ -276,6 +291,8 @@ impl StateStore {
             cached_post_bytes: self.post_cache.bytes(),
             cached_history_bytes: self.history_cache.bytes(),
             cached_graph_bytes: self.graph_cache.bytes(),
+            cached_profile_bytes: self.profile_cache.bytes(),
+            cached_keyword_bytes: self.keyword_cache.bytes(),
             recent_posts,
             active_people,
         }
@@ -338,6 +355,8 @@ impl StateStore {
         self.post_cache.forget(written.posts.into_iter());
         self.history_cache.forget(written.people.into_iter());
         self.graph_cache.forget(written.edge_lists.into_iter());
+        self.profile_cache.forget(written.profiles.into_iter());
+        self.keyword_cache.forget(written.keyword_lists.into_iter());
         self.popularity.write().prune();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -357,6 +376,8 @@ impl StateStore {
         self.post_cache.clear();
         self.history_cache.clear();
         self.graph_cache.clear();
+        self.profile_cache.clear();
+        self.keyword_cache.clear();
         self.answers.clear();
         *self.position.lock() = position;
         self.moved.notify_all();
@@ -407,6 +428,13 @@ impl StateStore {
             posts: tx.written(Table::Posts).filter_map(first_number).map(PostId).collect(),
             people: tx.written(Table::Acts).filter_map(first_number).map(UserId).collect(),
             edge_lists: tx.written(Table::Targets).chain(tx.written(Table::Sources)).map(list_of).collect(),
+            profiles: tx
+                .written(Table::Profiles)
+                .filter_map(first_number)
+                .map(UserId)
+                .chain(tx.written(Table::Degrees).filter_map(whose_degree))
+                .collect(),
+            keyword_lists: tx.written(Table::Keywords).filter_map(first_number).map(UserId).collect(),
         };
         tx.commit()?;
         Ok(written)
@@ -444,6 +472,9 @@ struct Written {
     /// Whose history changed.
     people: FxHashSet<UserId>,
     edge_lists: FxHashSet<Key>,
+    /// Whose profile changed, or the number of their followers.
+    profiles: FxHashSet<UserId>,
+    keyword_lists: FxHashSet<UserId>,
 }
 
 /// What is in a folder.

@@ -11,7 +11,7 @@ use crate::{PostId, TimeMs, UserActionSequence, UserId};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ViewerPreferences {
     /// Words and phrases the viewer does not want to read.
-    pub muted_keywords: Vec<String>,
+    pub muted_keywords: Arc<[String]>,
     /// The viewer's factor on out-of-network posts, where set.
     pub oon_factor: Option<f64>,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
 use foryou_types::seams::{Visibility, VisibilityFiltering};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::vf_candidate_hydrator::{self, verdicts};
 use super::{CoreDataCandidateHydrator, all_well};
@@ -72,11 +72,16 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for TwinVisibilityHydrator {
 
 /// The candidates that share their original with another candidate. A post that two sources gave is not its own twin.
 pub(crate) fn twins(candidates: &[PostCandidate]) -> Vec<usize> {
-    let mut posts: FxHashMap<PostId, FxHashSet<PostId>> = FxHashMap::default();
+    // Per original the first post met that shows it; none once there is another one.
+    let mut alone: FxHashMap<PostId, Option<PostId>> = FxHashMap::default();
+    alone.reserve(candidates.len());
     for candidate in candidates {
-        posts.entry(candidate.original_id()).or_default().insert(candidate.tweet_id);
+        let first = alone.entry(candidate.original_id()).or_insert(Some(candidate.tweet_id));
+        if *first != Some(candidate.tweet_id) {
+            *first = None;
+        }
     }
-    let has_twin = |candidate: &PostCandidate| posts.get(&candidate.original_id()).is_some_and(|posts| posts.len() > 1);
+    let has_twin = |candidate: &PostCandidate| alone.get(&candidate.original_id()) == Some(&None);
     (0..candidates.len()).filter(|&i| has_twin(&candidates[i])).collect()
 }
 

@@ -1,5 +1,8 @@
 //! Muted keywords made ready for many texts.
 
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, BuildError};
 use icu_properties::props::{LineBreak, Script};
 use icu_properties::{CodePointMapData, CodePointMapDataBorrowed};
 use rustc_hash::FxHashMap;
@@ -14,18 +17,30 @@ use super::word_scan::{Word, WordScan, is_word_char};
 ///   is not in "rust", `C++` is not in "C".
 /// * Where words are not separated (Chinese, Japanese, Thai, ...), and for emoji and other signs, a keyword is matched anywhere
 ///   in the text.
+///
+/// One automaton looks for all keywords at once (Aho and Corasick 1975), so a text is read once however many there are. Building it
+/// is the expensive part.
+pub(super) struct KeywordMatcher {
+    keywords: Arc<[String]>,
+    /// Finds what the keywords begin with; `None` without keywords.
+    finder: Option<AhoCorasick>,
+    /// Per pattern of the finder, the keywords that begin with it.
+    begun: Vec<Begun>,
+}
+
+/// The keywords that begin with one text, by their places in the list.
 #[derive(Debug, Default)]
-pub(super) struct KeywordMatcher<'k> {
-    /// Word sequences by their first word.
-    phrases: FxHashMap<Box<str>, Vec<Phrase<'k>>>,
-    /// Folded texts to be found anywhere.
-    anywhere: Vec<(Box<str>, &'k str)>,
+struct Begun {
+    /// The keyword that is this text and may stand anywhere.
+    anywhere: Option<usize>,
+    /// Those whose first word this is.
+    phrases: Vec<Phrase>,
 }
 
 #[derive(Debug)]
-struct Phrase<'k> {
-    words: Vec<PhraseWord>,
-    keyword: &'k str,
+struct Phrase {
+    words: Box<[PhraseWord]>,
+    keyword: usize,
 }
 
 #[derive(Debug)]
@@ -43,53 +58,90 @@ impl PhraseWord {
     }
 }
 
-impl<'k> KeywordMatcher<'k> {
-    /// Reads keywords. Empty ones match nothing.
-    pub(super) fn new(keywords: &'k [String]) -> Self {
-        let mut matcher = Self::default();
+impl Phrase {
+    /// Whether the phrase begins with the word at `at`.
+    fn stands_at(&self, at: usize, scan: &WordScan) -> bool {
+        let mut words = scan.words_from(at);
+        self.words.iter().all(|wanted| words.next().is_some_and(|word| wanted.matches(word)))
+    }
+}
+
+impl KeywordMatcher {
+    /// Reads keywords. Empty ones match nothing. Fails where there are more than an automaton can hold (2^31 bytes).
+    pub(super) fn new(keywords: Arc<[String]>) -> Result<Self, BuildError> {
+        let mut begun: Vec<Begun> = Vec::new();
+        let mut places: FxHashMap<Box<str>, usize> = FxHashMap::default();
         let mut scan = WordScan::default();
-        for keyword in keywords {
-            scan.read(keyword);
+        for (keyword, text) in keywords.iter().enumerate() {
+            scan.read(text);
             let folded = scan.folded().trim_end();
-            if folded.is_empty() {
-                continue;
-            }
-            if scan.len() == 0 || folded.chars().any(|c| is_sign(c) || is_unseparated(c)) {
-                matcher.anywhere.push((folded.into(), keyword));
-                continue;
-            }
-            let words: Vec<_> = scan
-                .words()
+            let words: Box<[PhraseWord]> = scan
+                .words_from(0)
                 .map(|w| PhraseWord { text: w.text.into(), sigil: w.sigil, suffix: w.suffix.into() })
                 .collect();
-            if let Some(first) = words.first() {
-                matcher.phrases.entry(first.text.clone()).or_default().push(Phrase { words, keyword });
+            let anywhere = words.is_empty() || folded.chars().any(|c| is_sign(c) || is_unseparated(c));
+            let begins_with = if anywhere { folded } else { &words[0].text };
+            if begins_with.is_empty() {
+                continue;
+            }
+            let place = *places.entry(begins_with.into()).or_insert_with(|| {
+                begun.push(Begun::default());
+                begun.len() - 1
+            });
+            if anywhere {
+                begun[place].anywhere.get_or_insert(keyword);
+            } else {
+                begun[place].phrases.push(Phrase { words, keyword });
             }
         }
-        matcher
+        let mut patterns = vec![Box::<str>::default(); begun.len()];
+        for (text, place) in places {
+            patterns[place] = text;
+        }
+        let finder = if patterns.is_empty() {
+            None
+        } else {
+            Some(AhoCorasick::new(patterns.iter().map(|text| text.as_bytes()))?)
+        };
+        Ok(Self { keywords, finder, begun })
+    }
+
+    /// The keywords it was made of.
+    pub(super) const fn keywords(&self) -> &Arc<[String]> {
+        &self.keywords
     }
 
     /// Whether there is nothing to look for.
-    pub(super) fn is_empty(&self) -> bool {
-        self.phrases.is_empty() && self.anywhere.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.finder.is_none()
     }
 
-    /// The keyword that a text contains, if any. `scan` is overwritten.
-    pub(super) fn find(&self, text: &str, scan: &mut WordScan) -> Option<&'k str> {
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        /// Of a keyword in addition to its text: its phrase, the phrase's words, their boxes.
+        const PER_KEYWORD: usize = 160;
+        let texts: usize = self.keywords.iter().map(|keyword| PER_KEYWORD + 2 * keyword.len()).sum();
+        texts + self.finder.as_ref().map_or(0, AhoCorasick::memory_usage)
+    }
+
+    /// The keyword that a text contains, if any: the first of the list among those that may stand anywhere, else the one that
+    /// stands first in the text. `scan` is overwritten.
+    pub(super) fn find(&self, text: &str, scan: &mut WordScan) -> Option<&str> {
+        let finder = self.finder.as_ref()?;
         scan.read(text);
-        if let Some((_, keyword)) = self.anywhere.iter().find(|(folded, _)| scan.folded().contains(&**folded)) {
-            return Some(keyword);
+        let (mut anywhere, mut phrase) = (None, None);
+        for found in finder.find_overlapping_iter(scan.folded()) {
+            let begun = &self.begun[found.pattern().as_usize()];
+            if let Some(keyword) = begun.anywhere {
+                anywhere = Some(anywhere.map_or(keyword, |known: usize| known.min(keyword)));
+            }
+            // Matches come by their ends, and whole words do not overlap: the first that fits stands first.
+            if phrase.is_none() && !begun.phrases.is_empty() && scan.is_word(found.start(), found.end()) {
+                let stands_here = |phrase: &&Phrase| phrase.stands_at(found.start(), scan);
+                phrase = begun.phrases.iter().find(stands_here).map(|phrase| phrase.keyword);
+            }
         }
-        if self.phrases.is_empty() {
-            return None;
-        }
-        scan.words().enumerate().find_map(|(at, word)| {
-            let phrases = self.phrases.get(word.text)?;
-            let stands_here = |phrase: &&Phrase<'_>| {
-                phrase.words.iter().enumerate().all(|(n, wanted)| scan.word(at + n).is_some_and(|w| wanted.matches(w)))
-            };
-            phrases.iter().find(stands_here).map(|phrase| phrase.keyword)
-        })
+        anywhere.or(phrase).map(|keyword| &*self.keywords[keyword])
     }
 }
 
@@ -130,9 +182,48 @@ mod tests {
 
     use super::*;
 
+    fn matcher(keywords: &[&str]) -> KeywordMatcher {
+        KeywordMatcher::new(keywords.iter().map(|&keyword| keyword.to_owned()).collect()).unwrap()
+    }
+
+    /// What a matcher finds, by looking for each keyword on its own at every word.
+    fn found_naively<'k>(keywords: &[&'k str], text: &str) -> Option<&'k str> {
+        let read = |text: &str| {
+            let mut scan = WordScan::default();
+            scan.read(text);
+            scan
+        };
+        let is_anywhere = |scan: &WordScan| {
+            scan.words_from(0).next().is_none() || scan.folded().chars().any(|c| is_sign(c) || is_unseparated(c))
+        };
+        let scan = read(text);
+        let scans: Vec<_> = keywords.iter().map(|&keyword| (keyword, read(keyword))).collect();
+        let anywhere = scans.iter().find(|(_, keyword)| {
+            let folded = keyword.folded().trim_end();
+            !folded.is_empty() && is_anywhere(keyword) && scan.folded().contains(folded)
+        });
+        if let Some((keyword, _)) = anywhere {
+            return Some(keyword);
+        }
+        let words: Vec<_> = scan.words_from(0).collect();
+        (0..words.len()).find_map(|at| {
+            let stands_here = |(_, keyword): &&(&'k str, WordScan)| {
+                !is_anywhere(keyword)
+                    && keyword.words_from(0).enumerate().all(|(n, wanted)| {
+                        let word = words.get(at + n);
+                        word.is_some_and(|word| {
+                            word.text == wanted.text
+                                && (wanted.sigil.is_none() || wanted.sigil == word.sigil)
+                                && (wanted.suffix.is_empty() || wanted.suffix == word.suffix)
+                        })
+                    })
+            };
+            scans.iter().find(stands_here).map(|(keyword, _)| *keyword)
+        })
+    }
+
     fn matches(keyword: &str, text: &str) -> bool {
-        let keywords = [keyword.to_owned()];
-        KeywordMatcher::new(&keywords).find(text, &mut WordScan::default()).is_some()
+        matcher(&[keyword]).find(text, &mut WordScan::default()).is_some()
     }
 
     #[test]
@@ -202,17 +293,30 @@ mod tests {
 
     #[test]
     fn the_keyword_is_told_as_the_viewer_wrote_it() {
-        let keywords = ["New York".to_owned(), "new".to_owned(), "寿司".to_owned()];
-        let matcher = KeywordMatcher::new(&keywords);
+        let matcher = matcher(&["New York", "new", "寿司"]);
         let mut scan = WordScan::default();
         assert_eq!(matcher.find("in NEW YORK", &mut scan), Some("New York"));
         assert_eq!(matcher.find("brand new", &mut scan), Some("new"));
         assert_eq!(matcher.find("寿司と酒", &mut scan), Some("寿司"));
         assert_eq!(matcher.find("nothing", &mut scan), None);
-        assert!(!matcher.is_empty() && KeywordMatcher::new(&[]).is_empty());
+        assert!(!matcher.is_empty() && self::matcher(&[]).is_empty());
     }
 
     proptest! {
+        #[test]
+        fn it_finds_what_looking_for_each_keyword_finds(
+            keywords in prop::collection::vec("[abé東🔥#@$+' ]{0,6}", 0..6),
+            text in "[aAbBéÉ東🔥#@$+', ]{0,24}",
+            words in prop::collection::vec(("[ #@$]{0,2}", prop::sample::select(vec!["a", "ab", "ba", "b", "é", "a+", "東"]), "[ +',]{0,2}"), 0..8),
+        ) {
+            let keywords: Vec<&str> = keywords.iter().map(String::as_str).collect();
+            let matcher = matcher(&keywords);
+            let words: String = words.into_iter().flat_map(|(before, word, after)| [before, word.to_owned(), after]).collect();
+            for text in [text, words] {
+                prop_assert_eq!(matcher.find(&text, &mut WordScan::default()), found_naively(&keywords, &text), "{:?}", text);
+            }
+        }
+
         #[test]
         fn a_keyword_is_found_in_any_text_that_has_it_between_spaces(
             keyword in "[a-zß-öé東🔥#@+' ]{1,12}",

@@ -1,16 +1,15 @@
-//! A text as muted keywords are compared with it: folded, and cut into words.
+//! A text as muted keywords are compared with it: folded, and its words.
 
 use foryou_types::keyword;
 use unicode_normalization::char::is_combining_mark;
 
-/// The folded form of one text and where its words are. Reused from text to text, so that a request allocates once.
+/// The folded form of one text, and its words. Reused from text to text, so that a request allocates once.
 ///
 /// Folded by [`keyword::fold_into`]. A word is a run of letters, digits, marks and underscores, so an apostrophe or a full stop ends
 /// it: `Rust's` is `rust`, `s`.
 #[derive(Debug, Default)]
 pub(super) struct WordScan {
     folded: String,
-    words: Vec<(usize, usize)>,
 }
 
 /// A word with the signs directly around it that may belong to a keyword.
@@ -28,22 +27,7 @@ impl WordScan {
     /// Reads a text in the place of the one before.
     pub(super) fn read(&mut self, text: &str) {
         self.folded.clear();
-        self.words.clear();
         keyword::fold_into(text, &mut self.folded);
-        let mut start = None;
-        for (at, c) in self.folded.char_indices() {
-            match (is_word_char(c), start) {
-                (true, None) => start = Some(at),
-                (false, Some(from)) => {
-                    self.words.push((from, at));
-                    start = None;
-                }
-                _ => {}
-            }
-        }
-        if let Some(from) = start {
-            self.words.push((from, self.folded.len()));
-        }
     }
 
     /// The folded text.
@@ -51,27 +35,31 @@ impl WordScan {
         &self.folded
     }
 
-    /// Number of words.
-    pub(super) fn len(&self) -> usize {
-        self.words.len()
+    /// Whether a place of the folded text is a word: letters from its start to its end, and none around it.
+    pub(super) fn is_word(&self, start: usize, end: usize) -> bool {
+        let (before, after) = (&self.folded[..start], &self.folded[end..]);
+        !before.chars().next_back().is_some_and(is_word_char) && !after.chars().next().is_some_and(is_word_char)
     }
 
-    /// Word `i`, `None` beyond the last.
-    pub(super) fn word(&self, i: usize) -> Option<Word<'_>> {
-        let &(start, end) = self.words.get(i)?;
-        let mut before = self.folded[..start].chars().rev();
-        let sigil = before.next().filter(|c| matches!(c, '#' | '@' | '$'));
-        let after = &self.folded[end..];
-        Some(Word {
-            text: &self.folded[start..end],
-            sigil: sigil.filter(|_| !before.next().is_some_and(is_word_char)),
-            suffix: &after[..after.len() - after.trim_start_matches(['+', '#']).len()],
+    /// The words that begin at `at` or later, in order.
+    pub(super) fn words_from(&self, mut at: usize) -> impl Iterator<Item = Word<'_>> {
+        std::iter::from_fn(move || {
+            let start = at + self.folded[at..].find(is_word_char)?;
+            let length = self.folded[start..].find(|c| !is_word_char(c));
+            at = length.map_or(self.folded.len(), |length| start + length);
+            Some(self.word(start, at))
         })
     }
 
-    /// The words in order.
-    pub(super) fn words(&self) -> impl Iterator<Item = Word<'_>> {
-        (0..self.len()).map_while(|i| self.word(i))
+    fn word(&self, start: usize, end: usize) -> Word<'_> {
+        let mut before = self.folded[..start].chars().rev();
+        let sigil = before.next().filter(|c| matches!(c, '#' | '@' | '$'));
+        let after = &self.folded[end..];
+        Word {
+            text: &self.folded[start..end],
+            sigil: sigil.filter(|_| !before.next().is_some_and(is_word_char)),
+            suffix: &after[..after.len() - after.trim_start_matches(['+', '#']).len()],
+        }
     }
 }
 
@@ -93,7 +81,7 @@ mod tests {
     }
 
     fn words(text: &str) -> Vec<String> {
-        scan(text).words().map(|w| w.text.to_owned()).collect()
+        scan(text).words_from(0).map(|w| w.text.to_owned()).collect()
     }
 
     #[test]
@@ -112,7 +100,7 @@ mod tests {
             .iter()
             .map(|text| {
                 let scan = scan(text);
-                let word = scan.words().last().unwrap();
+                let word = scan.words_from(0).last().unwrap();
                 (word.text.to_owned(), word.sigil, word.suffix.to_owned())
             })
             .collect();
@@ -132,8 +120,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read(text in "\\PC*") {
-            for word in scan(&text).words() {
+            let scan = scan(&text);
+            for word in scan.words_from(0) {
                 prop_assert!(!word.text.is_empty() && word.text.chars().all(is_word_char));
+                let start = word.text.as_ptr().addr() - scan.folded().as_ptr().addr();
+                prop_assert!(scan.is_word(start, start + word.text.len()));
+                prop_assert_eq!(scan.words_from(start).next(), Some(word));
             }
         }
     }

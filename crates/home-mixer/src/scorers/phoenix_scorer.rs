@@ -161,7 +161,7 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
         } else {
             None
         };
-        let rows = if let Some(answer) = ranked {
+        let mut rows = if let Some(answer) = ranked {
             // A ranker without a model version is the prior.
             let by = if answer.model.is_some() { ScoredBy::Model } else { ScoredBy::PopularityPrior };
             query.notes.set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
@@ -183,7 +183,16 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
 
         let request = xxh3_64(query.request_id.as_bytes());
         let at_ms = u64::try_from(query.now.0).unwrap_or(0);
-        Ok(places.into_iter().map(|i| Prediction { row: rows[i].clone(), request, at_ms }).collect())
+        let mut left = vec![0u32; rows.len()];
+        for &i in &places {
+            left[i] += 1;
+        }
+        let mut row_of = |i: usize| {
+            left[i] -= 1;
+            // Nearly every original has one candidate, which takes the row.
+            if left[i] == 0 { std::mem::take(&mut rows[i]) } else { rows[i].clone() }
+        };
+        Ok(places.into_iter().map(|i| Prediction { row: row_of(i), request, at_ms }).collect())
     }
 
     fn update(&self, candidate: &mut PostCandidate, Prediction { row, request, at_ms }: Prediction) {

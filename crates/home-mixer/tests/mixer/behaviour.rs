@@ -211,7 +211,7 @@ async fn the_trace_tells_kept_from_dropped() {
     world.posts.insert(PostId(102), CoreData { created_at: NOW - 49 * HOUR, ..post(10, "too old") });
     world.posts.insert(PostId(250), post(25, "no words about llamas"));
     world.retrieved.push(PostId(250));
-    world.preferences.muted_keywords = vec!["LLAMAS".to_owned()];
+    world.preferences.muted_keywords = ["LLAMAS".to_owned()].into();
     world.verdicts.insert(PostId(100), FilteredReason::Deleted);
     let mocks = Mocks::new(world);
     let feed = mocks.mixer().scored_posts(ScoredPostsQuery { limit: 2, ..query() }, EXPLAIN).await.unwrap();
@@ -319,8 +319,8 @@ async fn a_feed_is_recorded_only_when_asked() {
     let (event, at) = &served[0];
     assert_eq!((event.user_id, *at, event.request_id.as_str()), (VIEWER, NOW, "request"));
     assert_eq!(event.model.as_deref(), Some("ranker-1"));
-    let posts: Vec<_> = event.posts.iter().map(|p| (p.post_id, p.position)).collect();
-    assert_eq!(posts, feed.posts.iter().map(|p| p.tweet_id).zip(0..).collect::<Vec<_>>());
+    let posts: Vec<_> = event.posts.iter().map(|p| p.post_id).collect();
+    assert_eq!(posts, feed.posts.iter().map(|p| p.tweet_id).collect::<Vec<_>>());
     assert_eq!((event.posts[0].source.as_str(), event.posts[0].score), ("thunder", feed.posts[0].score.unwrap()));
 }
 

@@ -249,7 +249,7 @@ async fn without_quoted_posts_the_quotes_have_no_text() {
 async fn without_quoted_posts_who_mutes_words_or_people_gets_no_quotes() {
     for fault in ALL {
         let mut muting = world();
-        muting.preferences.muted_keywords = vec!["anything".to_owned()];
+        muting.preferences.muted_keywords = ["anything".to_owned()].into();
         let mut blocking = world();
         blocking.graph.blocked = [UserId(77)].into_iter().collect();
         for world in [muting, blocking] {

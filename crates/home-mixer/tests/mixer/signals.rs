@@ -66,7 +66,7 @@ async fn an_empty_feed_says_what_emptied_it() {
     let mut world = strangers(3);
     world.posts.get_mut(&PostId(1)).unwrap().created_at = NOW - 49 * HOUR;
     world.record.seen = Vec::new();
-    world.preferences.muted_keywords = vec!["hello".to_owned()];
+    world.preferences.muted_keywords = ["hello".to_owned()].into();
     world.posts.get_mut(&PostId(3)).unwrap().text = Some("fine".into());
     world.verdicts.insert(PostId(3), FilteredReason::Deleted);
     let mocks = Mocks::new(world);
@@ -80,6 +80,6 @@ async fn an_empty_feed_says_what_emptied_it() {
         nothing.empty_because.as_deref(),
         Some("the sources found no post (the viewer follows nobody, and only their posts were asked for)")
     );
-    mocks.world.lock().preferences.muted_keywords.clear();
+    mocks.world.lock().preferences.muted_keywords = [].into();
     assert_eq!(feed(&mocks, query()).await.empty_because, None);
 }

@@ -59,7 +59,7 @@ async fn a_hidden_repost_leaves_the_original() {
     assert_eq!(ids(blocking).await, originals(), "the reposter blocks the viewer");
 
     let mut saying = world();
-    saying.preferences.muted_keywords = vec!["buy".to_owned()];
+    saying.preferences.muted_keywords = ["buy".to_owned()].into();
     for id in ORIGINALS {
         saying.posts.get_mut(&PostId(id + 400)).unwrap().text = Some("buy this".into());
     }

@@ -19,10 +19,8 @@ pub struct PopularityRanking(pub Arc<StateStore>);
 impl Ranking for PopularityRanking {
     async fn rank(&self, request: RankingRequest) -> Result<RankingResponse, SeamError> {
         off_worker(&self.0, move |store| {
-            let prior = store.popularity_prior(request.now);
             let posts: Vec<PostId> = request.candidates.iter().map(|c| c.post_id).collect();
-            let counts = store.engagements(&posts)?;
-            Ok(RankingResponse { scores: counts.iter().map(|c| prior.heads(c.as_ref())).collect(), model: None })
+            Ok(RankingResponse { scores: store.popularity_heads(&posts, request.now)?, model: None })
         })
         .await
     }

@@ -35,15 +35,27 @@ impl TweetEntities for StateTweetEntities {
 
 fn core_data_of(store: &StateStore, posts: &[PostId]) -> Result<Vec<Option<Arc<CoreData>>>, StateError> {
     let stored = store.posts(posts)?;
-    let conversations = store.conversations(posts)?;
-    let one = |(found, conversation): (Option<Arc<StoredPost>>, PostId)| {
-        found.map(|found| core_data_in(store, &found, conversation).map(Arc::new)).transpose()
+    // Most posts stand alone, and are not read again.
+    let threads: Vec<PostId> =
+        stored.iter().flatten().filter(|found| !stands_alone(found)).map(|found| found.post.post_id).collect();
+    let mut conversations = store.conversations(&threads)?.into_iter();
+    let one = |found: Option<Arc<StoredPost>>| {
+        let Some(found) = found else { return Ok(None) };
+        let post = &found.post;
+        let known = if stands_alone(&found) { post.conversation_id.some() } else { conversations.next() };
+        let conversation = known.unwrap_or(post.post_id);
+        core_data_in(store, &found, conversation).map(|core| Some(Arc::new(core)))
     };
-    stored.into_iter().zip(conversations).map(one).collect()
+    stored.into_iter().map(one).collect()
+}
+
+/// Whether a post neither reposts nor answers another one.
+fn stands_alone(found: &StoredPost) -> bool {
+    !found.post.is_repost() && !found.post.is_reply()
 }
 
 fn core_data_in(store: &StateStore, found: &StoredPost, conversation: PostId) -> Result<CoreData, StateError> {
-    let chain = store.reposted(found.post.post_id)?;
+    let chain = if found.post.is_repost() { store.reposted(found.post.post_id)? } else { Vec::new() };
     let reposted = store.posts(&chain)?;
     let mut core = core_data(found, &chain, &reposted);
     // A repost stands in its original's thread.

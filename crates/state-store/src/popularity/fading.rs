@@ -10,8 +10,10 @@ use crate::bytes::{Decoder, Encoder};
 
 /// Half-lives of an epoch.
 const EPOCH: i64 = 32;
-/// Fractional bits of a term.
-const FRACTION_BITS: i32 = 52;
+/// How much older terms are worth less: `2^EPOCH`.
+const EPOCH_WORTH: f64 = (1u64 << EPOCH) as f64;
+/// One, with the fractional bits of a term.
+const ONE: f64 = (1u64 << 52) as f64;
 /// The counter of impressions; actions count under their index.
 const IMPRESSIONS: u8 = u8::MAX;
 
@@ -38,7 +40,7 @@ fn place(at: TimeMs, half_life_ms: i64) -> (i64, u128) {
     let epoch_ms = half_life_ms.max(1).saturating_mul(EPOCH);
     let epoch = at.0.div_euclid(epoch_ms);
     let half_lives = at.0.rem_euclid(epoch_ms) as f64 / half_life_ms.max(1) as f64;
-    (epoch, (half_lives.exp2() * f64::from(FRACTION_BITS).exp2()) as u128)
+    (epoch, (half_lives.exp2() * ONE) as u128)
 }
 
 impl Fading {
@@ -125,7 +127,7 @@ impl Fading {
     pub(crate) fn left(&self, half_life_ms: i64) -> impl Iterator<Item = (Option<ActionIndex>, f64)> + '_ {
         // One event at the newest moment is worth 1.
         let one = self.newest.map_or(1.0, |newest| place(newest, half_life_ms).1 as f64);
-        let old = (EPOCH as f64).exp2() * one;
+        let old = EPOCH_WORTH * one;
         self.sums.iter().map(move |sum| {
             let counter = (sum.counter != IMPRESSIONS).then_some(sum.counter);
             (counter, sum.amount as f64 / if sum.is_old { old } else { one })
@@ -134,7 +136,21 @@ impl Fading {
 
     /// The counts as of the newest event. `continuous` is counted in seconds.
     pub(crate) fn counts(&self, half_life_ms: i64, continuous: Option<ActionIndex>) -> EngagementCounts {
-        let mut counts = EngagementCounts { at: self.newest.unwrap_or_default(), ..EngagementCounts::default() };
+        let mut counts = EngagementCounts::default();
+        self.counts_into(half_life_ms, continuous, &mut counts);
+        counts
+    }
+
+    /// As [`Self::counts`], in the place of other counts.
+    pub(crate) fn counts_into(
+        &self,
+        half_life_ms: i64,
+        continuous: Option<ActionIndex>,
+        counts: &mut EngagementCounts,
+    ) {
+        counts.at = self.newest.unwrap_or_default();
+        counts.impressions = 0.0;
+        counts.actions.clear();
         for (counter, left) in self.left(half_life_ms) {
             let Some(action) = counter else {
                 counts.impressions += left;
@@ -146,7 +162,6 @@ impl Fading {
             }
             counts.actions[i] += if continuous == counter { left / 1_000.0 } else { left };
         }
-        counts
     }
 
     pub(crate) fn encode(&self, out: &mut Encoder) {

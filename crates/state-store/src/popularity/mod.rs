@@ -111,9 +111,31 @@ impl StateStore {
         self.with_counts(post, |counts| counts.map(read))
     }
 
-    /// The fading counts of posts, in the order of `posts`.
-    pub fn engagements(&self, posts: &[PostId]) -> Result<Vec<Option<EngagementCounts>>, StateError> {
-        posts.iter().map(|&post| self.engagement(post)).collect()
+    /// The popularity prior's heads for posts as of `now`, in the order of `posts`.
+    pub fn popularity_heads(&self, posts: &[PostId], now: TimeMs) -> Result<Vec<Box<[f64]>>, StateError> {
+        let prior = self.popularity_prior(now);
+        let settings = &self.settings;
+        let mut counts = EngagementCounts::default();
+        let mut heads_of = |found: Option<&PostCounts>| {
+            let Some(found) = found else { return prior.heads(None) };
+            found.fading.counts_into(settings.half_life_ms, settings.dwell_head, &mut counts);
+            prior.heads(Some(&counts))
+        };
+        let mut heads: Vec<Box<[f64]>> = vec![Box::default(); posts.len()];
+        let mut old = Vec::new();
+        {
+            let popularity = self.popularity.read();
+            for (i, &post) in posts.iter().enumerate() {
+                match popularity.recent(post) {
+                    Some(recent) => heads[i] = heads_of(recent.counts()),
+                    None => old.push(i),
+                }
+            }
+        }
+        for i in old {
+            heads[i] = self.with_counts(posts[i], &mut heads_of)?;
+        }
+        Ok(heads)
     }
 
     /// Per action of the set, the number of people whose action stands; for a continuous action, how often it was taken.

@@ -47,7 +47,7 @@ fn the_prior_by_hand() {
         close(top[2].score, 7.5 / 22.0 + 3.0 * 5.0 / 22.0);
         assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [1, 1]);
         assert_eq!(folder.state.raw_counts(PostId(3)).unwrap(), [0, 0]);
-        assert_eq!(folder.state.engagements(&[PostId(3), PostId(4)]).unwrap(), [None, None]);
+        assert_eq!([3, 4].map(|id| folder.state.engagement(PostId(id)).unwrap()), [None, None]);
         // One half-life and a millisecond later nobody was active within it.
         assert_eq!(folder.state.popularity_prior(now + 100 * SECOND).viewers, Some(2.0));
         assert_eq!(folder.state.popularity_prior(now + (100 * SECOND + 1)).viewers, Some(0.0));
