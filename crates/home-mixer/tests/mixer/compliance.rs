@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use candidate_pipeline::ManualClock;
 use candidate_pipeline::compliance::{Case, Subject, assert_component_compliance};
+use foryou_io::ManualMonotonic;
 use foryou_types::{PostId, UserId};
 use home_mixer::MixerParams;
 use home_mixer::candidate::PostCandidate;
@@ -119,7 +119,7 @@ fn rows(mocks: &Arc<Mocks>) -> Vec<Row> {
         let mocks = Arc::clone(mocks);
         subject.broken_by(move || calls.iter().for_each(|&call| mocks.fail(call, Fault::Error)))
     };
-    let cache_clock = Arc::new(ManualClock::default());
+    let cache_clock = Arc::new(ManualMonotonic::default());
     let strato = || Arc::clone(&clients.strato);
     let tweet_entities = || Arc::clone(&clients.tweet_entities);
     let counts = EngagementCountsHydrator::cached(tweet_entities(), Arc::clone(&cache_clock) as _);
