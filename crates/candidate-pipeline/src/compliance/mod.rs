@@ -48,7 +48,7 @@ pub struct Case<Q, C> {
 pub async fn assert_component_compliance<Q, C>(subject: &Subject<Q, C>, case: &Case<Q, C>)
 where
     Q: Clone + Send + Sync + 'static,
-    C: Clone + PartialEq + Debug + Send + Sync + 'static,
+    C: Clone + Debug + Send + Sync + 'static,
 {
     checks::Trial { subject, case }.run().await;
 }
