@@ -4,7 +4,7 @@ use std::error::Error;
 
 use datasets::world::WorldError;
 use evaluation::TableError;
-use phoenix::{CheckpointError, RegistryError};
+use model_registry::{CheckpointError, RegistryError};
 use phoenix_engine::EngineError;
 use phoenix_train::data::DataError;
 use phoenix_train::trainer::TrainError;

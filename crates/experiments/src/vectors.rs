@@ -2,7 +2,7 @@
 
 use foryou_types::PostId;
 use phoenix::CandidateItem;
-use phoenix_engine::RetrievalModel;
+use phoenix_engine::{RetrievalModel, ServedRetrieval};
 use rustc_hash::FxHashMap;
 
 /// The vectors of one model, `[N, D]`.

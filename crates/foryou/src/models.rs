@@ -1,14 +1,18 @@
 //! Ranking and retrieval of a data folder: by the promoted models, here or in another process.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use event_log::{EventLog, Topic};
+use foryou_io::Background;
 use foryou_types::seams::{Ranking, Retrieval};
-use phoenix::{Corpus, ModelKind, Registry};
+use model_registry::{Families, Registry, RegistryError};
+use phoenix::{Corpus, ModelKind};
+use phoenix_engine::ServedFamilies;
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
-use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig, Watch};
+use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig};
 use server::app::Follower;
 use state_store::{PopularityRanking, PopularityRetrieval};
 use tonic::transport::{Channel, Endpoint};
@@ -19,6 +23,16 @@ use crate::service::Startup;
 
 /// How often the progress of the reader of posts is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The families of models that this program knows.
+const FAMILIES: Families = &[&phoenix::Phoenix];
+/// Those that can serve.
+const SERVED: ServedFamilies = &[&phoenix::Phoenix];
+
+/// The versions of models of a data folder.
+pub fn registry(data: &Path) -> Result<Registry, RegistryError> {
+    Registry::open(&data.join("models"), FAMILIES)
+}
 
 /// Ranking and retrieval for the pipeline, and what keeps them up to date.
 pub struct Phoenix {
@@ -31,7 +45,7 @@ pub struct Phoenix {
     /// Retrieves without a model.
     pub popular: Arc<dyn Retrieval>,
     follower: Option<Arc<CorpusFollower>>,
-    _watch: Option<Watch>,
+    _watch: Option<Background>,
 }
 
 impl Phoenix {
@@ -56,11 +70,11 @@ impl Phoenix {
             let (ranking, retrieval) = (ranking.clone(), retrieval.clone());
             return Ok(Self { ranking, retrieval, prior, popular, follower: None, _watch: None });
         }
-        let registry = Registry::open(&config.data.join("models"))?;
+        let registry = registry(&config.data)?;
         if let Err(error) = registry.check_newest() {
             tracing::warn!(%error, "the registry is an older copy: the registry is an older copy: other models may serve than those that were promoted last");
         }
-        let serves = |kind| registry.promoted(kind).map(|version| version.is_some());
+        let serves = |kind: ModelKind| registry.promoted(&kind.into()).map(|version| version.is_some());
         if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
             // A single feed by the prior needs no posts in memory.
             return Ok(Self {
@@ -78,6 +92,9 @@ impl Phoenix {
         let host = Arc::new(ModelHost::new(
             HostParts {
                 registry,
+                families: SERVED,
+                ranker: ModelKind::Ranker.into(),
+                retrieval: ModelKind::Retrieval.into(),
                 corpus: corpus.clone(),
                 action_set: parts.profile.action_set.clone(),
                 max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),

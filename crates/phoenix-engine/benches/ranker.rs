@@ -6,18 +6,16 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use foryou_types::{ActionMask, ActionSet, PostId, Rng, SplitMix64, UserId};
-use phoenix::checkpoint::FORMAT;
+use foryou_types::{ActionMask, ActionSet, PostId, Rng, SplitMix64, TimeMs, UserId};
 use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, HashTables, HistoryItem, IdCounts, ModelConfig, ModelKind, TableInit,
 };
-use phoenix_engine::Ranker;
+use phoenix_engine::{Ranker, ServedRanker};
 
 fn model() -> Checkpoint {
     let model = ModelConfig::default();
     let ids = IdCounts { users: 10_000, posts: 50_000, authors: 2_000, words: 5_000 };
     let config = CheckpointConfig {
-        format: FORMAT,
         kind: ModelKind::Ranker,
         hashes: HashTables::draw(&model, ids, 1),
         model,
@@ -41,6 +39,7 @@ fn ranking(c: &mut Criterion) {
             dwell_seconds: 3.0,
             age_bucket: 5,
             content: (1..9).collect(),
+            at: TimeMs(0),
         })
         .collect();
     let candidates: Vec<_> = (0..512)

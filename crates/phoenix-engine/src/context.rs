@@ -4,6 +4,7 @@ use foryou_types::{PostId, UserId};
 use phoenix::HistoryItem;
 
 use crate::cache::KeyValues;
+use crate::served::ServedContext;
 use crate::tokens::{Extras, Lookup};
 use crate::transformer::ContextTokens;
 
@@ -23,19 +24,18 @@ impl Context {
     pub fn user(&self) -> UserId {
         self.user
     }
+}
 
-    /// The history tokens it was made from, oldest first.
-    pub fn history(&self) -> &[HistoryItem] {
+impl ServedContext for Context {
+    fn history(&self) -> &[HistoryItem] {
         &self.history
     }
 
-    /// How many tokens, the viewer's own included, were taken over from the context it was extended from; 0 for a fresh one.
-    pub fn reused(&self) -> usize {
+    fn reused(&self) -> usize {
         self.reused
     }
 
-    /// Memory it takes, in bytes, without the content words that its items share with others.
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.past.bytes() + self.history.len() * size_of::<HistoryItem>() + size_of::<Self>()
     }
 }

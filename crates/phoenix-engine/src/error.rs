@@ -1,6 +1,7 @@
 //! Errors of a model.
 
-use phoenix::{ConfigError, GoldenError, ModelKind};
+use model_registry::CheckpointError;
+use phoenix::{ConfigError, ModelKind};
 use thiserror::Error;
 
 /// A model that cannot be served, or a reference file that cannot be used.
@@ -35,5 +36,5 @@ pub enum EngineError {
     },
     /// A reference file that cannot be used.
     #[error(transparent)]
-    Golden(#[from] GoldenError),
+    Golden(#[from] CheckpointError),
 }

@@ -1,6 +1,7 @@
 //! Serves the Phoenix models on the CPU.
 //!
 //! Start with [`Ranker`] (action logits of candidates for a viewer) and [`RetrievalModel`] with [`ExactIndex`] (posts near a viewer).
+//! What serving asks of a model of any family is [`ServedRanker`] and [`ServedRetrieval`]; the host in [`service`] knows only those.
 //! Inside, `kernels` holds the numeric code, `weights` a model packed for it, `transformer` the layers, `cache` the keys and values of a
 //! viewer's context.
 //!
@@ -17,16 +18,17 @@
 //! * Only [`service`] knows a log and a registry, only [`grpc`] a transport.
 
 mod cache;
-pub mod check;
-pub mod context;
+mod check;
+mod context;
 mod error;
 pub mod grpc;
-pub mod index;
+mod index;
 mod kernels;
 mod metrics;
-pub mod ranker;
-pub mod retrieval;
+mod ranker;
+mod retrieval;
 mod scratch;
+mod served;
 pub mod service;
 mod tokens;
 mod transformer;
@@ -39,3 +41,4 @@ pub use error::EngineError;
 pub use index::ExactIndex;
 pub use ranker::Ranker;
 pub use retrieval::RetrievalModel;
+pub use served::{NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval};

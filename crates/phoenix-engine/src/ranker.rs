@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use foryou_types::{ActionKind, ActionSet, UserId};
+use foryou_types::{ActionSet, UserId};
 use phoenix::{CandidateItem, Checkpoint, CheckpointConfig, HistoryAttention, HistoryItem, ModelKind, Positions};
 use rayon::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::context::{Context, Viewer};
 use crate::error::EngineError;
 use crate::kernels::{Kernels, Rows, RowsMut, padded};
 use crate::scratch::{Scratch, with_scratch};
+use crate::served::ServedRanker;
 use crate::tokens::{Extras, Lookup};
 use crate::transformer::{Place, TILE};
 use crate::weights::RankerWeights;
@@ -66,34 +67,6 @@ impl Ranker {
         &self.config
     }
 
-    /// Runs a viewer's history through the model.
-    ///
-    /// Of a history longer than [`phoenix::ModelConfig::longest_history`] only the newest tokens count. Callers window with
-    /// [`foryou_types::UserActionSequence::windowed`], which never gives more and moves its start rarely, so that [`Self::extend`]
-    /// finds what it can reuse. [`UserId::NONE`] is a stranger; nothing attends to them.
-    pub fn encode(&self, user: UserId, history: &[HistoryItem]) -> Context {
-        let history = self.newest(history);
-        let trunk = &self.weights.trunk;
-        let past = KeyValues::new(&trunk.sizes, trunk.layers.len(), 1 + history.len());
-        self.run(user, history, past, 0)
-    }
-
-    /// The context of the same viewer with another history, bit-equal to [`Self::encode`] of it.
-    ///
-    /// With causal history, the tokens that both histories start with are taken over; what follows (a last token that has changed, new
-    /// tokens) is computed. A bidirectional history, or a window that has moved, is computed afresh, as is a context of another model.
-    pub fn extend(&self, context: &Context, history: &[HistoryItem]) -> Context {
-        let model = &self.config.model;
-        if context.model != self.id || model.history_attention != HistoryAttention::Causal {
-            return self.encode(context.user, history);
-        }
-        let history = self.newest(history);
-        let common = context.history.iter().zip(history).take_while(|(a, b)| a == b).count();
-        let trunk = &self.weights.trunk;
-        let past = context.past.with_room(&trunk.sizes, trunk.layers.len(), 1 + common, 1 + history.len());
-        self.run(context.user, history, past, 1 + common)
-    }
-
     fn newest<'a>(&self, history: &'a [HistoryItem]) -> &'a [HistoryItem] {
         &history[history.len().saturating_sub(self.config.model.longest_history())..]
     }
@@ -105,11 +78,62 @@ impl Ranker {
         Context { model: self.id, user, history: history.to_vec(), past, reused: first }
     }
 
-    /// Logits of every action for every candidate, `[C, A]` row-major, into `out` (whatever it held before).
-    ///
+    /// Where the candidates from number `first` on stand.
+    fn place(&self, context: &Context, first: usize) -> Place {
+        let model = &self.config.model;
+        match model.positions {
+            Positions::Shared => Place { first: context.past.tokens, step: 0 },
+            Positions::Sequential => {
+                Place { first: context.past.tokens.max(1 + model.history_seq_len) + first, step: 1 }
+            }
+        }
+    }
+}
+
+impl ServedRanker for Ranker {
+    type Context = Context;
+
+    fn action_set(&self) -> &ActionSet {
+        &self.config.action_set
+    }
+
+    fn history_len(&self) -> usize {
+        self.config.model.history_seq_len
+    }
+
+    /// Keys and values of every token.
+    fn context_bytes(&self) -> usize {
+        let model = &self.config.model;
+        2 * model.num_layers * model.num_kv_heads * model.key_size * size_of::<f32>() * (1 + model.history_seq_len)
+    }
+
+    /// Of a history longer than [`phoenix::ModelConfig::longest_history`] only the newest tokens count. Callers window with
+    /// [`foryou_types::UserActionSequence::windowed`], which never gives more and moves its start rarely, so that [`Self::extend`]
+    /// finds what it can reuse. Nothing attends to a stranger.
+    fn encode(&self, user: UserId, history: &[HistoryItem]) -> Context {
+        let history = self.newest(history);
+        let trunk = &self.weights.trunk;
+        let past = KeyValues::new(&trunk.sizes, trunk.layers.len(), 1 + history.len());
+        self.run(user, history, past, 0)
+    }
+
+    /// With causal history, the tokens that both histories start with are taken over; what follows (a last token that has changed, new
+    /// tokens) is computed. A bidirectional history, or a window that has moved, is computed afresh, as is a context of another model.
+    fn extend(&self, context: &Context, history: &[HistoryItem]) -> Context {
+        let model = &self.config.model;
+        if context.model != self.id || model.history_attention != HistoryAttention::Causal {
+            return self.encode(context.user, history);
+        }
+        let history = self.newest(history);
+        let common = context.history.iter().zip(history).take_while(|(a, b)| a == b).count();
+        let trunk = &self.weights.trunk;
+        let past = context.past.with_room(&trunk.sizes, trunk.layers.len(), 1 + common, 1 + history.len());
+        self.run(context.user, history, past, 1 + common)
+    }
+
     /// A candidate of post 0 is padding: it gets logits that mean nothing. A context of another model is computed again from its
     /// history, so that the answer is always this model's.
-    pub fn score(&self, context: &Context, candidates: &[CandidateItem], out: &mut Vec<f32>) {
+    fn score(&self, context: &Context, candidates: &[CandidateItem], out: &mut Vec<f32>) {
         if context.model != self.id {
             return self.score(&self.encode(context.user, &context.history), candidates, out);
         }
@@ -135,31 +159,6 @@ impl Ranker {
             let tiles = candidates.par_chunks(tile).zip(out.par_chunks_mut(tile * actions)).enumerate();
             tiles.for_each(|(t, (candidates, out))| score(t, candidates, out));
         }
-    }
-
-    /// Where the candidates from number `first` on stand.
-    fn place(&self, context: &Context, first: usize) -> Place {
-        let model = &self.config.model;
-        match model.positions {
-            Positions::Shared => Place { first: context.past.tokens, step: 0 },
-            Positions::Sequential => {
-                Place { first: context.past.tokens.max(1 + model.history_seq_len) + first, step: 1 }
-            }
-        }
-    }
-
-    /// What the heads say for one candidate's logits `[A]`: a probability for a discrete action, seconds for a continuous one.
-    pub fn heads(&self, logits: &[f32]) -> Box<[f64]> {
-        self.config.action_set.actions.iter().zip(logits).map(|(action, &z)| head(action.kind, z)).collect()
-    }
-}
-
-/// `sigmoid` for a discrete head, `exp` clipped at [`ActionSet::DWELL_CLIP_SECONDS`] for a continuous one.
-fn head(kind: ActionKind, logit: f32) -> f64 {
-    let z = f64::from(logit);
-    match kind {
-        ActionKind::Discrete => 1.0 / (1.0 + (-z).exp()),
-        ActionKind::Continuous => z.exp().min(ActionSet::DWELL_CLIP_SECONDS),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foryou_types::UserId;
+use foryou_types::{ActionSet, UserId};
 use phoenix::{CandidateItem, Checkpoint, CheckpointConfig, HistoryItem, ModelKind};
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use crate::context::Viewer;
 use crate::error::EngineError;
 use crate::kernels::{Kernels, Rows, RowsMut, Silu, padded};
 use crate::scratch::{Scratch, with_scratch};
+use crate::served::ServedRetrieval;
 use crate::tokens::Lookup;
 use crate::transformer::{ContextTokens, TILE};
 use crate::weights::RetrievalWeights;
@@ -59,22 +60,36 @@ impl RetrievalModel {
         &self.config
     }
 
+    /// A post's vector `[D]`, of length 1.
+    pub fn post_vector(&self, item: &CandidateItem) -> Vec<f32> {
+        self.post_vectors(std::slice::from_ref(item))
+    }
+}
+
+impl ServedRetrieval for RetrievalModel {
+    fn action_set(&self) -> &ActionSet {
+        &self.config.action_set
+    }
+
+    fn history_len(&self) -> usize {
+        self.config.model.history_seq_len
+    }
+
+    fn width(&self) -> usize {
+        self.config.model.emb_size
+    }
+
     /// The viewer's vector `[D]`, of length 1; zero for an unknown person without history.
     ///
     /// Of a history longer than [`phoenix::ModelConfig::longest_history`] only the newest tokens count.
-    pub fn user_vector(&self, user: UserId, history: &[HistoryItem]) -> Vec<f32> {
+    fn user_vector(&self, user: UserId, history: &[HistoryItem]) -> Vec<f32> {
         let history = &history[history.len().saturating_sub(self.config.model.longest_history())..];
         let viewer = Viewer { lookup: &self.lookup, user, history };
         self.weights.user_vector(1 + history.len(), &viewer, |i| viewer.valid(i))
     }
 
-    /// A post's vector `[D]`, of length 1.
-    pub fn post_vector(&self, item: &CandidateItem) -> Vec<f32> {
-        self.post_vectors(std::slice::from_ref(item))
-    }
-
     /// The vectors of many posts, `[N, D]` row-major, each the same bits as alone.
-    pub fn post_vectors(&self, items: &[CandidateItem]) -> Vec<f32> {
+    fn post_vectors(&self, items: &[CandidateItem]) -> Vec<f32> {
         let d = self.config.model.emb_size;
         let mut out = vec![0.0; items.len() * d];
         items.par_chunks(TILE).zip(out.par_chunks_mut(TILE * d)).for_each(|(items, out)| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foryou_types::{ActionMask, PostId, UserId};
-use phoenix::inputs::dwell_input;
+use phoenix::dwell_input;
 use phoenix::{CandidateItem, CheckpointConfig, HistoryItem, TableSpec, Tables};
 
 use crate::error::EngineError;

@@ -1,8 +1,9 @@
 //! A model's dense tensors, packed for the kernels.
 
-use phoenix::config::{AGE_BUCKETS, DWELL_HIDDEN};
-use phoenix::params::{layer_param, prefix, tower_param};
-use phoenix::{ModelConfig, ModelKind, NamedTensor, Positions};
+use model_registry::NamedTensor;
+use phoenix::{AGE_BUCKETS, DWELL_HIDDEN};
+use phoenix::{ModelConfig, ModelKind, Positions};
+use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
 
 use crate::error::EngineError;

@@ -1,54 +1,33 @@
-//! A trained model in a folder.
+//! A Phoenix model as it is kept: what it is, its dense tensors, its tables.
 //!
-//! ```text
-//! checkpoint/
-//!   config.json              what it is: sizes, action set, hash functions, seed, metrics
-//!   dense.safetensors        every tensor of `dense_params`, f32
-//!   tables.safetensors       user, post, author and (with text) text, each [rows, D], f32
-//!   optimizer.safetensors    what training needs to continue; absent in a model that is only served
-//!   manifest.json            the checksum of each of these files
-//! ```
-//!
-//! [`Checkpoint::save`] makes a new folder next to the old one and renames it into place: whatever happens, what is read afterwards is the
-//! old checkpoint or the new one, never parts of both.
+//! On the disk it is a checkpoint of the family `phoenix` (see [`model_registry`]). Its manifest's payload holds the sizes and the hash
+//! functions; `dense.safetensors` has every tensor of [`dense_params`], and `tables.safetensors` the tables user, post, author and (with
+//! text) text, each `[rows, D]`.
 
 mod load;
-mod manifest;
-mod save;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use foryou_types::{ActionSet, Rng, SplitMix64, TimeMs};
+use model_registry::{CheckpointError, Manifest, NamedTensor, Stored, TensorView};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::config::{ModelConfig, ModelKind};
 use crate::hashing::{HashTables, TableSpec};
 use crate::params::{Init, dense_params};
 
-/// The version of the format that this code reads and writes.
-pub const FORMAT: u32 = 1;
+pub use load::Phoenix;
 
-pub(crate) use manifest::sum_of_manifest;
-
-pub(crate) const CONFIG: &str = "config.json";
-pub(crate) const DENSE: &str = "dense.safetensors";
-pub(crate) const TABLES: &str = "tables.safetensors";
-pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
-
-/// A tensor with its name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamedTensor {
-    /// Name.
-    pub name: String,
-    /// Shape, row-major.
-    pub shape: Vec<usize>,
-    /// Values.
-    pub data: Vec<f32>,
-}
+/// The family's name.
+const FAMILY: &str = "phoenix";
+/// The file of the dense tensors.
+const DENSE: &str = "dense";
+/// The file of the tables.
+const TABLES: &str = "tables";
 
 /// The embedding tables, each `[rows, D]` row-major; row 0 is padding and zero.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,12 +71,9 @@ impl Default for TableInit {
     }
 }
 
-/// `config.json` of a checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a model is.
+#[derive(Clone, Debug, PartialEq)]
 pub struct CheckpointConfig {
-    /// Version of the format, [`FORMAT`].
-    pub format: u32,
     /// Which model.
     pub kind: ModelKind,
     /// Its sizes and switches.
@@ -109,11 +85,17 @@ pub struct CheckpointConfig {
     /// Everything random in it came from here.
     pub seed: u64,
     /// It learned from events before this moment.
-    #[serde(default)]
     pub trained_until: Option<TimeMs>,
     /// What the trainer measured, by name, e.g. `validation/ndcg@10`. Values that are not finite are not saved.
-    #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
+}
+
+/// A manifest's payload.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload<'a> {
+    model: Cow<'a, ModelConfig>,
+    hashes: Cow<'a, HashTables>,
 }
 
 impl CheckpointConfig {
@@ -122,21 +104,6 @@ impl CheckpointConfig {
         let hashes = &self.hashes;
         let all = [("user", &hashes.user), ("post", &hashes.post), ("author", &hashes.author), ("text", &hashes.text)];
         all.into_iter().take(if self.model.text { 4 } else { 3 })
-    }
-
-    /// The first place where the actions that the model predicts differ from the data's by name or kind; `None` where it can serve
-    /// the data. Weights may differ: they are the data's, and not part of the model.
-    pub fn action_difference(&self, data: &ActionSet) -> Option<String> {
-        let model = &self.action_set;
-        for (i, (m, d)) in model.actions.iter().zip(&data.actions).enumerate() {
-            if m.name != d.name {
-                return Some(format!("action {i} is {} in the model and {} in the data", m.name, d.name));
-            }
-            if m.kind != d.kind {
-                return Some(format!("{} is {:?} in the model and {:?} in the data", m.name, m.kind, d.kind));
-            }
-        }
-        (model.len() != data.len()).then(|| format!("it predicts {} actions, the data has {}", model.len(), data.len()))
     }
 
     /// Number of values of a model with this configuration: dense tensors and tables.
@@ -156,37 +123,6 @@ pub struct Checkpoint {
     pub dense: Vec<NamedTensor>,
     /// The tables.
     pub tables: Tables,
-}
-
-/// A checkpoint that cannot be read or written.
-#[derive(Debug, Error)]
-pub enum CheckpointError {
-    /// A file that cannot be read or written.
-    #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A file that cannot be parsed: it is truncated, or of another format.
-    #[error("{}: {problem}", .path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A tensor that is missing, of another shape, or not finite.
-    #[error("{}: tensor {tensor}: {problem}", .path.display())]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 impl Checkpoint {
@@ -220,6 +156,11 @@ impl Checkpoint {
         Self { config, dense, tables }
     }
 
+    /// Writes the model to a folder, see [`model_registry::save`]; `training` is what training needs to continue.
+    pub fn save(&self, folder: &Path, training: Option<&[NamedTensor]>) -> Result<(), CheckpointError> {
+        model_registry::save(self, folder, training)
+    }
+
     /// The dense tensor of that name (see [`dense_params`]).
     pub fn dense(&self, name: &str) -> Option<&NamedTensor> {
         self.dense.iter().find(|tensor| tensor.name == name)
@@ -228,6 +169,36 @@ impl Checkpoint {
     /// Number of values: dense tensors and tables, padding rows included.
     pub fn parameters(&self) -> u64 {
         self.config.parameters()
+    }
+}
+
+impl Stored for Checkpoint {
+    fn manifest(&self) -> Manifest {
+        let config = self.config.clone();
+        let payload = Payload { model: Cow::Borrowed(&self.config.model), hashes: Cow::Borrowed(&self.config.hashes) };
+        Manifest {
+            family: FAMILY.to_owned(),
+            kind: config.kind.into(),
+            action_set: config.action_set,
+            seed: config.seed,
+            trained_until: config.trained_until,
+            metrics: config.metrics,
+            files: [DENSE, TABLES].map(str::to_owned).into(),
+            payload: payload.value(),
+        }
+    }
+
+    fn tensors(&self, file: &str) -> Vec<TensorView<'_>> {
+        if file == DENSE {
+            return self.dense.iter().map(TensorView::from).collect();
+        }
+        let d = self.config.model.emb_size;
+        let tables = self.tables.named(self.config.model.text);
+        tables.map(|(name, rows)| TensorView { name, shape: vec![rows.len() / d, d], data: rows }).collect()
+    }
+
+    fn check(&self, folder: &Path) -> Result<(), CheckpointError> {
+        load::check(self, folder)
     }
 }
 

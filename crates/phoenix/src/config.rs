@@ -1,5 +1,6 @@
 //! Sizes and switches of a model.
 
+use model_registry::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,11 +21,30 @@ pub enum ModelKind {
 }
 
 impl ModelKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ranker, Self::Retrieval];
+
+    /// The model that a kind of versions is of; `None` for a kind of another family.
+    pub fn of(kind: &Kind) -> Option<Self> {
+        Self::ALL.into_iter().find(|model| model.name() == kind.name())
+    }
+
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ranker => "ranker",
             Self::Retrieval => "retrieval",
+        }
+    }
+}
+
+impl From<ModelKind> for Kind {
+    fn from(model: ModelKind) -> Self {
+        const RANKER: Kind = Kind::constant(ModelKind::Ranker.name());
+        const RETRIEVAL: Kind = Kind::constant(ModelKind::Retrieval.name());
+        match model {
+            ModelKind::Ranker => RANKER,
+            ModelKind::Retrieval => RETRIEVAL,
         }
     }
 }

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Most words of a post, markers and bigrams included.
-pub const MOST_WORDS: usize = 32;
+const MOST_WORDS: usize = 32;
 /// A longer word counts as its first characters, so that a text without spaces costs no more than any other.
 const LONGEST_WORD: usize = 64;
 /// A longer video is a long one.

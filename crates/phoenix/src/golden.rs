@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use model_registry::{CheckpointError, NamedTensor, TensorFile, Values};
 use serde::Serialize;
 use serde_json::Value;
-use thiserror::Error;
 
-use crate::checkpoint::NamedTensor;
 use crate::config::{ModelConfig, ModelKind};
 use crate::params::dense_params;
-use crate::tensor_file::{self, ReadProblem, Values};
 
 /// Most that a logit may differ from the reference's, in f32.
 pub const LOGIT_TOLERANCE: f32 = 2e-5;
@@ -77,58 +75,14 @@ pub struct GoldenTensor {
     /// Shape, row-major.
     pub shape: Vec<usize>,
     /// Values.
-    pub data: GoldenData,
-}
-
-/// Values of a tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub enum GoldenData {
-    /// Floats, all finite.
-    F32(Vec<f32>),
-    /// Integers.
-    I32(Vec<i32>),
-}
-
-/// A reference file that cannot be used.
-#[derive(Debug, Error)]
-pub enum GoldenError {
-    /// It cannot be read.
-    #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is not a whole safetensors file, or its configuration cannot be parsed.
-    #[error("{}: {problem}", .path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A tensor that is missing, of another shape or type, or not finite.
-    #[error("{}: tensor {tensor}: {problem}", .path.display())]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// What is wrong.
-        problem: String,
-    },
+    pub data: Values,
 }
 
 impl Golden {
     /// Reads a file and checks it: the configuration, the shape of every tensor it prescribes, every float finite.
-    pub fn load(path: &Path) -> Result<Self, GoldenError> {
-        let file = tensor_file::read(path).map_err(|problem| match problem {
-            ReadProblem::Io(source) => GoldenError::Io { path: path.to_owned(), source },
-            ReadProblem::Format(problem) => GoldenError::Format { path: path.to_owned(), problem },
-            ReadProblem::Tensor { tensor, problem } => GoldenError::Tensor { path: path.to_owned(), tensor, problem },
-        })?;
-        let format = |problem: String| GoldenError::Format { path: path.to_owned(), problem };
+    pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        let file = TensorFile::read(path)?;
+        let format = |problem: String| CheckpointError::format(path, problem);
         let text = file.metadata.get("config").ok_or_else(|| format("has no metadata key `config`".to_owned()))?;
         let (config, mut sizes) = read_config(text).map_err(|p| format(format!("config: {p}")))?;
         let mut size = |key: &str| sizes.remove(key).ok_or_else(|| format(format!("config: {key}: is missing")));
@@ -137,13 +91,7 @@ impl Golden {
         let tensors = file
             .tensors
             .into_iter()
-            .map(|tensor| {
-                let data = match tensor.values {
-                    Values::F32(values) => GoldenData::F32(values),
-                    Values::I32(values) => GoldenData::I32(values),
-                };
-                (tensor.name, GoldenTensor { shape: tensor.shape, data })
-            })
+            .map(|tensor| (tensor.name, GoldenTensor { shape: tensor.shape, data: tensor.values }))
             .collect();
         let golden = Self { path: path.to_owned(), config, batch, candidates, top_k, tensors };
         golden.check()?;
@@ -151,23 +99,23 @@ impl Golden {
     }
 
     /// The floats of a tensor.
-    pub fn f32(&self, name: &str) -> Result<&[f32], GoldenError> {
+    pub fn f32(&self, name: &str) -> Result<&[f32], CheckpointError> {
         match &self.tensor(name)?.data {
-            GoldenData::F32(values) => Ok(values),
-            GoldenData::I32(_) => Err(self.bad(name, "is I32, F32 is needed")),
+            Values::F32(values) => Ok(values),
+            Values::I32(_) => Err(self.bad(name, "is I32, F32 is needed")),
         }
     }
 
     /// The integers of a tensor.
-    pub fn i32(&self, name: &str) -> Result<&[i32], GoldenError> {
+    pub fn i32(&self, name: &str) -> Result<&[i32], CheckpointError> {
         match &self.tensor(name)?.data {
-            GoldenData::I32(values) => Ok(values),
-            GoldenData::F32(_) => Err(self.bad(name, "is F32, I32 is needed")),
+            Values::I32(values) => Ok(values),
+            Values::F32(_) => Err(self.bad(name, "is F32, I32 is needed")),
         }
     }
 
     /// The parameters of a model in the order of [`dense_params`]; `None` if the file has none of that model.
-    pub fn dense(&self, kind: ModelKind) -> Result<Option<Vec<NamedTensor>>, GoldenError> {
+    pub fn dense(&self, kind: ModelKind) -> Result<Option<Vec<NamedTensor>>, CheckpointError> {
         let prefix = format!("{}.params.", kind.name());
         let mut left: Vec<&str> = self.tensors.keys().filter_map(|name| name.strip_prefix(&prefix)).collect();
         if left.is_empty() {
@@ -187,15 +135,15 @@ impl Golden {
         }
     }
 
-    fn tensor(&self, name: &str) -> Result<&GoldenTensor, GoldenError> {
+    fn tensor(&self, name: &str) -> Result<&GoldenTensor, CheckpointError> {
         self.tensors.get(name).ok_or_else(|| self.bad(name, "is missing"))
     }
 
-    fn bad(&self, tensor: &str, problem: &str) -> GoldenError {
-        GoldenError::Tensor { path: self.path.clone(), tensor: tensor.to_owned(), problem: problem.to_owned() }
+    fn bad(&self, tensor: &str, problem: &str) -> CheckpointError {
+        CheckpointError::tensor(&self.path, tensor, problem)
     }
 
-    fn check_shape(&self, name: &str, shape: &[usize]) -> Result<(), GoldenError> {
+    fn check_shape(&self, name: &str, shape: &[usize]) -> Result<(), CheckpointError> {
         let found = &self.tensor(name)?.shape;
         if found == shape {
             return Ok(());
@@ -203,9 +151,9 @@ impl Golden {
         Err(self.bad(name, &format!("has shape {found:?}, {shape:?} is needed")))
     }
 
-    fn check(&self) -> Result<(), GoldenError> {
+    fn check(&self) -> Result<(), CheckpointError> {
         for (name, tensor) in &self.tensors {
-            if let GoldenData::F32(values) = &tensor.data
+            if let Values::F32(values) = &tensor.data
                 && let Some(i) = values.iter().position(|x| !x.is_finite())
             {
                 return Err(self.bad(name, &format!("value {i} is {}", values[i])));
@@ -271,8 +219,9 @@ fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), Str
     Ok((config, sizes))
 }
 
-/// The reference files for tests, sorted: those in the folder that the environment variable `TEST_SHARED_GOLDEN` names, else in the
+/// For tests: the reference files, sorted: those in the folder that the environment variable `TEST_SHARED_GOLDEN` names, else in the
 /// first `shared/golden` in a folder above the crate under test. Empty if there are none.
+#[cfg(any(test, feature = "testing"))]
 pub fn reference_files() -> Vec<PathBuf> {
     let folder = std::env::var_os("TEST_SHARED_GOLDEN").map(PathBuf::from).or_else(|| {
         let start =
@@ -335,19 +284,19 @@ mod tests {
             safetensors::serialize(views, metadata).unwrap()
         }
 
-        fn load(&self) -> Result<Golden, GoldenError> {
+        fn load(&self) -> Result<Golden, CheckpointError> {
             load(&self.bytes())
         }
     }
 
-    fn load(bytes: &[u8]) -> Result<Golden, GoldenError> {
+    fn load(bytes: &[u8]) -> Result<Golden, CheckpointError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tiny.safetensors");
         std::fs::write(&path, bytes).unwrap();
         Golden::load(&path)
     }
 
-    fn refused<T: std::fmt::Debug>(result: Result<T, GoldenError>, words: &[&str]) {
+    fn refused<T: std::fmt::Debug>(result: Result<T, CheckpointError>, words: &[&str]) {
         let error = result.unwrap_err().to_string();
         for word in words.iter().chain(&["tiny.safetensors"]) {
             assert!(error.contains(word), "{word}: {error}");
@@ -377,7 +326,7 @@ mod tests {
             refused(load(&bytes[..len]), &["safetensors"]);
         }
         let missing = Golden::load(Path::new("tiny.safetensors"));
-        assert!(matches!(missing, Err(GoldenError::Io { .. })));
+        assert!(matches!(missing, Err(CheckpointError::Io { .. })));
     }
 
     #[test]

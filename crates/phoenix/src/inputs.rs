@@ -1,15 +1,20 @@
 //! What goes into a model: a viewer's tokens and posts, before ids become table rows.
 
-use foryou_types::{ActionMask, ActionToken, PostId, TimeMs, UserId};
+use foryou_types::{ActionMask, ActionSet, ActionToken, PostId, TimeMs, UserId};
 use std::sync::Arc;
 
 use crate::config::AGE_BUCKETS;
 use crate::corpus::Corpus;
 
-/// Attention beyond this many seconds counts as this many.
-pub const DWELL_CLIP_SECONDS: f32 = 30.0;
+/// [`ActionSet::DWELL_CLIP_SECONDS`] as the models have it.
+const DWELL_CLIP_SECONDS: f32 = ActionSet::DWELL_CLIP_SECONDS as f32;
 
-/// The dwell block's input: `ln(1 + seconds)`, seconds clipped to 0 ..= [`DWELL_CLIP_SECONDS`] (NaN counts as 0).
+/// Milliseconds of attention in seconds, at most [`ActionSet::DWELL_CLIP_SECONDS`].
+pub fn dwell_seconds(ms: u32) -> f32 {
+    (ms as f32 / 1_000.0).min(DWELL_CLIP_SECONDS)
+}
+
+/// The dwell block's input: `ln(1 + seconds)`, seconds clipped to 0 ..= [`ActionSet::DWELL_CLIP_SECONDS`] (NaN counts as 0).
 #[expect(clippy::manual_clamp, reason = "`clamp` hands NaN on; `max` makes it 0")]
 pub fn dwell_input(seconds: f32) -> f32 {
     seconds.max(0.0).min(DWELL_CLIP_SECONDS).ln_1p()
@@ -26,12 +31,14 @@ pub struct HistoryItem {
     pub actions: ActionMask,
     /// Number of the surface.
     pub surface: u8,
-    /// Seconds of attention, at most [`DWELL_CLIP_SECONDS`].
+    /// Seconds of attention, at most [`ActionSet::DWELL_CLIP_SECONDS`].
     pub dwell_seconds: f32,
     /// Age of the post when it was acted on, see [`age_bucket`].
     pub age_bucket: u8,
     /// Hashes of the post's content words (see [`crate::content_words`]); empty where unknown.
     pub content: Arc<[u32]>,
+    /// When it was acted on: the time of the last action of the token. The transformer does not see it.
+    pub at: TimeMs,
 }
 
 /// One post to be scored, or to be put into the retrieval index.
@@ -67,9 +74,10 @@ pub fn history_item(token: &ActionToken, corpus: &Corpus) -> HistoryItem {
         author: if token.author_id.is_some() { token.author_id } else { post.as_ref().map_or(UserId(0), |p| p.author) },
         actions: token.actions,
         surface: token.surface as u8,
-        dwell_seconds: (token.dwell_ms as f32 / 1_000.0).min(DWELL_CLIP_SECONDS),
+        dwell_seconds: dwell_seconds(token.dwell_ms),
         age_bucket: age_bucket(post.as_ref().and_then(|p| p.created_at), token.at),
         content: post.map(|p| p.content).unwrap_or_default(),
+        at: token.at,
     }
 }
 
@@ -127,6 +135,7 @@ mod tests {
             dwell_seconds: 1.5,
             age_bucket: 1 + 3,
             content,
+            at: TimeMs(10 * HOUR),
         };
         assert_eq!(item, expected);
         // The log's own author counts before the corpus's.

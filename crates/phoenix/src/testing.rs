@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foryou_types::{ActionSet, TimeMs};
 
-use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, TableInit};
+use crate::checkpoint::{Checkpoint, CheckpointConfig, TableInit};
 use crate::config::{ModelConfig, ModelKind};
 use crate::hashing::{HashTables, IdCounts};
 
@@ -21,7 +21,6 @@ pub(crate) fn small_config(kind: ModelKind) -> CheckpointConfig {
     };
     let ids = IdCounts { users: 8, posts: 20, authors: 8, words: 32 };
     CheckpointConfig {
-        format: FORMAT,
         kind,
         action_set: ActionSet::for_you(),
         hashes: HashTables::draw(&model, ids, 7),

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use datasets::world::read_manifest;
 use event_log::EventLog;
 use foryou_types::{ActionSet, Profile, TimeMs};
-use phoenix::{Checkpoint, ModelKind, Registry};
+use model_registry::{Registry, action_difference};
+use phoenix::{Checkpoint, ModelKind};
 
 use crate::{ExperimentError, Watcher};
 
@@ -84,10 +85,9 @@ fn check(name: &str, checkpoint: &Checkpoint, actions: &ActionSet, cut: TimeMs) 
             "{name} learned from events after {cut}, where the held-out slates begin: train it again"
         )));
     }
-    let names = |set: &ActionSet| set.actions.iter().map(|a| (a.name.clone(), a.kind)).collect::<Vec<_>>();
-    if names(&checkpoint.config.action_set) != names(actions) {
+    if let Some(difference) = action_difference(&checkpoint.config.action_set, actions) {
         return Err(ExperimentError::Unfit(format!(
-            "{name} was trained for other actions than those of the folder's profile"
+            "{name} was trained for other actions than those of the folder's profile: {difference}"
         )));
     }
     Ok(())

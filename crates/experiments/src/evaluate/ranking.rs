@@ -6,7 +6,7 @@ use evaluation::{
     ImpressionBucket, Interval, auc, calibration, mean, mrr, ndcg_at_k, normalised_entropy, paired_bootstrap, pr_auc,
 };
 use foryou_types::{ActionKind, SplitMix64};
-use phoenix_engine::Ranker;
+use phoenix_engine::{Ranker, ServedRanker};
 use phoenix_train::data::positive_actions;
 use serde::Serialize;
 

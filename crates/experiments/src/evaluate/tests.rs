@@ -36,7 +36,7 @@ impl Small {
     }
 
     fn registry(&self) -> Registry {
-        Registry::open(&self.dir.path().join("models")).unwrap()
+        Registry::open(&self.dir.path().join("models"), &[&phoenix::Phoenix]).unwrap()
     }
 
     /// Trains a ranker on what came before `until`, and promotes it.

@@ -7,6 +7,7 @@ use evaluation::{
 use event_log::{ActionEvent, Event, EventBody};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
+use phoenix_engine::{ServedRanker, ServedRetrieval};
 use phoenix_train::data::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -4,6 +4,7 @@ use evaluation::{DaySpan, ShownListMetrics, TieOrder, shown_list};
 use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
+use phoenix_engine::ServedRanker;
 use phoenix_train::data::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
 use datasets::world::{World, WorldManifest, read_manifest};
-use phoenix::{ModelKind, Registry};
+use phoenix::ModelKind;
 use phoenix_train::recipe::Recipe;
 use server::FeedRequest;
 
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Life, Parts};
 use crate::exit::wrong_use;
 use crate::folder::DataFolder;
+use crate::models::registry;
 use crate::output::Output;
 use crate::service::Startup;
 use crate::stop::stop_flag;
@@ -73,12 +74,12 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
 
 /// Trains each model that has no serving version yet, with the small recipes, and prints how good it is.
 fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Result<()> {
-    let registry = Registry::open(&config.data.join("models"))?;
+    let registry = registry(&config.data)?;
     let source = Source::of(parts);
     let mut trained = false;
     for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
         // A model that did not pass its gate is not trained again at every start.
-        if registry.list()?.iter().any(|version| version.kind == kind) {
+        if registry.list()?.iter().any(|version| version.kind.name() == kind.name()) {
             continue;
         }
         output.say(format!("training the {} ...", kind.name()));

@@ -1,12 +1,12 @@
 //! `foryou evaluate`: measures model versions on the held-out slates of a synthetic world.
 
 use experiments::evaluate::{World, WorldEvaluation};
-use phoenix::Registry;
 
 use super::source::Source;
 use crate::cli::EvaluateArgs;
 use crate::config::Config;
 use crate::exit::of_experiment;
+use crate::models::registry;
 use crate::output::{Output, Watching};
 
 pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn evaluate(
     versions: &[String],
     output: Output,
 ) -> anyhow::Result<WorldEvaluation> {
-    let registry = Registry::open(&config.data.join("models"))?;
+    let registry = registry(&config.data)?;
     let world = World {
         log: source.log.clone(),
         profile: &source.profile,

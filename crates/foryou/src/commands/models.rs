@@ -2,13 +2,15 @@
 
 use comfy_table::{Table, presets};
 use foryou_types::{Clock, TimeMs, WallClock};
-use phoenix::{ModelKind, Registry, RolledBack, VersionInfo};
+use model_registry::{RegistryError, RolledBack, VersionInfo};
+use phoenix::ModelKind;
 use serde::Serialize;
 
 use crate::cli::{ModelsCommand, TrainModel};
 use crate::config::Config;
 use crate::exit::WrongUse;
 use crate::folder::{Found, look, read_profile};
+use crate::models::registry;
 use crate::output::{Output, one_line};
 
 impl From<TrainModel> for ModelKind {
@@ -34,7 +36,7 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
         );
     }
     let profile = read_profile(&config.data)?;
-    let registry = Registry::open(&config.data.join("models"))?.for_actions(&profile.action_set);
+    let registry = registry(&config.data)?.for_actions(&profile.action_set);
     let now = WallClock.now();
     match command {
         ModelsCommand::List => {}
@@ -47,7 +49,7 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
             .map_err(usage)?;
         }
         ModelsCommand::Rollback { model } => {
-            output.say(match registry.rollback((*model).into(), now).map_err(usage)? {
+            output.say(match registry.rollback(&ModelKind::from(*model).into(), now).map_err(usage)? {
                 RolledBack::Share { ended, serving } => {
                     format!("{ended} no longer has a share; {serving} serves everybody, as before")
                 }
@@ -59,7 +61,7 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
     output.print(&report, || describe(&report.versions))
 }
 
-fn usage(error: phoenix::RegistryError) -> anyhow::Error {
+fn usage(error: RegistryError) -> anyhow::Error {
     if error.is_usage() { WrongUse(error.to_string()).into() } else { error.into() }
 }
 

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use experiments::evaluate::learn_until;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
-use phoenix::{Checkpoint, Gate, ModelKind, Registry};
+use model_registry::{Gate, Registry};
+use phoenix::{Checkpoint, ModelKind};
 use phoenix_train::data::{DataOptions, TrainingData, is_positive};
 use phoenix_train::recipe::{DataSize, Recipe};
 use phoenix_train::trainer::{self, EvaluationReport, Previous, Progress, RunOptions, StepReport};
@@ -20,6 +21,7 @@ use super::train_recipe::{self, Plan, Settings};
 use crate::cli::{Device, TrainArgs};
 use crate::config::Config;
 use crate::exit::{WrongUse, wrong_use};
+use crate::models::registry;
 use crate::output::Output;
 use crate::stop::stop_flag;
 
@@ -177,7 +179,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
     if outcome.stopped {
         bail!("stopped after {} steps; {}", outcome.steps, job.again);
     }
-    let registry = Registry::open(&config.data.join("models"))?.for_actions(action_set);
+    let registry = registry(&config.data)?.for_actions(action_set);
     let checkpoint = Checkpoint::load(&outcome.checkpoint)?;
     let previous = previous(&registry, job.kind)?;
     let gate = trainer::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
@@ -185,10 +187,11 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
     let promoted = job.promote && gate.passed;
     let now = WallClock.now();
     // A copy: the run keeps its checkpoint, and may be on another disk.
-    let version = registry.add(&checkpoint, Some(gate.clone()), now)?;
-    if promoted {
-        registry.promote(&version, now)?;
-    }
+    let version = if promoted {
+        registry.add_and_promote(&checkpoint, Some(gate.clone()), now)
+    } else {
+        registry.add(&checkpoint, Some(gate.clone()), now)
+    }?;
     Ok(TrainReport {
         version,
         promoted,
@@ -207,7 +210,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
 
 /// The serving version, to compare a new one with; `None` if no version serves or it cannot be loaded.
 fn previous(registry: &Registry, kind: ModelKind) -> anyhow::Result<Option<Previous>> {
-    let Some(version) = registry.promoted(kind)? else { return Ok(None) };
+    let Some(version) = registry.promoted(&kind.into())? else { return Ok(None) };
     let checkpoint = match Checkpoint::load(&version.folder) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use event_log::EventLog;
 use foryou_types::TimeMs;
-use phoenix::Registry;
 
 use crate::config::Config;
 use crate::exit::{WrongUse, wrong_use};
+use crate::models::registry;
 
 /// The value of `--since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) fn checkpoint(config: &Config, text: &str) -> anyhow::Result<PathBuf>
         let last = folder.join("checkpoint");
         return Ok(if last.is_dir() { last } else { folder.to_owned() });
     }
-    let registry = Registry::open(&config.data.join("models"))?;
+    let registry = registry(&config.data)?;
     match registry.version(&version_name(text)) {
         Ok(version) => Ok(version.folder),
         Err(e) if e.is_usage() => wrong_use!("--from {text}: is neither a folder nor a version: {e}"),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use foryou_types::{ActionSet, TimeMs};
-use phoenix::checkpoint::FORMAT;
-use phoenix::{Checkpoint, CheckpointConfig, HashTables, IdCounts, ModelConfig, ModelKind, Registry, TableInit};
+use model_registry::Registry;
+use phoenix::{Checkpoint, CheckpointConfig, HashTables, IdCounts, ModelConfig, ModelKind, Phoenix, TableInit};
 
 /// Adds a version to a data folder's models; another seed gives other weights.
 pub(crate) fn add(data: &Path, kind: ModelKind, seed: u64) -> String {
@@ -18,7 +18,6 @@ pub(crate) fn add(data: &Path, kind: ModelKind, seed: u64) -> String {
     };
     let ids = IdCounts { users: 8, posts: 20, authors: 8, words: 32 };
     let config = CheckpointConfig {
-        format: FORMAT,
         kind,
         action_set: ActionSet::for_you(),
         hashes: HashTables::draw(&sizes, ids, seed),
@@ -28,5 +27,5 @@ pub(crate) fn add(data: &Path, kind: ModelKind, seed: u64) -> String {
         metrics: std::collections::BTreeMap::new(),
     };
     let checkpoint = Checkpoint::initial(config, TableInit::default());
-    Registry::open(&data.join("models")).unwrap().add(&checkpoint, None, TimeMs(5)).unwrap()
+    Registry::open(&data.join("models"), &[&Phoenix]).unwrap().add(&checkpoint, None, TimeMs(5)).unwrap()
 }

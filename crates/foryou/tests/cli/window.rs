@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use event_log::{EmbeddedLog, EventLog, LogOptions};
 use foryou_types::{Profile, Surface, TimeMs, UserId};
-use phoenix::checkpoint::FORMAT;
+use model_registry::Registry;
 use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, Corpus, HashTables, HistoryItem, IdCounts, ModelConfig, ModelKind,
-    Registry, TableInit, age_bucket,
+    Phoenix, TableInit, age_bucket,
 };
-use phoenix_engine::Ranker;
 use phoenix_engine::service::CorpusReader;
+use phoenix_engine::{Ranker, ServedRanker};
 use phoenix_train::data::{DataOptions, slates_after};
 use serde_json::Value;
 
@@ -80,7 +80,6 @@ fn checkpoint(profile: &Profile, history_seq_len: usize) -> Checkpoint {
     };
     let ids = IdCounts { users: 8, posts: 1_600, authors: 20, words: 30 };
     let config = CheckpointConfig {
-        format: FORMAT,
         kind: ModelKind::Ranker,
         hashes: HashTables::draw(&model, ids, history_seq_len as u64),
         model,
@@ -155,11 +154,9 @@ fn every_model_is_shown_the_tokens_it_was_trained_on() {
     json(&["import", "events", file.to_str().unwrap(), "--data", text]);
     let profile = Profile::from_toml(&fs::read_to_string(data.join("profile.toml")).unwrap()).unwrap();
     let models = LENGTHS.map(|s| checkpoint(&profile, s));
-    let registry = Registry::open(&data.join("models")).unwrap();
+    let registry = Registry::open(&data.join("models"), &[&Phoenix]).unwrap();
     for model in &models {
-        let staging = dir.path().join("staging");
-        model.save(&staging, None).unwrap();
-        registry.register(ModelKind::Ranker, &staging, TimeMs(0)).unwrap();
+        registry.add(model, None, TimeMs(0)).unwrap();
     }
     let taught = Taught::read(&data, &profile);
     // The windows are as different as they are meant to be: 500 tokens, the last 80 of them looks of which 20 count.
@@ -188,17 +185,18 @@ fn every_model_is_shown_the_tokens_it_was_trained_on() {
     let mut service = foryou();
     service.args(["phoenix", "serve", "--listen", &address, "--data"]).arg(&copy).stdout(Stdio::null());
     let _models = Killed(service.spawn().unwrap());
-    let until = Instant::now() + Duration::from_secs(30);
-    while std::net::TcpStream::connect(&address).is_err() {
-        assert!(Instant::now() < until, "phoenix serve does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
     let config = dir.path().join("remote.toml");
     fs::write(&config, format!("[phoenix]\nranking_address = \"http://{address}\"\nremote_timeout_ms = 5000\n"))
         .unwrap();
+    let remote = |viewer: u64| feed(viewer, &["--config", config.to_str().unwrap()]);
+    // The port is open before the models are loaded; until then the prior ranks.
+    let until = Instant::now() + Duration::from_secs(60);
+    while remote(VIEWERS[0].0)["model"].is_null() {
+        assert!(Instant::now() < until, "phoenix serve does not rank");
+    }
     let mut served = Vec::new();
     for (viewer, _) in VIEWERS {
-        let feed = feed(viewer, &["--config", config.to_str().unwrap()]);
+        let feed = remote(viewer);
         let name = feed["model"].as_str().unwrap().to_owned();
         let model = if name == "ranker-0001" { &models[0] } else { &models[2] };
         taught.assert_agrees(&feed, model, viewer);

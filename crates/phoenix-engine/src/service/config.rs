@@ -72,6 +72,8 @@ mod tests {
             bad.check().unwrap_err().to_string(),
             "phoenix.serving.registry_poll_ms: must be between 10 and 3600000, is 0"
         );
-        assert!(ServingConfig::default().concurrent() >= 1);
+        let two = ServingConfig { max_concurrent: 2, ..ServingConfig::default() };
+        let cores = available_parallelism().unwrap().get();
+        assert_eq!((two.concurrent(), ServingConfig::default().concurrent()), (2, cores));
     }
 }

@@ -1,42 +1,52 @@
 //! A user's encoded context, kept between requests.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use foryou_types::UserId;
-use phoenix::{HistoryItem, ModelConfig};
+use phoenix::HistoryItem;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::{Context, Ranker};
+use crate::served::{ServedContext, ServedRanker};
 
 /// The contexts of one ranker's users, bounded by memory. It goes with the ranker: another version never sees them.
 ///
 /// A cached context is used for what it was made of and nothing else: tokens are taken over only while they, with the content
 /// their posts had, are the very same. So a cached answer is the fresh answer, bit for bit.
-pub(super) struct ContextCache(Option<Cache<UserId, Arc<Context>, ByBytes>>);
+pub(super) struct ContextCache<C>(Option<Cache<UserId, Arc<C>, ByBytes<C>>>);
 
-#[derive(Clone)]
-struct ByBytes;
+struct ByBytes<C>(PhantomData<fn(&C)>);
 
-impl Weighter<UserId, Arc<Context>> for ByBytes {
-    fn weight(&self, _: &UserId, context: &Arc<Context>) -> u64 {
+impl<C> Clone for ByBytes<C> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C: ServedContext> Weighter<UserId, Arc<C>> for ByBytes<C> {
+    fn weight(&self, _: &UserId, context: &Arc<C>) -> u64 {
         context.bytes() as u64
     }
 }
 
-impl ContextCache {
-    /// A cache of at most `megabytes` (10^6 bytes) for a ranker of that configuration; none for 0.
-    pub(super) fn new(config: &ModelConfig, megabytes: u64) -> Self {
+impl<C: ServedContext> ContextCache<C> {
+    /// A cache of at most `megabytes` (10^6 bytes) of contexts that take about `each` bytes; none for 0.
+    pub(super) fn new(each: usize, megabytes: u64) -> Self {
         let bytes = megabytes * 1_000_000;
-        // Keys and values of every token; only how many contexts to expect depends on it.
-        let token = (2 * config.num_layers * config.num_kv_heads * config.key_size * size_of::<f32>()) as u64;
-        let expected = bytes / (token * (1 + config.history_seq_len as u64)).max(1);
-        let cache = || Cache::with_weighter((expected as usize).clamp(1, 1_000_000), bytes, ByBytes);
+        // Only how many contexts to expect depends on it.
+        let expected = bytes / (each as u64).max(1);
+        let cache = || Cache::with_weighter((expected as usize).clamp(1, 1_000_000), bytes, ByBytes(PhantomData));
         Self((megabytes > 0).then(cache))
     }
 
     /// The context of a user with a history: the cached one, the cached one brought up to date, or a fresh one.
-    pub(super) fn context(&self, ranker: &Ranker, user: UserId, history: &[HistoryItem]) -> Arc<Context> {
+    pub(super) fn context(
+        &self,
+        ranker: &impl ServedRanker<Context = C>,
+        user: UserId,
+        history: &[HistoryItem],
+    ) -> Arc<C> {
         let Some(cache) = &self.0 else { return Arc::new(ranker.encode(user, history)) };
         let (context, outcome) = match cache.get(&user) {
             Some(cached) if cached.history() == history => (cached, "hit"),
@@ -59,10 +69,10 @@ impl ContextCache {
 #[cfg(test)]
 mod tests {
     use foryou_types::{ActionSet, PostId};
-    use phoenix::checkpoint::FORMAT;
-    use phoenix::{Checkpoint, CheckpointConfig, HashTables, IdCounts, ModelKind, TableInit};
+    use phoenix::{Checkpoint, CheckpointConfig, HashTables, IdCounts, ModelConfig, ModelKind, TableInit};
 
     use super::*;
+    use crate::Ranker;
 
     fn ranker() -> Ranker {
         let model = ModelConfig {
@@ -74,7 +84,6 @@ mod tests {
             ..ModelConfig::default()
         };
         let config = CheckpointConfig {
-            format: FORMAT,
             kind: ModelKind::Ranker,
             hashes: HashTables::draw(&model, IdCounts::default(), 1),
             model,
@@ -93,7 +102,7 @@ mod tests {
     #[test]
     fn a_context_is_reused_extended_and_kept_apart_by_user() {
         let ranker = ranker();
-        let cache = ContextCache::new(&ranker.config().model, 10);
+        let cache = ContextCache::new(ranker.context_bytes(), 10);
         let first = cache.context(&ranker, UserId(1), &history(5));
         assert_eq!(first.reused(), 0);
         assert!(Arc::ptr_eq(&first, &cache.context(&ranker, UserId(1), &history(5))), "a hit");
@@ -109,14 +118,14 @@ mod tests {
     #[test]
     fn it_holds_no_more_than_its_memory_and_nothing_with_none() {
         let ranker = ranker();
-        let cache = ContextCache::new(&ranker.config().model, 1);
+        let cache = ContextCache::new(ranker.context_bytes(), 1);
         let size = cache.context(&ranker, UserId(1), &history(16)).bytes();
         for user in 1..2_000 {
             cache.context(&ranker, UserId(user), &history(16));
         }
         let held = cache.0.as_ref().unwrap();
         assert!(held.len() * size <= 1_000_000 && held.len() > 10, "{} of {size} bytes", held.len());
-        let none = ContextCache::new(&ranker.config().model, 0);
+        let none = ContextCache::new(ranker.context_bytes(), 0);
         let first = none.context(&ranker, UserId(1), &history(5));
         assert!(!Arc::ptr_eq(&first, &none.context(&ranker, UserId(1), &history(5))));
     }

@@ -20,7 +20,7 @@ pub(super) struct RankingOrPrior {
 #[async_trait]
 impl Ranking for RankingOrPrior {
     async fn rank(&self, request: RankingRequest) -> Result<RankingResponse, SeamError> {
-        match self.phoenix.model_of(request.user_id) {
+        match self.phoenix.models().model_of(request.user_id) {
             Some(model) => self.phoenix.rank_by(model, request).await,
             None => self.prior.rank(request).await.map(|answer| RankingResponse { model: None, ..answer }),
         }
@@ -36,7 +36,7 @@ pub(super) struct RetrievalOrPopular {
 #[async_trait]
 impl Retrieval for RetrievalOrPopular {
     async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
-        match self.phoenix.model_of(request.user_id) {
+        match self.phoenix.models().model_of(request.user_id) {
             Some(model) => self.phoenix.retrieve_by(model, request).await,
             None => self.popular.retrieve(request).await.map(|answer| RetrievalResponse { model: None, ..answer }),
         }

@@ -4,24 +4,32 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foryou_io::Background;
 use foryou_types::seams::{Ranking, Retrieval};
 use foryou_types::{ActionSet, Clock};
+use model_registry::{Kind, ModelFiles, Registry, Version, action_difference};
 use parking_lot::Mutex;
-use phoenix::{Checkpoint, Corpus, ModelKind, Registry, RegistryError, Routing, Version};
+use phoenix::Corpus;
 
 use super::config::ServingConfig;
 use super::corpus_reader::CorpusListener;
 use super::fallback::{RankingOrPrior, RetrievalOrPopular};
-use super::fleet::{Fleet, Versioned};
+use super::fleet::{Fleet, Loaded};
 use super::load_error::LoadError;
 use super::ranking::PhoenixRanking;
 use super::retrieval::PhoenixRetrieval;
-use super::watch::Watch;
+use crate::served::{NotServed, ServedFamilies, ServedFamily};
 
 /// What a host works with.
 pub struct HostParts {
     /// Where the versions are.
     pub registry: Registry,
+    /// The families that can serve.
+    pub families: ServedFamilies,
+    /// The kind of the versions that rank.
+    pub ranker: Kind,
+    /// The kind of the versions that retrieve.
+    pub retrieval: Kind,
     /// The posts, kept up to date by a [`CorpusReader`](super::CorpusReader).
     pub corpus: Arc<Corpus>,
     /// The data's actions: the order of every answer, and what a model must have been trained for.
@@ -58,15 +66,24 @@ pub struct HostStatus {
 
 /// Ranking and retrieval by the promoted versions of a registry.
 pub struct ModelHost {
-    registry: Registry,
+    versions: Versions,
     ranking: Arc<PhoenixRanking>,
     retrieval: Arc<PhoenixRetrieval>,
     ranking_seam: Arc<dyn Ranking>,
     retrieval_seam: Arc<dyn Retrieval>,
-    poll: Duration,
+    ranker_kind: Kind,
+    retrieval_kind: Kind,
+    config: ServingConfig,
     /// Held while models are loaded, so that two refreshes cannot overtake each other.
     seen: Mutex<Seen>,
     errors: Mutex<Errors>,
+}
+
+/// The versions there are, and what can be loaded of them.
+struct Versions {
+    registry: Registry,
+    families: ServedFamilies,
+    action_set: ActionSet,
 }
 
 /// What was last seen of the registry.
@@ -87,16 +104,18 @@ struct Errors {
 impl ModelHost {
     /// Nothing is loaded yet: [`Self::refresh`] does that, best after the corpus has caught up.
     pub fn new(parts: HostParts, config: &ServingConfig) -> Self {
-        let HostParts { registry, corpus, action_set, max_post_age_ms, clock, prior, popular } = parts;
-        let ranking = Arc::new(PhoenixRanking::new(Arc::clone(&corpus), action_set.clone(), config));
-        let retrieval = Arc::new(PhoenixRetrieval::new(corpus, clock, action_set, max_post_age_ms, config));
+        let HostParts { registry, families, action_set, corpus, max_post_age_ms, clock, prior, popular, .. } = parts;
+        let ranking = Arc::new(PhoenixRanking::new(Arc::clone(&corpus), config));
+        let retrieval = Arc::new(PhoenixRetrieval::new(corpus, clock, max_post_age_ms, config));
         Self {
-            registry,
+            versions: Versions { registry, families, action_set },
+            ranker_kind: parts.ranker,
+            retrieval_kind: parts.retrieval,
             ranking_seam: Arc::new(RankingOrPrior { phoenix: Arc::clone(&ranking), prior }),
             retrieval_seam: Arc::new(RetrievalOrPopular { phoenix: Arc::clone(&retrieval), popular }),
             ranking,
             retrieval,
-            poll: Duration::from_millis(config.registry_poll_ms),
+            config: config.clone(),
             seen: Mutex::default(),
             errors: Mutex::default(),
         }
@@ -142,13 +161,13 @@ impl ModelHost {
     }
 
     fn look(&self) -> Seen {
-        self.registry.stamp().map_or(Seen::Unreadable, Seen::Stamp)
+        self.versions.registry.stamp().map_or(Seen::Unreadable, Seen::Stamp)
     }
 
     /// Refreshes now and whenever the registry changes, in a thread, until the watch is dropped.
-    pub fn start_watching(self: &Arc<Self>) -> io::Result<Watch> {
+    pub fn start_watching(self: &Arc<Self>) -> io::Result<Background> {
         let host = Arc::clone(self);
-        Watch::start("phoenix-models", self.poll, move || {
+        Background::repeat("phoenix-models", Duration::from_millis(self.config.registry_poll_ms), move || {
             host.refresh_if_changed();
         })
     }
@@ -157,54 +176,51 @@ impl ModelHost {
     pub fn status(&self) -> HostStatus {
         let errors = self.errors.lock().clone();
         HostStatus {
-            ranker: kind_status(self.ranking.serving().as_deref(), errors.ranker),
-            retrieval: kind_status(self.retrieval.serving().as_deref(), errors.retrieval),
+            ranker: kind_status(self.ranking.models().fleet().as_deref(), errors.ranker),
+            retrieval: kind_status(self.retrieval.models().fleet().as_deref(), errors.retrieval),
         }
     }
 
     fn load_promoted(&self) {
-        let routing = self.registry.routing(ModelKind::Ranker);
-        let serving = self.ranking.serving();
-        let load = |name: &str, checkpoint| self.ranking.load(name, checkpoint);
-        let error = match next_fleet(routing, serving.as_deref(), load) {
+        let serving = self.ranking.models().fleet();
+        let next = self.versions.next_fleet(&self.ranker_kind, serving.as_deref(), |family, version, files| {
+            family.ranker(files, &self.config).map(|ranker| Arc::new(Loaded::new(version, ranker)))
+        });
+        let error = match next {
             Next::Keep(error) => Some(error),
             Next::Serve(fleet, error) => {
-                self.ranking.serve(fleet);
+                self.ranking.models().exchange(fleet);
                 error
             }
         };
-        self.note(ModelKind::Ranker, error.as_ref());
+        self.errors.lock().ranker = noted(&self.ranker_kind, error);
         drop(serving);
 
-        let routing = self.registry.routing(ModelKind::Retrieval);
-        let serving = self.retrieval.serving();
-        let load = |name: &str, checkpoint| self.retrieval.load(name, checkpoint);
-        let error = match next_fleet(routing, serving.as_deref(), load) {
+        let serving = self.retrieval.models().fleet();
+        let next = self.versions.next_fleet(&self.retrieval_kind, serving.as_deref(), |family, version, files| {
+            family.retrieval(files).map(|model| self.retrieval.load(version, model))
+        });
+        let error = match next {
             Next::Keep(error) => Some(error),
             Next::Serve(fleet, error) => {
                 // The models that stop serving are to be gone before the indexes are looked through for them.
                 drop(serving);
-                self.retrieval.serve(fleet);
+                self.retrieval.exchange(fleet);
                 error
             }
         };
-        self.note(ModelKind::Retrieval, error.as_ref());
+        self.errors.lock().retrieval = noted(&self.retrieval_kind, error);
         let status = self.status();
         tracing::info!(ranker = ?status.ranker.serving, retrieval = ?status.retrieval.serving, "models");
     }
+}
 
-    fn note(&self, kind: ModelKind, error: Option<&LoadError>) {
-        let mut errors = self.errors.lock();
-        let slot = match kind {
-            ModelKind::Ranker => &mut errors.ranker,
-            ModelKind::Retrieval => &mut errors.retrieval,
-        };
-        if let Some(error) = error {
-            metrics::counter!("phoenix_model_load_errors_total", "kind" => kind.name()).increment(1);
-            tracing::error!(kind = kind.name(), %error, "a model was not loaded; what served before serves on");
-        }
-        *slot = error.map(ToString::to_string);
-    }
+/// Counts and logs why a model was not loaded; gives it as the status has it.
+fn noted(kind: &Kind, error: Option<LoadError>) -> Option<String> {
+    let error = error?;
+    metrics::counter!("phoenix_model_load_errors_total", "kind" => kind.to_string()).increment(1);
+    tracing::error!(%kind, %error, "a model was not loaded; what served before serves on");
+    Some(error.to_string())
 }
 
 /// What a look at the registry leads to.
@@ -215,38 +231,58 @@ enum Next<M> {
     Serve(Option<Fleet<M>>, Option<LoadError>),
 }
 
-/// The fleet that the routing asks for; models that are loaded already are kept.
-fn next_fleet<M: Versioned>(
-    routing: Result<Routing, RegistryError>,
-    serving: Option<&Fleet<M>>,
-    load: impl Fn(&str, Checkpoint) -> Result<Arc<M>, LoadError>,
-) -> Next<M> {
-    let routing = match routing {
-        Ok(routing) => routing,
-        Err(error) => return Next::Keep(error.into()),
-    };
-    let get = |version: &Version| {
-        // A version's folder never changes, so its name says it all.
-        if let Some(loaded) = serving.and_then(|fleet| fleet.find(&version.name)) {
-            return Ok(Arc::clone(loaded));
+impl Versions {
+    /// The fleet that the registry asks for; models that are loaded already are kept.
+    fn next_fleet<M>(
+        &self,
+        kind: &Kind,
+        serving: Option<&Fleet<M>>,
+        load: impl Fn(&dyn ServedFamily, &str, &ModelFiles) -> Result<Arc<Loaded<M>>, NotServed>,
+    ) -> Next<M> {
+        let routing = match self.registry.routing(kind) {
+            Ok(routing) => routing,
+            Err(error) => return Next::Keep(error.into()),
+        };
+        let get = |version: &Version| {
+            // A version's folder never changes, so its name says it all.
+            if let Some(loaded) = serving.and_then(|fleet| fleet.find(&version.name)) {
+                return Ok(Arc::clone(loaded));
+            }
+            let (family, files) = self.open(kind, version)?;
+            let failed = |source| LoadError::Model { version: version.name.clone(), source };
+            load(family, &version.name, &files).map_err(failed)
+        };
+        let Some(champion) = &routing.champion else { return Next::Serve(None, None) };
+        let champion = match get(champion) {
+            Ok(champion) => champion,
+            Err(error) => return Next::Keep(error),
+        };
+        match routing.challenger.as_ref().map(|(version, _)| get(version)) {
+            None => Next::Serve(Some(Fleet::of(champion)), None),
+            Some(Ok(challenger)) => Next::Serve(Some(Fleet::split(champion, challenger, routing)), None),
+            Some(Err(error)) => Next::Serve(Some(Fleet::of(champion)), Some(error)),
         }
-        let checkpoint = Checkpoint::load(&version.folder)
-            .map_err(|source| LoadError::Checkpoint { version: version.name.clone(), source })?;
-        load(&version.name, checkpoint)
-    };
-    let Some(champion) = &routing.champion else { return Next::Serve(None, None) };
-    let champion = match get(champion) {
-        Ok(champion) => champion,
-        Err(error) => return Next::Keep(error),
-    };
-    match routing.challenger.as_ref().map(|(version, _)| get(version)) {
-        None => Next::Serve(Some(Fleet::of(champion)), None),
-        Some(Ok(challenger)) => Next::Serve(Some(Fleet::split(champion, challenger, routing)), None),
-        Some(Err(error)) => Next::Serve(Some(Fleet::of(champion)), Some(error)),
+    }
+
+    /// The files of a version that is of a kind and was trained for the actions of the data, in their order; and its family.
+    fn open(&self, wanted: &Kind, version: &Version) -> Result<(&'static dyn ServedFamily, ModelFiles), LoadError> {
+        let name = || version.name.clone();
+        let files =
+            ModelFiles::open(&version.folder).map_err(|source| LoadError::Checkpoint { version: name(), source })?;
+        let manifest = files.manifest();
+        if manifest.kind != *wanted {
+            return Err(LoadError::Kind { version: name(), is: manifest.kind.clone(), wanted: wanted.clone() });
+        }
+        if let Some(difference) = action_difference(&manifest.action_set, &self.action_set) {
+            return Err(LoadError::ActionSet { version: name(), difference });
+        }
+        let family = self.families.iter().copied().find(|family| family.name() == manifest.family);
+        let unknown = || LoadError::Family { version: name(), family: manifest.family.clone() };
+        Ok((family.ok_or_else(unknown)?, files))
     }
 }
 
-fn kind_status<M: Versioned>(fleet: Option<&Fleet<M>>, error: Option<String>) -> KindStatus {
+fn kind_status<M>(fleet: Option<&Fleet<M>>, error: Option<String>) -> KindStatus {
     KindStatus {
         serving: fleet.map(|fleet| Arc::clone(fleet.champion().version())),
         challenger: fleet.and_then(Fleet::challenger).map(|(model, share)| (Arc::clone(model.version()), share)),

@@ -2,21 +2,23 @@
 
 use foryou_types::seams::{RankingCandidate, SeamError};
 use foryou_types::{TimeMs, UserActionSequence};
-use phoenix::{CandidateItem, Corpus, HistoryItem, ModelConfig, PostInfo, age_bucket, history_item};
+use phoenix::{CandidateItem, Corpus, HistoryItem, PostInfo, age_bucket, history_item};
 
-/// A history, as the state keeps it, cut to the model's own window and made its tokens, oldest first, `[n ≤ S + S/4]`.
+/// A history, as the state keeps it, cut to the window of a model's `length` S and made its tokens, oldest first, `[n ≤ S + S/4]`. An
+/// action beyond the model's number of `actions` is a bad request.
 ///
 /// The one place of serving that cuts a history.
 pub(super) fn history_items(
     history: &UserActionSequence,
-    config: &ModelConfig,
+    length: usize,
+    actions: usize,
     corpus: &Corpus,
 ) -> Result<Vec<HistoryItem>, SeamError> {
-    let window = history.windowed(config.history_seq_len);
-    let unknown = u64::MAX.checked_shl(config.num_actions as u32).unwrap_or(0);
+    let window = history.windowed(length);
+    let unknown = u64::MAX.checked_shl(actions as u32).unwrap_or(0);
     if let Some(token) = window.iter().find(|token| token.actions.0 & unknown != 0) {
         let post = token.post_id.0;
-        let problem = format!("history: the token of post {post} has an action beyond the {}", config.num_actions);
+        let problem = format!("history: the token of post {post} has an action beyond the {actions}");
         return Err(SeamError::BadRequest(problem));
     }
     Ok(window.iter().map(|token| history_item(token, corpus)).collect())
@@ -85,14 +87,12 @@ mod tests {
             surface: Surface::Home,
             at: NOW,
         };
-        let config = ModelConfig { history_seq_len: 4, num_actions: 3, ..ModelConfig::default() };
         let of = |actions: &[u64]| UserActionSequence {
             total: actions.len() as u64,
             tokens: actions.iter().copied().map(token).collect(),
         };
-        assert_eq!(history_items(&of(&[1, 2, 3, 4, 5, 6, 7]), &config, &corpus()).unwrap().len(), 5);
-        assert!(matches!(history_items(&of(&[1, 8]), &config, &corpus()), Err(SeamError::BadRequest(_))));
-        let all = ModelConfig { num_actions: 64, ..config };
-        assert!(history_items(&of(&[u64::MAX]), &all, &corpus()).is_ok());
+        assert_eq!(history_items(&of(&[1, 2, 3, 4, 5, 6, 7]), 4, 3, &corpus()).unwrap().len(), 5);
+        assert!(matches!(history_items(&of(&[1, 8]), 4, 3, &corpus()), Err(SeamError::BadRequest(_))));
+        assert!(history_items(&of(&[u64::MAX]), 4, 64, &corpus()).is_ok());
     }
 }

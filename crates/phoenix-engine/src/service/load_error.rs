@@ -1,10 +1,9 @@
 //! Why a model does not serve.
 
-use foryou_types::ActionSet;
-use phoenix::{Checkpoint, CheckpointError, ModelKind, RegistryError};
+use model_registry::{CheckpointError, Kind, RegistryError};
 use thiserror::Error;
 
-use crate::EngineError;
+use crate::served::NotServed;
 
 /// A version that was not loaded. What served before serves on.
 #[derive(Debug, Error)]
@@ -12,7 +11,7 @@ pub enum LoadError {
     /// The registry cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The checkpoint cannot be read: files missing or truncated, tensors missing, of another shape or not finite.
+    /// The checkpoint cannot be read: its manifest, or a file that was changed or is missing.
     #[error("{version}: {source}")]
     Checkpoint {
         /// The version.
@@ -20,23 +19,31 @@ pub enum LoadError {
         /// What is wrong with it.
         source: CheckpointError,
     },
-    /// The engine cannot compute the model.
+    /// Its family cannot make it ready.
     #[error("{version}: {source}")]
-    Engine {
+    Model {
         /// The version.
         version: String,
         /// Why not.
-        source: EngineError,
+        source: NotServed,
     },
-    /// The checkpoint is of the other model.
-    #[error("{version} is a {} model, not a {} model", .is.name(), .wanted.name())]
+    /// No family that can serve has that name.
+    #[error("{version} is of the family {family:?}, which this program cannot serve")]
+    Family {
+        /// The version.
+        version: String,
+        /// Its family.
+        family: String,
+    },
+    /// The checkpoint is of another kind.
+    #[error("{version} is a {is} model, not a {wanted} model")]
     Kind {
         /// The version.
         version: String,
         /// What it is.
-        is: ModelKind,
+        is: Kind,
         /// What it should be.
-        wanted: ModelKind,
+        wanted: Kind,
     },
     /// The model was trained for other actions than the data's: its heads would be read as something else.
     #[error("{version} was trained for other actions than this data has: {difference}")]
@@ -46,27 +53,4 @@ pub enum LoadError {
         /// The first difference.
         difference: String,
     },
-}
-
-impl LoadError {
-    pub(super) fn engine(version: &str) -> impl FnOnce(EngineError) -> Self {
-        |source| Self::Engine { version: version.to_owned(), source }
-    }
-}
-
-/// Whether a checkpoint is of the wanted kind and was trained for the actions of the data, in their order.
-pub(super) fn check(
-    version: &str,
-    checkpoint: &Checkpoint,
-    wanted: ModelKind,
-    data: &ActionSet,
-) -> Result<(), LoadError> {
-    let config = &checkpoint.config;
-    if config.kind != wanted {
-        return Err(LoadError::Kind { version: version.to_owned(), is: config.kind, wanted });
-    }
-    match config.action_difference(data) {
-        None => Ok(()),
-        Some(difference) => Err(LoadError::ActionSet { version: version.to_owned(), difference }),
-    }
 }

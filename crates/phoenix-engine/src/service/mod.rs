@@ -6,7 +6,8 @@
 //! Registry ── ModelHost ── loads, swaps ──────────┴───────────────────────────┘
 //! ```
 //!
-//! Start with [`ModelHost`]: it owns both models, loads what the registry promotes and gives out the seam objects.
+//! Start with [`ModelHost`]: it owns the models, loads what the registry promotes and gives out the seam objects. Which family makes a
+//! version ready to serve, its manifest says; the host knows none of them by name.
 //!
 //! Invariants:
 //! * A request takes one model when it begins and keeps it: an answer never mixes two versions, and a swap fails no request.
@@ -27,13 +28,11 @@ mod load_error;
 mod ranking;
 mod recent_posts;
 mod retrieval;
-mod watch;
 
 pub use config::{ConfigError, ServingConfig};
 pub use corpus_reader::{CorpusFollower, CorpusListener, CorpusReader, ReaderStats};
-pub use fleet::Fleet;
+pub use fleet::{Fleet, Loaded, Serving};
 pub use host::{HostParts, HostStatus, KindStatus, ModelHost};
 pub use load_error::LoadError;
-pub use ranking::{LoadedRanker, PhoenixRanking};
-pub use retrieval::{LoadedRetrieval, PhoenixRetrieval};
-pub use watch::Watch;
+pub use ranking::{AnyRanker, PhoenixRanking};
+pub use retrieval::{AnyRetrieval, PhoenixRetrieval};

@@ -1,116 +1,91 @@
-//! Ranking by a trained model.
+//! Ranking by trained models.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use foryou_io::Admission;
 use foryou_types::seams::{Ranking, RankingRequest, RankingResponse, SeamError};
-use foryou_types::{ActionSet, UserId};
-use phoenix::{Checkpoint, Corpus, ModelKind};
+use phoenix::Corpus;
 
-use super::admission::Admission;
+use super::admission;
 use super::config::ServingConfig;
 use super::context_cache::ContextCache;
-use super::fleet::{Fleet, Versioned};
+use super::fleet::{Loaded, Serving};
 use super::inputs::{candidate_item, history_items};
-use super::load_error::{LoadError, check};
-use crate::Ranker;
+use crate::served::ServedRanker;
 
-/// A ranker that can serve: its version's name and the contexts of its users.
-pub struct LoadedRanker {
-    version: Arc<str>,
-    ranker: Ranker,
-    contexts: ContextCache,
+/// A ranker of any family, with the contexts of its users.
+pub struct AnyRanker(Box<dyn Rank>);
+
+impl AnyRanker {
+    /// A ranker with a cache as the configuration has it.
+    pub fn new<R: ServedRanker>(ranker: R, config: &ServingConfig) -> Self {
+        let contexts = ContextCache::new(ranker.context_bytes(), config.context_cache_mb);
+        Self(Box::new(Cached { ranker, contexts }))
+    }
 }
 
-impl LoadedRanker {
-    /// The version's name, as answers carry it.
-    pub fn version(&self) -> &Arc<str> {
-        &self.version
-    }
+/// What a ranker answers, whatever its contexts are.
+trait Rank: Send + Sync {
+    /// The heads of every candidate.
+    fn rank(&self, request: &RankingRequest, corpus: &Corpus) -> Result<Vec<Box<[f64]>>, SeamError>;
+}
 
-    fn rank(&self, request: &RankingRequest, corpus: &Corpus) -> Result<RankingResponse, SeamError> {
-        let config = &self.ranker.config().model;
-        let history = history_items(&request.history, config, corpus)?;
-        let context = self.contexts.context(&self.ranker, request.user_id, &history);
+struct Cached<R: ServedRanker> {
+    ranker: R,
+    contexts: ContextCache<R::Context>,
+}
+
+impl<R: ServedRanker> Rank for Cached<R> {
+    fn rank(&self, request: &RankingRequest, corpus: &Corpus) -> Result<Vec<Box<[f64]>>, SeamError> {
+        let ranker = &self.ranker;
+        let actions = ranker.action_set().len();
+        let history = history_items(&request.history, ranker.history_len(), actions, corpus)?;
+        let context = self.contexts.context(ranker, request.user_id, &history);
         let items: Vec<_> =
             request.candidates.iter().map(|candidate| candidate_item(candidate, corpus, request.now)).collect();
         let mut logits = Vec::new();
-        self.ranker.score(&context, &items, &mut logits);
-        let scores: Vec<Box<[f64]>> =
-            logits.chunks_exact(config.num_actions).map(|logits| self.ranker.heads(logits)).collect();
-        Ok(RankingResponse { scores, model: Some(Arc::clone(&self.version)) })
+        ranker.score(&context, &items, &mut logits);
+        Ok(logits.chunks_exact(actions).map(|logits| ranker.heads(logits)).collect())
     }
 }
 
-impl Versioned for LoadedRanker {
-    fn version(&self) -> &Arc<str> {
-        &self.version
-    }
-}
-
-/// [`Ranking`] by the models that [`Self::serve`] was given; without one it is unavailable.
+/// [`Ranking`] by the models that [`Self::models`] was given; without one it is unavailable.
 ///
-/// A request takes its user's model once, is computed on a blocking thread, and is refused where too many wait already.
+/// A request takes its user's model once, is computed on a blocking thread, and is refused where too many wait already. The cached
+/// contexts go with the models.
 pub struct PhoenixRanking {
     corpus: Arc<Corpus>,
-    action_set: ActionSet,
-    context_cache_mb: u64,
-    serving: ArcSwapOption<Fleet<LoadedRanker>>,
+    models: Serving<AnyRanker>,
     admission: Admission,
 }
 
 impl PhoenixRanking {
-    /// Without a model, over the posts of a corpus. The action set is the data's: the order of every answer.
-    pub fn new(corpus: Arc<Corpus>, action_set: ActionSet, config: &ServingConfig) -> Self {
-        Self {
-            corpus,
-            action_set,
-            context_cache_mb: config.context_cache_mb,
-            serving: ArcSwapOption::empty(),
-            admission: Admission::new(config),
-        }
+    /// Without a model, over the posts of a corpus.
+    pub fn new(corpus: Arc<Corpus>, config: &ServingConfig) -> Self {
+        Self { corpus, models: Serving::default(), admission: admission::places(config) }
     }
 
-    /// Makes a checkpoint ready to serve; [`Self::serve`] lets it. It is refused unless it is a ranker for the data's actions.
-    pub fn load(&self, version: &str, checkpoint: Checkpoint) -> Result<Arc<LoadedRanker>, LoadError> {
-        check(version, &checkpoint, ModelKind::Ranker, &self.action_set)?;
-        let ranker = Ranker::from_owned(checkpoint).map_err(LoadError::engine(version))?;
-        let contexts = ContextCache::new(&ranker.config().model, self.context_cache_mb);
-        Ok(Arc::new(LoadedRanker { version: version.into(), ranker, contexts }))
-    }
-
-    /// Lets models serve from the next request on; requests that began before continue with theirs. The cached contexts go with
-    /// the models.
-    pub fn serve(&self, fleet: Option<Fleet<LoadedRanker>>) {
-        self.serving.store(fleet.map(Arc::new));
-    }
-
-    /// The models that serve now.
-    pub fn serving(&self) -> Option<Arc<Fleet<LoadedRanker>>> {
-        self.serving.load_full()
-    }
-
-    /// Whether a model serves.
-    pub fn is_loaded(&self) -> bool {
-        self.serving.load().is_some()
-    }
-
-    pub(super) fn model_of(&self, user: UserId) -> Option<Arc<LoadedRanker>> {
-        self.serving.load().as_ref().map(|fleet| Arc::clone(fleet.model_of(user)))
+    /// The models that serve.
+    pub fn models(&self) -> &Serving<AnyRanker> {
+        &self.models
     }
 
     /// The answer of one model.
     pub(super) async fn rank_by(
         &self,
-        model: Arc<LoadedRanker>,
+        model: Arc<Loaded<AnyRanker>>,
         request: RankingRequest,
     ) -> Result<RankingResponse, SeamError> {
         let start = Instant::now();
         let candidates = request.candidates.len() as u64;
         let corpus = Arc::clone(&self.corpus);
-        let answer = self.admission.run("ranking", move || model.rank(&request, &corpus)).await;
+        let work = move || {
+            let scores = model.model().0.rank(&request, &corpus)?;
+            Ok(RankingResponse { scores, model: Some(Arc::clone(model.version())) })
+        };
+        let answer = admission::run(&self.admission, "ranking", work).await;
         metrics::counter!("phoenix_ranking_requests_total", "outcome" => outcome(&answer)).increment(1);
         metrics::counter!("phoenix_ranking_candidates_total").increment(candidates);
         metrics::histogram!("phoenix_ranking_seconds").record(start.elapsed().as_secs_f64());
@@ -121,7 +96,7 @@ impl PhoenixRanking {
 #[async_trait]
 impl Ranking for PhoenixRanking {
     async fn rank(&self, request: RankingRequest) -> Result<RankingResponse, SeamError> {
-        match self.model_of(request.user_id) {
+        match self.models.model_of(request.user_id) {
             Some(model) => self.rank_by(model, request).await,
             None => Err(SeamError::Unavailable("no ranking model is loaded".to_owned())),
         }

@@ -1,66 +1,58 @@
-//! Retrieval by a trained model: the posts whose vectors are closest to the viewer's.
+//! Retrieval by trained models: the posts whose vectors are closest to the viewer's.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use foryou_io::Admission;
 use foryou_types::seams::{Retrieval, RetrievalRequest, RetrievalResponse, Retrieved, SeamError};
-use foryou_types::{ActionSet, Clock, PostId, TimeMs, UserId};
+use foryou_types::{Clock, PostId, TimeMs};
 use parking_lot::Mutex;
-use phoenix::{Checkpoint, Corpus, ModelKind, PostInfo};
+use phoenix::{Corpus, PostInfo};
 use rustc_hash::FxHashSet;
 
-use super::admission::Admission;
+use super::admission;
 use super::config::ServingConfig;
 use super::corpus_reader::CorpusListener;
-use super::fleet::{Fleet, Versioned};
+use super::fleet::{Fleet, Loaded, Serving};
 use super::inputs::{history_items, tower_item};
-use super::load_error::{LoadError, check};
 use super::ranking::outcome;
 use super::recent_posts::RecentPosts;
-use crate::RetrievalModel;
+use crate::served::ServedRetrieval;
 
 /// Number of posts that are embedded at a time when an index is filled.
 const FILL_BATCH: usize = 1_024;
 /// Posts that are too old leave the indexes this often, by the clock passed in.
 const EXPIRE_EVERY_MS: i64 = 60_000;
 
-/// A retrieval model that can serve: its version's name and its index.
-pub struct LoadedRetrieval {
-    version: Arc<str>,
-    model: RetrievalModel,
+/// A retrieval model of any family, with its index.
+pub struct AnyRetrieval {
+    model: Box<dyn ServedRetrieval>,
     posts: RecentPosts,
 }
 
-impl LoadedRetrieval {
-    /// The version's name, as answers carry it.
-    pub fn version(&self) -> &Arc<str> {
-        &self.version
-    }
-
+impl AnyRetrieval {
     /// Number of posts in its index.
     pub fn indexed(&self) -> usize {
         self.posts.len()
     }
 
-    fn retrieve(&self, request: &RetrievalRequest, corpus: &Corpus) -> Result<RetrievalResponse, SeamError> {
-        let history = history_items(&request.history, &self.model.config().model, corpus)?;
+    fn retrieve(&self, request: &RetrievalRequest, corpus: &Corpus) -> Result<Vec<Retrieved>, SeamError> {
+        let model = &self.model;
+        let history = history_items(&request.history, model.history_len(), model.action_set().len(), corpus)?;
         let user = self.model.user_vector(request.user_id, &history);
         let excluded: FxHashSet<PostId> = request.exclude_post_ids.iter().copied().collect();
         let viewer = request.user_id;
         let found = self.posts.search(&user, request.max_results, request.not_before, |post, author| {
             excluded.contains(&post) || (author.is_some() && author == viewer)
         });
-        let posts =
-            found.into_iter().map(|(post_id, author_id, score)| Retrieved { post_id, author_id, score }).collect();
-        Ok(RetrievalResponse { posts, model: Some(Arc::clone(&self.version)) })
+        Ok(found.into_iter().map(|(post_id, author_id, score)| Retrieved { post_id, author_id, score }).collect())
     }
 
     /// Adds a post to the index where it belongs there: originals created at or after `oldest`.
     fn add(&self, post: PostId, info: &PostInfo, oldest: TimeMs) {
         if let Some(created_at) = indexable(info, oldest) {
-            let vector = self.model.post_vector(&tower_item(post, info));
+            let vector = self.model.post_vectors(&[tower_item(post, info)]);
             self.posts.insert(post, info.author, created_at, &vector);
         }
     }
@@ -100,93 +92,72 @@ fn indexable(info: &PostInfo, oldest: TimeMs) -> Option<TimeMs> {
     info.created_at.filter(|at| info.source.is_none() && *at >= oldest)
 }
 
-impl Versioned for LoadedRetrieval {
-    fn version(&self) -> &Arc<str> {
-        &self.version
-    }
-}
-
-/// [`Retrieval`] by the models that [`Self::serve`] was given; without one it is unavailable.
+/// [`Retrieval`] by the models that [`Self::exchange`] was given; without one it is unavailable.
 ///
 /// As a [`CorpusListener`] it keeps every index up to date, also one that is still being filled: a new post is in it before the
 /// reader's position moves, a deleted one out of it.
 pub struct PhoenixRetrieval {
     corpus: Arc<Corpus>,
     clock: Arc<dyn Clock>,
-    action_set: ActionSet,
     max_post_age_ms: i64,
-    serving: ArcSwapOption<Fleet<LoadedRetrieval>>,
+    models: Serving<AnyRetrieval>,
     /// Every model that may serve, those that are being filled among them.
-    indexes: Mutex<Vec<Weak<LoadedRetrieval>>>,
+    indexes: Mutex<Vec<Weak<Loaded<AnyRetrieval>>>>,
     expired_at: Mutex<TimeMs>,
     admission: Admission,
 }
 
 impl PhoenixRetrieval {
     /// Without a model, over the posts of a corpus whose age by the clock is at most `max_post_age_ms`.
-    pub fn new(
-        corpus: Arc<Corpus>,
-        clock: Arc<dyn Clock>,
-        action_set: ActionSet,
-        max_post_age_ms: i64,
-        config: &ServingConfig,
-    ) -> Self {
+    pub fn new(corpus: Arc<Corpus>, clock: Arc<dyn Clock>, max_post_age_ms: i64, config: &ServingConfig) -> Self {
         Self {
             corpus,
             clock,
-            action_set,
             max_post_age_ms,
-            serving: ArcSwapOption::empty(),
+            models: Serving::default(),
             indexes: Mutex::new(Vec::new()),
             expired_at: Mutex::new(TimeMs(i64::MIN)),
-            admission: Admission::new(config),
+            admission: admission::places(config),
         }
     }
 
-    /// Makes a checkpoint ready to serve, its index filled with the recent posts; [`Self::serve`] lets it. It is refused unless it
-    /// is a retrieval model for the data's actions. Takes about 0.1 ms of a core per recent post.
-    pub fn load(&self, version: &str, checkpoint: Checkpoint) -> Result<Arc<LoadedRetrieval>, LoadError> {
-        check(version, &checkpoint, ModelKind::Retrieval, &self.action_set)?;
-        let model = RetrievalModel::from_owned(checkpoint).map_err(LoadError::engine(version))?;
-        let posts = RecentPosts::new(model.config().model.emb_size);
-        let loaded = Arc::new(LoadedRetrieval { version: version.into(), model, posts });
+    /// Fills the index of a model with the recent posts; [`Self::exchange`] lets it serve. Takes about 0.1 ms of a core per recent post.
+    pub fn load(&self, version: &str, model: Box<dyn ServedRetrieval>) -> Arc<Loaded<AnyRetrieval>> {
+        let posts = RecentPosts::new(model.width());
+        let loaded = Arc::new(Loaded::new(version, AnyRetrieval { model, posts }));
         // First the changes, then what there is: between the two nothing is lost.
         self.indexes.lock().push(Arc::downgrade(&loaded));
         let start = Instant::now();
-        loaded.fill(&self.corpus, self.oldest());
-        tracing::info!(version, posts = loaded.indexed(), seconds = start.elapsed().as_secs_f64(), "index filled");
-        Ok(loaded)
+        loaded.model().fill(&self.corpus, self.oldest());
+        let posts = loaded.model().indexed();
+        tracing::info!(version, posts, seconds = start.elapsed().as_secs_f64(), "index filled");
+        loaded
     }
 
-    /// Lets models serve from the next request on; requests that began before continue with theirs.
-    pub fn serve(&self, fleet: Option<Fleet<LoadedRetrieval>>) {
-        self.serving.store(fleet.map(Arc::new));
+    /// Lets models serve from the next request on, as [`Serving::exchange`]; the indexes of those that serve no more are let go.
+    pub fn exchange(&self, fleet: Option<Fleet<AnyRetrieval>>) {
+        self.models.exchange(fleet);
         self.indexes.lock().retain(|index| index.strong_count() > 0);
     }
 
-    /// The models that serve now.
-    pub fn serving(&self) -> Option<Arc<Fleet<LoadedRetrieval>>> {
-        self.serving.load_full()
-    }
-
-    /// Whether a model serves.
-    pub fn is_loaded(&self) -> bool {
-        self.serving.load().is_some()
-    }
-
-    pub(super) fn model_of(&self, user: UserId) -> Option<Arc<LoadedRetrieval>> {
-        self.serving.load().as_ref().map(|fleet| Arc::clone(fleet.model_of(user)))
+    /// The models that serve. They are exchanged by [`Self::exchange`].
+    pub fn models(&self) -> &Serving<AnyRetrieval> {
+        &self.models
     }
 
     /// The answer of one model.
     pub(super) async fn retrieve_by(
         &self,
-        model: Arc<LoadedRetrieval>,
+        model: Arc<Loaded<AnyRetrieval>>,
         request: RetrievalRequest,
     ) -> Result<RetrievalResponse, SeamError> {
         let start = Instant::now();
         let corpus = Arc::clone(&self.corpus);
-        let answer = self.admission.run("retrieval", move || model.retrieve(&request, &corpus)).await;
+        let work = move || {
+            let posts = model.model().retrieve(&request, &corpus)?;
+            Ok(RetrievalResponse { posts, model: Some(Arc::clone(model.version())) })
+        };
+        let answer = admission::run(&self.admission, "retrieval", work).await;
         metrics::counter!("phoenix_retrieval_requests_total", "outcome" => outcome(&answer)).increment(1);
         metrics::histogram!("phoenix_retrieval_seconds").record(start.elapsed().as_secs_f64());
         answer
@@ -196,14 +167,14 @@ impl PhoenixRetrieval {
     pub fn drop_expired(&self) {
         let oldest = self.oldest();
         for index in self.indexes() {
-            index.posts.drop_older(oldest);
+            index.model().posts.drop_older(oldest);
         }
-        if let Some(fleet) = self.serving() {
-            metrics::gauge!("phoenix_index_posts").set(fleet.champion().indexed() as f64);
+        if let Some(fleet) = self.models.fleet() {
+            metrics::gauge!("phoenix_index_posts").set(fleet.champion().model().indexed() as f64);
         }
     }
 
-    fn indexes(&self) -> Vec<Arc<LoadedRetrieval>> {
+    fn indexes(&self) -> Vec<Arc<Loaded<AnyRetrieval>>> {
         self.indexes.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
@@ -216,7 +187,7 @@ impl CorpusListener for PhoenixRetrieval {
     fn created(&self, post: PostId, info: &PostInfo) {
         let oldest = self.oldest();
         for index in self.indexes() {
-            index.add(post, info, oldest);
+            index.model().add(post, info, oldest);
         }
         let now = self.clock.now();
         let mut expired_at = self.expired_at.lock();
@@ -229,7 +200,7 @@ impl CorpusListener for PhoenixRetrieval {
 
     fn deleted(&self, post: PostId) {
         for index in self.indexes() {
-            index.posts.remove(post);
+            index.model().posts.remove(post);
         }
     }
 }
@@ -237,7 +208,7 @@ impl CorpusListener for PhoenixRetrieval {
 #[async_trait]
 impl Retrieval for PhoenixRetrieval {
     async fn retrieve(&self, request: RetrievalRequest) -> Result<RetrievalResponse, SeamError> {
-        match self.model_of(request.user_id) {
+        match self.models.model_of(request.user_id) {
             Some(model) => self.retrieve_by(model, request).await,
             None => Err(SeamError::Unavailable("no retrieval model is loaded".to_owned())),
         }

@@ -1,8 +1,8 @@
 //! An extended context is a fresh one, to the bit.
 
-use foryou_types::{SplitMix64, UserId, window_start};
-use phoenix::ModelKind;
-use phoenix_engine::{Context, Ranker};
+use foryou_types::{SplitMix64, TimeMs, UserId, window_start};
+use phoenix::{HistoryItem, ModelKind};
+use phoenix_engine::{Context, Ranker, ServedContext, ServedRanker};
 use proptest::prelude::*;
 
 use crate::models::{bidirectional, bits, candidates, checkpoint, history, history_item, odd, wide};
@@ -42,6 +42,16 @@ proptest! {
             prop_assert_eq!(context.history(), fresh.history());
             prop_assert_eq!(logits(&ranker, &context), logits(&ranker, &fresh));
         }
+    }
+
+    /// The transformer does not see when a token was acted on.
+    #[test]
+    fn times_do_not_matter(seed in any::<u64>(), at in any::<i64>()) {
+        let ranker = Ranker::new(&checkpoint(ModelKind::Ranker, odd(), seed)).unwrap();
+        let plain = history(9, seed);
+        let timed: Vec<_> = plain.iter().map(|item| HistoryItem { at: TimeMs(at), ..item.clone() }).collect();
+        let [plain, timed] = [plain, timed].map(|history| logits(&ranker, &ranker.encode(UserId(2), &history)));
+        prop_assert_eq!(plain, timed);
     }
 
     /// Nothing that is not in the history can matter: a context of a prefix is the same whatever was to come.

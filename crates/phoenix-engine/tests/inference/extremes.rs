@@ -1,8 +1,8 @@
 //! Whatever comes in, what goes out is finite.
 
-use foryou_types::{ActionMask, PostId, UserId};
+use foryou_types::{ActionMask, PostId, TimeMs, UserId};
 use phoenix::{CandidateItem, HistoryItem, ModelKind};
-use phoenix_engine::{Ranker, RetrievalModel};
+use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 
 use crate::models::{candidates, checkpoint, history, odd, wide};
 
@@ -16,6 +16,7 @@ fn extreme_inputs_make_no_nan() {
         dwell_seconds: [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, f32::MAX][i as usize % 5],
         age_bucket: 255,
         content: vec![0, u32::MAX, u32::MAX].into(),
+        at: TimeMs(i64::MIN),
     };
     let items: Vec<_> = (0..40).map(strange).chain([HistoryItem::default()]).collect();
     let candidate = CandidateItem {

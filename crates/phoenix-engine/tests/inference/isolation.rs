@@ -2,7 +2,7 @@
 
 use foryou_types::UserId;
 use phoenix::{ModelKind, Positions};
-use phoenix_engine::{Ranker, RetrievalModel};
+use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 use proptest::prelude::*;
 
 use crate::models::{bidirectional, bits, candidates, checkpoint, history, largest_difference, odd, on_threads, wide};

@@ -9,4 +9,3 @@ mod isolation;
 mod models;
 mod naive;
 mod refusal;
-mod speed;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foryou_types::{ActionKind, ActionMask, ActionSet, PostId, Rng, SplitMix64, UserId};
-use phoenix::checkpoint::FORMAT;
+use foryou_types::{ActionKind, ActionMask, ActionSet, PostId, Rng, SplitMix64, TimeMs, UserId};
 use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, HashTables, HistoryAttention, HistoryItem, IdCounts, ModelConfig,
     ModelKind, TableInit,
@@ -57,7 +56,6 @@ pub(crate) fn checkpoint(kind: ModelKind, model: ModelConfig, seed: u64) -> Chec
     }
     let ids = IdCounts { users: 20, posts: 50, authors: 20, words: 30 };
     let config = CheckpointConfig {
-        format: FORMAT,
         kind,
         hashes: HashTables::draw(&model, ids, seed),
         model,
@@ -93,6 +91,7 @@ pub(crate) fn history_item(rng: &mut SplitMix64) -> HistoryItem {
         dwell_seconds: (rng.uniform() * 35.0) as f32,
         age_bucket: rng.below(83) as u8,
         content: content(rng),
+        at: TimeMs(0),
     }
 }
 

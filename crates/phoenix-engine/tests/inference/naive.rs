@@ -2,10 +2,10 @@
 //! mask, the concatenated blocks times the whole projections.
 
 use foryou_types::UserId;
-use phoenix::config::{DWELL_HIDDEN, HistoryAttention};
-use phoenix::params::{layer_param, prefix, tower_param};
 use phoenix::{CandidateItem, Checkpoint, HistoryItem, ModelConfig, ModelKind, TableSpec};
-use phoenix_engine::{Ranker, RetrievalModel};
+use phoenix::{DWELL_HIDDEN, HistoryAttention};
+use phoenix::{layer_param, prefix, tower_param};
+use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 
 use crate::models::{bidirectional, candidates, checkpoint, history, odd, wide};
 

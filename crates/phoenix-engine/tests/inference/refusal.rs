@@ -1,6 +1,7 @@
 //! A model that is not whole is refused with the name of what is wrong.
 
-use phoenix::{Checkpoint, ModelKind, NamedTensor};
+use model_registry::NamedTensor;
+use phoenix::{Checkpoint, ModelKind};
 use phoenix_engine::{EngineError, Ranker, RetrievalModel};
 
 use crate::models::{checkpoint, odd};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail where they stand")]
 
 mod corpus;
+mod families;
 mod grpc;
 mod ranking;
 mod retrieval;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use foryou_types::seams::{Ranking, RankingRequest, RankingResponse, SeamError};
 use foryou_types::{ActionMask, PostId, UserActionSequence, UserId};
 use phoenix::{Corpus, HistoryAttention, ModelConfig, ModelKind};
-use phoenix_engine::service::{Fleet, LoadError, PhoenixRanking, ServingConfig};
+use phoenix_engine::Ranker;
+use phoenix_engine::service::{AnyRanker, Fleet, Loaded, PhoenixRanking, ServingConfig};
 
 use crate::support::{action_set, bits, checkpoint, checkpoint_of, corpus, model_config, rank_request, token};
 
 fn ranking_of(corpus: Arc<Corpus>, checkpoint: &phoenix::Checkpoint, config: &ServingConfig) -> PhoenixRanking {
-    let ranking = PhoenixRanking::new(corpus, action_set(), config);
-    let model = ranking.load("v1", checkpoint.clone()).unwrap();
-    ranking.serve(Some(Fleet::of(model)));
+    let ranking = PhoenixRanking::new(corpus, config);
+    let model = AnyRanker::new(Ranker::new(checkpoint).unwrap(), config);
+    ranking.models().exchange(Some(Fleet::of(Arc::new(Loaded::new("v1", model)))));
     ranking
 }
 
@@ -39,8 +40,8 @@ async fn an_answer_has_one_row_per_candidate_and_the_versions_name() {
 
 #[tokio::test]
 async fn without_a_model_it_is_unavailable() {
-    let ranking = PhoenixRanking::new(corpus(3), action_set(), &ServingConfig::default());
-    assert!(!ranking.is_loaded());
+    let ranking = PhoenixRanking::new(corpus(3), &ServingConfig::default());
+    assert!(!ranking.models().is_loaded());
     assert!(matches!(ranking.rank(rank_request(1, 3, 3)).await, Err(SeamError::Unavailable(_))));
 }
 
@@ -126,28 +127,6 @@ async fn users_do_not_share_contexts() {
         let (user, got) = done.unwrap();
         assert_eq!(got, expected[user as usize]);
     }
-}
-
-#[tokio::test]
-async fn a_model_of_other_actions_or_kind_is_refused() {
-    let ranking = PhoenixRanking::new(corpus(3), action_set(), &ServingConfig::default());
-    let mut other = action_set();
-    other.actions.swap(0, 1);
-    let swapped = checkpoint_of(ModelKind::Ranker, model_config(), other, 1);
-    let refused = ranking.load("v2", swapped).err().unwrap();
-    assert_eq!(
-        refused.to_string(),
-        "v2 was trained for other actions than this data has: action 0 is reply in the model and like in the data"
-    );
-    let refused = ranking.load("v3", checkpoint(ModelKind::Retrieval, 1)).err().unwrap();
-    assert!(matches!(refused, LoadError::Kind { .. }), "{refused}");
-    let mut broken = checkpoint(ModelKind::Ranker, 1);
-    broken.dense[0].data[0] = f32::NAN;
-    assert!(matches!(ranking.load("v4", broken), Err(LoadError::Engine { .. })));
-    let mut broken = checkpoint(ModelKind::Ranker, 1);
-    broken.dense.pop();
-    assert!(matches!(ranking.load("v5", broken), Err(LoadError::Engine { .. })));
-    assert!(!ranking.is_loaded());
 }
 
 #[tokio::test]

@@ -8,24 +8,25 @@ use foryou_types::seams::{Retrieval, RetrievalRequest, SeamError};
 use foryou_types::{Clock, ManualClock, PostId};
 use phoenix::post_info;
 use phoenix::{Checkpoint, Corpus, ModelKind};
-use phoenix_engine::service::{CorpusListener, CorpusReader, Fleet, LoadError, PhoenixRetrieval, ServingConfig};
+use phoenix_engine::RetrievalModel;
+use phoenix_engine::service::{CorpusListener, CorpusReader, Fleet, PhoenixRetrieval, ServingConfig};
 
 use crate::support::{
-    LONG, MAX_AGE_MS, NOW, action_set, checkpoint, clock, corpus, created_at, delete, ids, post, post_event, repost,
+    LONG, MAX_AGE_MS, NOW, checkpoint, clock, corpus, created_at, delete, ids, post, post_event, repost,
     retrieval_request,
 };
 
 fn retrieval_of(corpus: Arc<Corpus>, clock: Arc<ManualClock>) -> Arc<PhoenixRetrieval> {
-    Arc::new(PhoenixRetrieval::new(corpus, clock, action_set(), MAX_AGE_MS, &ServingConfig::default()))
+    Arc::new(PhoenixRetrieval::new(corpus, clock, MAX_AGE_MS, &ServingConfig::default()))
 }
 
 fn load(retrieval: &PhoenixRetrieval, checkpoint: &Checkpoint) {
-    let model = retrieval.load("v1", checkpoint.clone()).unwrap();
-    retrieval.serve(Some(Fleet::of(model)));
+    let model = Box::new(RetrievalModel::new(checkpoint).unwrap());
+    retrieval.exchange(Some(Fleet::of(retrieval.load("v1", model))));
 }
 
 fn indexed(retrieval: &PhoenixRetrieval) -> usize {
-    retrieval.serving().unwrap().champion().indexed()
+    retrieval.models().fleet().unwrap().champion().model().indexed()
 }
 
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn the_best_come_first_with_their_authors_and_the_versions_name() {
     let retrieval = retrieval_of(corpus(50), clock());
     assert!(matches!(retrieval.retrieve(retrieval_request(1, 5, 3)).await, Err(SeamError::Unavailable(_))));
     load(&retrieval, &checkpoint(ModelKind::Retrieval, 1));
-    assert!(retrieval.is_loaded());
+    assert!(retrieval.models().is_loaded());
     let all = retrieval.retrieve(retrieval_request(1, 12, 100)).await.unwrap();
     assert_eq!(all.model.as_deref(), Some("v1"));
     assert_eq!(all.posts.len(), 50);
@@ -46,16 +47,6 @@ async fn the_best_come_first_with_their_authors_and_the_versions_name() {
     let recent = RetrievalRequest { not_before: created_at(41), ..retrieval_request(1, 12, 100) };
     let recent = retrieval.retrieve(recent).await.unwrap();
     assert_eq!(ids(&recent).into_iter().collect::<BTreeSet<_>>(), (41..=50).collect());
-}
-
-#[tokio::test]
-async fn only_a_retrieval_model_for_the_same_actions_is_taken() {
-    let retrieval = retrieval_of(corpus(5), clock());
-    assert!(matches!(retrieval.load("v1", checkpoint(ModelKind::Ranker, 1)), Err(LoadError::Kind { .. })));
-    let mut other = checkpoint(ModelKind::Retrieval, 1);
-    other.config.action_set.actions[2].name = "share".to_owned();
-    assert!(matches!(retrieval.load("v1", other), Err(LoadError::ActionSet { .. })));
-    assert!(!retrieval.is_loaded());
 }
 
 #[tokio::test(flavor = "multi_thread")]

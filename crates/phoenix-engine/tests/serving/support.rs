@@ -14,11 +14,10 @@ use foryou_types::{
     ActionDef, ActionKind, ActionMask, ActionSet, ActionToken, Clock, ManualClock, PostId, Surface, TimeMs,
     UserActionSequence, UserId,
 };
-use phoenix::checkpoint::FORMAT;
+use model_registry::Registry;
 use phoenix::post_info;
-use phoenix::{
-    Checkpoint, CheckpointConfig, Corpus, HashTables, IdCounts, ModelConfig, ModelKind, Registry, TableInit,
-};
+use phoenix::{Checkpoint, CheckpointConfig, Corpus, HashTables, IdCounts, ModelConfig, ModelKind, Phoenix, TableInit};
+use phoenix_engine::ServedFamilies;
 use phoenix_engine::service::{HostParts, ModelHost, ServingConfig};
 
 /// The moment the tests take place.
@@ -53,7 +52,6 @@ pub(crate) fn model_config() -> ModelConfig {
 pub(crate) fn checkpoint_of(kind: ModelKind, model: ModelConfig, action_set: ActionSet, seed: u64) -> Checkpoint {
     let ids = IdCounts { users: 20, posts: 100, authors: 20, words: 100 };
     let config = CheckpointConfig {
-        format: FORMAT,
         kind,
         hashes: HashTables::draw(&model, ids, seed),
         model,
@@ -71,13 +69,11 @@ pub(crate) fn checkpoint(kind: ModelKind, seed: u64) -> Checkpoint {
 
 /// Registers a checkpoint and gives its version's name.
 pub(crate) fn register(root: &Path, checkpoint: &Checkpoint) -> String {
-    let staging = root.join("staging");
-    checkpoint.save(&staging, None).unwrap();
-    registry(root).register(checkpoint.config.kind, &staging, NOW).unwrap()
+    registry(root).add(checkpoint, None, NOW).unwrap()
 }
 
 pub(crate) fn registry(root: &Path) -> Registry {
-    Registry::open(&root.join("models")).unwrap()
+    Registry::open(&root.join("models"), &[&Phoenix]).unwrap()
 }
 
 pub(crate) fn event(at: TimeMs, body: EventBody) -> Event {
@@ -202,8 +198,21 @@ impl Retrieval for Popular {
 
 /// A host over the registry below `root`.
 pub(crate) fn host(root: &Path, corpus: Arc<Corpus>, clock: Arc<dyn Clock>) -> Arc<ModelHost> {
+    host_of(root, corpus, clock, &[&Phoenix])
+}
+
+/// As [`host`], for some families.
+pub(crate) fn host_of(
+    root: &Path,
+    corpus: Arc<Corpus>,
+    clock: Arc<dyn Clock>,
+    families: ServedFamilies,
+) -> Arc<ModelHost> {
     let parts = HostParts {
         registry: registry(root),
+        families,
+        ranker: ModelKind::Ranker.into(),
+        retrieval: ModelKind::Retrieval.into(),
         corpus,
         action_set: action_set(),
         max_post_age_ms: MAX_AGE_MS,

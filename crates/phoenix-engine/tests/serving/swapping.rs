@@ -173,7 +173,7 @@ async fn a_version_that_does_not_load_leaves_what_serves() {
             assert_eq!(before.0.as_deref(), Some(&*good));
 
             registry(root).promote(&bad, NOW).unwrap();
-            damage(&registry(root).promoted(kind).unwrap().unwrap().folder);
+            damage(&registry(root).promoted(&kind.into()).unwrap().unwrap().folder);
             let status = host.refresh();
             let status = if kind == ModelKind::Ranker { status.ranker } else { status.retrieval };
             let error = status.error.unwrap();
@@ -269,7 +269,7 @@ async fn users_are_split_between_two_versions() {
     for user in 1..=100 {
         let answer = host.ranking().rank(rank_request(user, 3, 1)).await.unwrap();
         let name = answer.model.as_deref().unwrap().to_owned();
-        let routed = registry(root).route(ModelKind::Ranker, foryou_types::UserId(user)).unwrap().unwrap();
+        let routed = registry(root).route(&ModelKind::Ranker.into(), foryou_types::UserId(user)).unwrap().unwrap();
         assert_eq!(name, routed.name);
         *served.entry(name).or_default() += 1;
     }
@@ -301,7 +301,7 @@ async fn the_watch_sees_promotions_and_a_registry_that_breaks() {
         registry(root).promote(name, NOW).unwrap();
         wait_for("a promotion", &|| host.status().ranker.serving.as_deref() == Some(name));
     }
-    registry(root).rollback(ModelKind::Ranker, NOW).unwrap();
+    registry(root).rollback(&ModelKind::Ranker.into(), NOW).unwrap();
     wait_for("a rollback", &|| host.status().ranker.serving.as_deref() == Some(&*names[0]));
     let state = root.join("models/registry.json");
     let good = fs::read(&state).unwrap();

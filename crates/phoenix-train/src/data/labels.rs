@@ -29,7 +29,7 @@ impl Outcome {
 
     /// Seconds of attention, clipped as the continuous head is.
     pub(crate) fn dwell_seconds(self) -> f32 {
-        (self.dwell_ms as f32 / 1_000.0).min(phoenix::inputs::DWELL_CLIP_SECONDS)
+        phoenix::dwell_seconds(self.dwell_ms)
     }
 
     /// Whether nothing was done and nothing looked at.

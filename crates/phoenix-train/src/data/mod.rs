@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use event_log::{EventLog, Position};
 use foryou_types::{ActionKind, Has, PostId, Profile, TimeMs};
-use phoenix::hashing::IdCounts;
+use phoenix::IdCounts;
 use phoenix::{Corpus, Pass};
 use rustc_hash::FxHashMap;
 

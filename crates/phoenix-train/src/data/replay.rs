@@ -7,7 +7,7 @@ use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Positi
 #[cfg(test)]
 use foryou_types::UserActionSequence;
 use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, UserId};
-use phoenix::hashing::IdCounts;
+use phoenix::IdCounts;
 use phoenix::{CandidateItem, HistoryItem, history_item};
 use rustc_hash::{FxHashMap, FxHashSet};
 

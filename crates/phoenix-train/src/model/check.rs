@@ -1,7 +1,8 @@
 //! Holds the models against a reference file.
 
 use burn_tensor::{Device, Tensor};
-use phoenix::golden::{Agreement, Golden, GoldenError, LOGIT_TOLERANCE, VECTOR_TOLERANCE};
+use model_registry::CheckpointError;
+use phoenix::golden::{Agreement, Golden, LOGIT_TOLERANCE, VECTOR_TOLERANCE};
 use phoenix::{ModelConfig, ModelKind};
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use super::retrieval::{candidate_representation, user_representation};
 pub enum CheckError {
     /// The file lacks something.
     #[error(transparent)]
-    Golden(#[from] GoldenError),
+    Golden(#[from] CheckpointError),
     /// The file's parameters are not the model's.
     #[error(transparent)]
     Dense(#[from] DenseError),
@@ -82,7 +83,7 @@ fn top_k(users: &[f32], corpus: &[f32], width: usize, k: usize) -> Vec<(f32, usi
 }
 
 /// The file's users and histories.
-pub(super) fn history(golden: &Golden) -> Result<HistoryArrays, GoldenError> {
+pub(super) fn history(golden: &Golden) -> Result<HistoryArrays, CheckpointError> {
     let ModelConfig { num_user_hashes: hu, num_item_hashes: hi, history_seq_len: s, .. } = golden.config;
     Ok(HistoryArrays {
         b: golden.batch,
@@ -100,7 +101,7 @@ pub(super) fn history(golden: &Golden) -> Result<HistoryArrays, GoldenError> {
 }
 
 /// The file's candidates; each sees the whole history.
-pub(super) fn candidates(golden: &Golden) -> Result<CandidateArrays, GoldenError> {
+pub(super) fn candidates(golden: &Golden) -> Result<CandidateArrays, CheckpointError> {
     let ModelConfig { num_item_hashes: hi, history_seq_len: s, .. } = golden.config;
     Ok(CandidateArrays {
         b: golden.batch,
@@ -120,7 +121,7 @@ fn known(hashes: &[i32], functions: usize) -> Vec<bool> {
 }
 
 /// Post rows and author rows side by side, token by token.
-fn ids(golden: &Golden, posts: &str, authors: &str) -> Result<Vec<f32>, GoldenError> {
+fn ids(golden: &Golden, posts: &str, authors: &str) -> Result<Vec<f32>, CheckpointError> {
     let d = golden.config.emb_size;
     let (posts, authors) = (golden.f32(posts)?, golden.f32(authors)?);
     let (post, author) = (golden.config.num_item_hashes * d, golden.config.num_author_hashes * d);

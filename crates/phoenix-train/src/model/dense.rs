@@ -1,8 +1,9 @@
 //! The dense tensors of a model as Burn tensors.
 
 use burn_tensor::{Device, Gradients, Tensor};
-use phoenix::params::{layer_param, prefix, tower_param};
-use phoenix::{ModelConfig, ModelKind, NamedTensor, dense_params};
+use model_registry::NamedTensor;
+use phoenix::{ModelConfig, ModelKind, dense_params};
+use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 

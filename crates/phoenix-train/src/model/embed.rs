@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use burn_tensor::Tensor;
 use burn_tensor::activation::sigmoid;
+use phoenix::AGE_BUCKETS;
 use phoenix::ModelConfig;
-use phoenix::config::AGE_BUCKETS;
-use phoenix::inputs::dwell_input;
+use phoenix::dwell_input;
 
 use super::arrays::{CandidateArrays, HistoryArrays};
 use super::dense::DenseParams;

@@ -15,7 +15,7 @@
 //! On the CPU backend element-wise work runs on the calling thread; only large matrix products and batches of small ones are
 //! handed to rayon, to the pool that the calling thread belongs to, or to the global one. To use a second core for the
 //! element-wise work too, run two halves of a batch as two shards, each inside `install` of its own pool of one thread
-//! (measure which is faster: `tests/speed.rs` times both):
+//! (the bench `step` times one thread and two):
 //!
 //! ```ignore
 //! let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;

@@ -2,16 +2,16 @@
 
 use burn_tensor::{Device, Tensor};
 use foryou_types::{Rng, SplitMix64};
+use model_registry::NamedTensor;
+use phoenix::Init;
 use phoenix::golden::{Golden, reference_files};
-use phoenix::params::Init;
-use phoenix::{HistoryAttention, ModelConfig, ModelKind, NamedTensor, Positions, dense_params};
+use phoenix::{HistoryAttention, ModelConfig, ModelKind, Positions, dense_params};
 
 use super::*;
 
 mod gradients;
 mod properties;
 mod reference;
-mod speed;
 
 /// A small model with every block on.
 fn tiny() -> ModelConfig {

@@ -10,7 +10,7 @@ mod sized;
 mod tests;
 
 use phoenix::ModelConfig;
-use phoenix::checkpoint::TableInit;
+use phoenix::TableInit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -166,7 +166,7 @@ impl EmbeddingTables {
 #[cfg(test)]
 mod tests {
     use foryou_types::{PostId, Rng, SplitMix64, UserId};
-    use phoenix::hashing::IdCounts;
+    use phoenix::IdCounts;
     use phoenix::{HashTables, ModelConfig};
 
     use super::*;

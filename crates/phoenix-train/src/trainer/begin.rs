@@ -1,12 +1,10 @@
 //! How a run begins: from scratch, from a checkpoint, or where it stopped.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use foryou_types::ActionSet;
-use phoenix::checkpoint::FORMAT;
-use phoenix::{Checkpoint, CheckpointConfig, CheckpointError, HashTables, TableSpec};
+use phoenix::{Checkpoint, CheckpointConfig, HashTables, TableSpec};
 
 use super::RunOptions;
 use super::error::TrainError;
@@ -66,11 +64,7 @@ pub(super) fn begin(
     let folder = RunFolder::resume(path, &config)?;
     let state = match RunState::load(&folder.checkpoint(), objective.extra()) {
         // It ended before its first checkpoint.
-        Err(TrainError::Checkpoint(CheckpointError::Io { source, .. }))
-            if source.kind() == ErrorKind::NotFound && !folder.checkpoint().exists() =>
-        {
-            fresh()?
-        }
+        Err(TrainError::Checkpoint(error)) if error.is_not_found() && !folder.checkpoint().exists() => fresh()?,
         state => state?,
     };
     let saved = &state.model.config;
@@ -97,7 +91,6 @@ pub(super) fn initial(
     set(&mut hashes.author, recipe.tables.author_rows);
     set(&mut hashes.text, recipe.tables.text_rows);
     let config = CheckpointConfig {
-        format: FORMAT,
         kind: objective.kind(),
         model: recipe.model.clone(),
         action_set: action_set.clone(),

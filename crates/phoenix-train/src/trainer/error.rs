@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use phoenix::CheckpointError;
+use model_registry::CheckpointError;
 use thiserror::Error;
 
 use crate::model::DenseError;

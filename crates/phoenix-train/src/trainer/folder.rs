@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use foryou_types::ActionSet;
-use phoenix::{Checkpoint, ModelKind};
+use model_registry::ModelFiles;
+use phoenix::ModelKind;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -93,7 +94,7 @@ impl RunFolder {
             None if checkpoints.next().is_none() => return Ok(()),
             None => return Err(refuse(path, "holds no run: config.json is missing")),
         }
-        let wrong = checkpoints.find_map(|folder| Checkpoint::check_files(&folder).err());
+        let wrong = checkpoints.find_map(|folder| ModelFiles::verify_checksums(&folder).err());
         match wrong {
             Some(_) if is_being_written(path) => Ok(()),
             wrong => wrong.map_or(Ok(()), |error| Err(error.into())),

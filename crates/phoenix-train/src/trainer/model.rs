@@ -1,6 +1,7 @@
 //! A model under training, and the gradients of a step.
 
-use phoenix::{Checkpoint, CheckpointConfig, NamedTensor};
+use model_registry::NamedTensor;
+use phoenix::{Checkpoint, CheckpointConfig};
 
 use crate::tables::{EmbeddingTables, TableGradients};
 

@@ -1,6 +1,7 @@
 //! What the run asks of a model's training.
 
-use phoenix::{ModelKind, NamedTensor};
+use model_registry::NamedTensor;
+use phoenix::ModelKind;
 
 use super::error::TrainError;
 use super::measure::Evaluation;

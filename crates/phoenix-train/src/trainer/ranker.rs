@@ -5,7 +5,8 @@
 
 use burn_tensor::{Device, Tensor, TensorData};
 use foryou_types::{ActionKind, ActionSet};
-use phoenix::{ModelKind, NamedTensor, Pass};
+use model_registry::NamedTensor;
+use phoenix::{ModelKind, Pass};
 
 use super::assemble::{Batch, Dropout, batch};
 use super::error::TrainError;

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use burn_tensor::{Device, Tensor, TensorData};
 use foryou_types::ActionSet;
-use phoenix::{ModelKind, NamedTensor, Pass};
+use model_registry::NamedTensor;
+use phoenix::{ModelKind, Pass};
 
 use super::assemble::{Batch, Dropout, Posts, batch, posts};
 use super::error::TrainError;

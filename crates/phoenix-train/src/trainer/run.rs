@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use foryou_types::ActionSet;
-use phoenix::Checkpoint;
+use phoenix::CheckpointConfig;
 
 use super::begin::{Begun, begin};
 use super::error::TrainError;
@@ -118,7 +118,7 @@ enum End {
 impl Run<'_> {
     fn finish(mut self) -> Result<Outcome, TrainError> {
         if self.state.counters.best_step > 0 && self.folder.best().is_dir() {
-            self.best = Checkpoint::load_config(&self.folder.best())?.metrics;
+            self.best = CheckpointConfig::load(&self.folder.best())?.metrics;
             self.best.retain(|name, _| name.starts_with(VALIDATION));
         }
         let end = self.steps()?;

@@ -2,8 +2,9 @@
 
 use burn_tensor::Device;
 use foryou_types::{ActionKind, ActionSet, Rng};
-use phoenix::params::{layer_param, prefix};
-use phoenix::{ModelConfig, ModelKind, NamedTensor};
+use model_registry::NamedTensor;
+use phoenix::{ModelConfig, ModelKind};
+use phoenix::{layer_param, prefix};
 
 use super::assemble::batch;
 use super::error::TrainError;

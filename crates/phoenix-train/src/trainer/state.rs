@@ -1,9 +1,9 @@
 //! The state of a run: in memory, and in the checkpoint it continues from.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use phoenix::{Checkpoint, CheckpointError, NamedTensor};
+use model_registry::{CheckpointError, ModelFiles, NamedTensor};
+use phoenix::Checkpoint;
 
 use super::error::TrainError;
 use super::model::Model;
@@ -102,13 +102,13 @@ pub(crate) struct Saved<'a> {
 
 impl<'a> Saved<'a> {
     pub(crate) fn read(folder: &'a Path) -> Result<Self, CheckpointError> {
-        Ok(Self { folder, tensors: Checkpoint::load_optimizer(folder)? })
+        Ok(Self { folder, tensors: ModelFiles::training_state(folder)? })
     }
 
     /// As [`Self::read`]; none where the checkpoint holds a model alone.
     pub(crate) fn read_if_there(folder: &'a Path) -> Result<Option<Self>, CheckpointError> {
         match Self::read(folder) {
-            Err(CheckpointError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             saved => saved.map(Some),
         }
     }

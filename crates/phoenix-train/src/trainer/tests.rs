@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use event_log::Position;
 use foryou_types::{ActionDef, ActionMask, PostId, Rng, SplitMix64, TimeMs, UserId};
-use phoenix::hashing::IdCounts;
+use phoenix::IdCounts;
 use phoenix::{Candidate, CandidateItem, Corpus, HistoryItem, ModelKind, Pass, PostInfo};
 use rustc_hash::FxHashMap;
 
@@ -55,6 +55,7 @@ fn passes(count: u64, seed: u64) -> Vec<Pass> {
                     dwell_seconds: 3.0,
                     age_bucket: 2,
                     content: words(post),
+                    at: TimeMs(500),
                 }
             });
             let history: Arc<[HistoryItem]> = history.collect();

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use foryou_types::{ActionSet, TimeMs};
-use phoenix::checkpoint::FORMAT;
-use phoenix::{Checkpoint, CheckpointConfig, ModelConfig, ModelKind, NamedTensor};
+use model_registry::{NamedTensor, action_difference};
+use phoenix::{Checkpoint, CheckpointConfig, HashTables, ModelConfig, ModelKind};
+use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::TrainError;
@@ -55,7 +56,6 @@ impl WarmStart {
         }
         let Checkpoint { config, dense, tables } = checkpoint;
         let config = CheckpointConfig {
-            format: FORMAT,
             kind: wanted.kind,
             model: wanted.model.clone(),
             action_set: wanted.action_set.clone(),
@@ -85,14 +85,8 @@ fn difference(found: &CheckpointConfig, wanted: &Wanted<'_>) -> Option<String> {
     if found.kind != wanted.kind {
         return Some(format!("it is a {} model, not a {} model", found.kind.name(), wanted.kind.name()));
     }
-    let (its, ours) = (&found.action_set, wanted.action_set);
-    if its.len() != ours.len() {
-        return Some(format!("it has {} actions, the data {}", its.len(), ours.len()));
-    }
-    let mut actions = its.iter().zip(&ours.actions);
-    let other = actions.find(|((_, a), b)| (&a.name, a.kind) != (&b.name, b.kind));
-    if let Some(((i, a), b)) = other {
-        return Some(format!("its action {i} is {} ({:?}), the data's {} ({:?})", a.name, a.kind, b.name, b.kind));
+    if let Some(difference) = action_difference(&found.action_set, wanted.action_set) {
+        return Some(difference);
     }
     let fields = |config| match serde_json::to_value(config) {
         Ok(serde_json::Value::Object(fields)) => fields,
@@ -104,10 +98,34 @@ fn difference(found: &CheckpointConfig, wanted: &Wanted<'_>) -> Option<String> {
     key.map(|(key, value)| format!("its model.{key} is {}, the recipe's {value}", its.get(key).unwrap_or(&null)))
 }
 
+/// What a checkpoint's model is, as the first version of the format had it: the fingerprints of runs that began with it stay.
+#[derive(Serialize)]
+struct Identity<'a> {
+    format: u32,
+    kind: ModelKind,
+    model: &'a ModelConfig,
+    action_set: &'a ActionSet,
+    hashes: &'a HashTables,
+    seed: u64,
+    trained_until: Option<TimeMs>,
+    metrics: &'a BTreeMap<String, f64>,
+}
+
 /// A hash of everything a checkpoint holds.
 fn fingerprint(checkpoint: &Checkpoint, saved: Option<&Saved<'_>>) -> Result<String, serde_json::Error> {
     let mut hash = Xxh3::new();
-    hash.update(&serde_json::to_vec(&checkpoint.config)?);
+    let CheckpointConfig { kind, model, action_set, hashes, seed, trained_until, metrics } = &checkpoint.config;
+    let (kind, format) = (*kind, 1);
+    hash.update(&serde_json::to_vec(&Identity {
+        format,
+        kind,
+        model,
+        action_set,
+        hashes,
+        seed: *seed,
+        trained_until: *trained_until,
+        metrics,
+    })?);
     let tables = &checkpoint.tables;
     let tables = [&tables.user, &tables.post, &tables.author, &tables.text].map(|values| ("table", values));
     let saved = saved.map_or(&[][..], Saved::tensors);

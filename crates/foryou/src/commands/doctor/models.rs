@@ -4,23 +4,20 @@
 use std::path::Path;
 
 use datasets::world::{check_files, read_manifest};
-use phoenix::{ModelKind, Registry};
 use phoenix_train::trainer;
 
 use super::Check;
+use crate::models::registry;
 
 pub(super) fn checks(data: &Path) -> Vec<Check> {
     let models = data.join("models");
-    let checks = [
-        ("models", versions(&models)),
-        ("trainings", runs(&models.join("runs"))),
-        ("world", world(&data.join("world"))),
-    ];
+    let checks =
+        [("models", versions(data)), ("trainings", runs(&models.join("runs"))), ("world", world(&data.join("world")))];
     checks.into_iter().map(|(name, result)| Check::of(name, result)).collect()
 }
 
-fn versions(folder: &Path) -> Result<String, String> {
-    let registry = Registry::open(folder).map_err(|e| e.to_string())?;
+fn versions(data: &Path) -> Result<String, String> {
+    let registry = registry(data).map_err(|e| e.to_string())?;
     let versions = registry.list().map_err(|e| e.to_string())?;
     if versions.is_empty() {
         return Ok("none yet".to_owned());
@@ -34,17 +31,13 @@ fn versions(folder: &Path) -> Result<String, String> {
     Err(format!("{}; promote another version, or train again", problems.join("; ")))
 }
 
-/// Runs of trainings that can be resumed.
+/// Runs of trainings that can be resumed, one of each kind.
 fn runs(folder: &Path) -> Result<String, String> {
-    let mut problems = Vec::new();
-    let mut seen = 0;
-    for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
-        let run = folder.join(kind.name());
-        if run.is_dir() {
-            seen += 1;
-            problems.extend(trainer::check_run(&run).err().map(|e| e.to_string()));
-        }
-    }
+    let entries = folder.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut runs: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    runs.sort();
+    let seen = runs.len();
+    let problems: Vec<_> = runs.iter().filter_map(|run| trainer::check_run(run).err()).map(|e| e.to_string()).collect();
     match (problems.is_empty(), seen) {
         (true, 0) => Ok("none yet".to_owned()),
         (true, _) => Ok(format!("{seen} runs, every file is unchanged")),

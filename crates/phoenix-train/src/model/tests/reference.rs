@@ -28,7 +28,7 @@ fn a_wrong_parameter_does_not_agree() {
     };
     let mut golden = Golden::load(&file).unwrap();
     let name = "ranker.params.transformer.decoder_layer_0.rms_norm_1.scale";
-    let phoenix::golden::GoldenData::F32(scale) = &mut golden.tensors.get_mut(name).unwrap().data else {
+    let model_registry::Values::F32(scale) = &mut golden.tensors.get_mut(name).unwrap().data else {
         panic!("not floats");
     };
     for value in scale {

@@ -15,7 +15,8 @@ mod retrieval;
 use std::collections::BTreeMap;
 
 use foryou_types::{ActionSet, TimeMs};
-use phoenix::{Checkpoint, Gate, ModelKind};
+use model_registry::{Gate, action_difference};
+use phoenix::{Checkpoint, ModelKind};
 
 use super::error::TrainError;
 use super::model::Model;
@@ -125,7 +126,7 @@ fn comparable(
     let Some(previous) = previous else { return (None, None) };
     let (old, new) = (&previous.checkpoint.config, &checkpoint.config);
     let learned_until = previous.held_out_from.or(old.trained_until);
-    let why = if new.action_difference(&old.action_set).is_some() {
+    let why = if action_difference(&new.action_set, &old.action_set).is_some() {
         "it predicts other actions"
     } else if old.model.history_seq_len != new.model.history_seq_len {
         "its history has another length"

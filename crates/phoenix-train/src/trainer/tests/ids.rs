@@ -4,7 +4,7 @@ use event_log::NameAllocator;
 use foryou_types::Namespace;
 use foryou_types::ids::NoNames;
 use phoenix::HashTables;
-use phoenix::hashing::PRIME;
+use phoenix::PRIME;
 
 use super::*;
 

@@ -1,7 +1,8 @@
 //! What may serve, and what may not.
 
 use foryou_types::TimeMs;
-use phoenix::{Checkpoint, Gate};
+use model_registry::Gate;
+use phoenix::Checkpoint;
 
 use super::*;
 use crate::data::is_positive;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use foryou_types::ActionKind;
-use phoenix::NamedTensor;
+use model_registry::NamedTensor;
+use phoenix::CheckpointConfig;
 
 use super::super::state::Counters;
 use super::super::warm_start::{Wanted, WarmStart};
@@ -148,15 +149,13 @@ fn a_checkpoint_of_another_model_is_refused() {
     assert!(kind.contains("it is a ranker model, not a retrieval model") && kind.contains("checkpoint"), "{kind}");
     let mut more = set.clone();
     more.actions.push(ActionDef { name: "save".to_owned(), weight: 1.0, kind: ActionKind::Discrete });
-    assert!(refused(&more, &recipe, &options).contains("it has 3 actions, the data 4"));
+    assert!(refused(&more, &recipe, &options).contains("it predicts 3 actions, the data has 4"));
     let mut renamed = set.clone();
     renamed.actions[1].name = "bury".to_owned();
-    assert!(
-        refused(&renamed, &recipe, &options).contains("its action 1 is hide (Discrete), the data's bury (Discrete)")
-    );
+    assert!(refused(&renamed, &recipe, &options).contains("action 1 is hide in the model and bury in the data"));
     let mut seconds = set.clone();
     seconds.actions[0].kind = ActionKind::Continuous;
-    assert!(refused(&seconds, &recipe, &options).contains("its action 0 is like (Discrete)"));
+    assert!(refused(&seconds, &recipe, &options).contains("like is Discrete in the model and Continuous in the data"));
     let mut longer = recipe.clone();
     longer.model.history_seq_len = 9;
     assert!(refused(&set, &longer, &options).contains("its model.history_seq_len is 8, the recipe's 9"));
@@ -172,7 +171,7 @@ fn a_checkpoint_of_another_model_is_refused() {
     dearer.actions[0].weight = 5.0;
     let run = next.path().join("run");
     train_ranker(&data(6), &recipe, &dearer, &run, &options).unwrap();
-    assert_eq!(Checkpoint::load_config(&run.join("checkpoint")).unwrap().action_set, dearer);
+    assert_eq!(CheckpointConfig::load(&run.join("checkpoint")).unwrap().action_set, dearer);
 }
 
 #[test]

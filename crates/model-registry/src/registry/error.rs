@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::checkpoint::CheckpointError;
-use crate::config::ModelKind;
+use crate::kind::Kind;
 
 /// A change that was refused, or a registry that cannot be read.
 #[derive(Debug, Error)]
@@ -43,21 +43,29 @@ pub enum RegistryError {
         /// What is wrong with it.
         source: CheckpointError,
     },
-    /// The checkpoint is of the other model.
-    #[error("{name} is a {} model, not a {} model", .is.name(), .wanted.name())]
+    /// The checkpoint is of another kind.
+    #[error("{name} is a {is} model, not a {wanted} model")]
     Kind {
         /// The version, or the folder that was to become one.
         name: String,
         /// What it is.
-        is: ModelKind,
+        is: Kind,
         /// What it should be.
-        wanted: ModelKind,
+        wanted: Kind,
+    },
+    /// The program does not know the family of the model.
+    #[error("{name} is of the family {family:?}, which this program does not know")]
+    Family {
+        /// The version.
+        name: String,
+        /// Its family.
+        family: String,
     },
     /// No version of the kind was promoted before the one that serves.
-    #[error("{}", nothing_before(*.kind, .current.as_deref()))]
+    #[error("{}", nothing_before(.kind, .current.as_deref()))]
     NothingBefore {
         /// Which model.
-        kind: ModelKind,
+        kind: Kind,
         /// The promoted version, if any.
         current: Option<String>,
     },
@@ -96,6 +104,7 @@ impl RegistryError {
                 | Self::NothingBefore { .. }
                 | Self::Share { .. }
                 | Self::Kind { .. }
+                | Self::Family { .. }
                 | Self::ActionSet { .. }
                 | Self::Gate { .. }
         )
@@ -106,8 +115,7 @@ fn known_names(known: &[String]) -> String {
     if known.is_empty() { "are no versions yet".to_owned() } else { format!("are {}", known.join(", ")) }
 }
 
-fn nothing_before(kind: ModelKind, current: Option<&str>) -> String {
-    let kind = kind.name();
+fn nothing_before(kind: &Kind, current: Option<&str>) -> String {
     current.map_or_else(
         || format!("no {kind} version is promoted"),
         |current| format!("no {kind} version was promoted before {current}"),

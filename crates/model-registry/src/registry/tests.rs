@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::routing::place;
 use super::*;
-use crate::testing::small;
+use crate::testing::{TOYS, kind, load, toy, toy_of};
+use crate::{Stored, save};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -12,18 +13,16 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let registry = Registry::open(&dir.path().join("models")).unwrap();
+        let registry = Registry::open(&dir.path().join("models"), TOYS).unwrap();
         Self { dir, registry }
     }
 
-    fn register(&self, kind: ModelKind) -> String {
-        let staging = self.dir.path().join("staging");
-        small(kind).save(&staging, None).unwrap();
-        self.registry.register(kind, &staging, TimeMs(50)).unwrap()
+    fn register(&self, kind: &str) -> String {
+        self.registry.add(&toy_of(kind, 1), None, TimeMs(50)).unwrap()
     }
 
     fn champion(&self) -> Option<String> {
-        self.registry.promoted(ModelKind::Ranker).unwrap().map(|v| v.name)
+        self.registry.promoted(&ranker()).unwrap().map(|v| v.name)
     }
 
     fn models(&self) -> PathBuf {
@@ -31,13 +30,17 @@ impl Place {
     }
 }
 
-const RANKER: ModelKind = ModelKind::Ranker;
+const RANKER: &str = "ranker";
+
+fn ranker() -> Kind {
+    kind(RANKER)
+}
 
 #[test]
 fn an_empty_registry_serves_nothing_and_makes_nothing() {
     let place = Place::new();
     assert_eq!(place.champion(), None);
-    assert_eq!(place.registry.route(RANKER, UserId(1)).unwrap(), None);
+    assert_eq!(place.registry.route(&ranker(), UserId(1)).unwrap(), None);
     assert_eq!(place.registry.list().unwrap(), []);
     assert_eq!(place.registry.stamp().unwrap(), 0);
     assert!(!place.models().exists());
@@ -47,20 +50,19 @@ fn an_empty_registry_serves_nothing_and_makes_nothing() {
 fn versions_are_numbered_by_kind_and_described() {
     let place = Place::new();
     assert_eq!(place.register(RANKER), "ranker-0001");
-    assert_eq!(place.register(ModelKind::Retrieval), "retrieval-0001");
+    assert_eq!(place.register("retrieval"), "retrieval-0001");
     assert_eq!(place.register(RANKER), "ranker-0002");
-    assert!(!place.dir.path().join("staging").exists(), "it was moved, not copied");
     assert_eq!(place.champion(), None, "registering serves nobody");
     place.registry.promote("ranker-0002", TimeMs(60)).unwrap();
     let list = place.registry.list().unwrap();
     let brief: Vec<_> = list.iter().map(|v| (v.name.as_str(), v.promoted, v.share)).collect();
     assert_eq!(brief, [("ranker-0001", false, 0.0), ("ranker-0002", true, 1.0), ("retrieval-0001", false, 0.0)]);
-    assert_eq!(list[0].parameters, Some(small(RANKER).parameters()));
+    assert_eq!(list[0].parameters, Some(9));
     assert_eq!(list[0].metrics["validation/ndcg@10"], 0.5);
-    assert_eq!((list[0].created_at, list[0].kind, &list[0].problem), (TimeMs(50), RANKER, &None));
-    let version = place.registry.promoted(RANKER).unwrap().unwrap();
+    assert_eq!((list[0].created_at, list[0].kind.clone(), &list[0].problem), (TimeMs(50), ranker(), &None));
+    let version = place.registry.promoted(&ranker()).unwrap().unwrap();
     assert_eq!(version.folder, place.models().join("ranker/0002"));
-    Checkpoint::load(&version.folder).unwrap();
+    assert_eq!(load(&version.folder).unwrap(), toy(1));
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn a_number_is_never_given_twice() {
     fs::remove_dir_all(place.models().join("ranker/0002")).unwrap();
     assert_eq!(place.register(RANKER), "ranker-0003");
     // Interrupted before it was recorded: the folder is there, registry.json does not know it.
-    small(RANKER).save(&place.models().join("ranker/0004"), None).unwrap();
+    save(&toy(1), &place.models().join("ranker/0004"), None).unwrap();
     assert_eq!(place.register(RANKER), "ranker-0005");
     let list = place.registry.list().unwrap();
     assert_eq!(list.len(), 4);
@@ -79,15 +81,74 @@ fn a_number_is_never_given_twice() {
 }
 
 #[test]
-fn only_a_checkpoint_of_the_kind_is_registered() {
+fn a_checkpoint_of_another_kind_or_an_unknown_family_is_not_promoted() {
     let place = Place::new();
-    let staging = place.dir.path().join("staging");
-    let refused = |e: RegistryError| e.to_string();
-    assert!(refused(place.registry.register(RANKER, &staging, TimeMs(0)).unwrap_err()).contains("config.json"));
-    small(ModelKind::Retrieval).save(&staging, None).unwrap();
-    let error = refused(place.registry.register(RANKER, &staging, TimeMs(0)).unwrap_err());
-    assert!(error.contains("is a retrieval model, not a ranker model"), "{error}");
-    assert!(staging.exists() && place.registry.list().unwrap().is_empty());
+    save(&toy_of("retrieval", 1), &place.models().join("ranker/0001"), None).unwrap();
+    let error = place.registry.promote("ranker-0001", TimeMs(0)).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("is a retrieval model, not a ranker model"), "{error}");
+    let mut foreign = toy(1);
+    foreign.manifest.family = "neural".to_owned();
+    let name = place.registry.add(&foreign, None, TimeMs(0)).unwrap();
+    let error = place.registry.promote(&name, TimeMs(0)).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("the family \"neural\""), "{error}");
+    assert!(place.registry.add_and_promote(&foreign, None, TimeMs(0)).is_err());
+    let problems: Vec<_> = place.registry.list().unwrap().into_iter().map(|v| v.problem.unwrap()).collect();
+    assert!(problems[0].contains("is a retrieval model") && problems[1].contains("neural"), "{problems:?}");
+    assert_eq!((problems.len(), place.champion()), (2, None));
+}
+
+#[test]
+fn any_kind_has_versions_of_its_own() {
+    let place = Place::new();
+    let (a, b) = (place.register("ss4rec"), place.register("ss4rec"));
+    assert_eq!((a.as_str(), b.as_str()), ("ss4rec-0001", "ss4rec-0002"));
+    place.registry.promote(&a, TimeMs(1)).unwrap();
+    place.registry.promote_share(&b, 0.5).unwrap();
+    place.register(RANKER);
+    let again = Registry::open(&place.models(), TOYS).unwrap();
+    assert_eq!(again.promoted(&kind("ss4rec")).unwrap().unwrap().name, a);
+    assert_eq!((place.champion(), again.routing(&kind("ss4rec")).unwrap().challenger.unwrap().1), (None, 0.5));
+    let names: Vec<_> = again.list().unwrap().into_iter().map(|v| v.name).collect();
+    assert_eq!(names, ["ranker-0001", "ss4rec-0001", "ss4rec-0002"]);
+}
+
+#[test]
+fn a_version_is_added_and_promoted_in_one_change() {
+    let place = Place::new();
+    let first = place.registry.add_and_promote(&toy(1), None, TimeMs(1)).unwrap();
+    assert_eq!((place.champion(), first.as_str()), (Some(first.clone()), "ranker-0001"));
+    let bad = Gate::new(vec!["AUC .330".to_owned()], Vec::new(), BTreeMap::new());
+    let refused = place.registry.add_and_promote(&toy(2), Some(bad), TimeMs(2)).unwrap_err();
+    assert!(refused.to_string().contains("AUC .330"), "{refused}");
+    let other = ActionSet::discrete(1, &[("buy", 1.0)]);
+    let refused = place.registry.clone().for_actions(&other).add_and_promote(&toy(2), None, TimeMs(2)).unwrap_err();
+    assert!(matches!(refused, RegistryError::ActionSet { .. }), "{refused}");
+    assert_eq!(place.registry.list().unwrap().len(), 1, "what is refused is not added");
+    let second = place.registry.add_and_promote(&toy(2), None, TimeMs(2)).unwrap();
+    assert_eq!(place.champion(), Some(second.clone()));
+    let back = place.registry.rollback(&ranker(), TimeMs(3)).unwrap();
+    assert_eq!(back, RolledBack::Version { ended: second, serving: first });
+}
+
+/// As versions before this one wrote it: a key for each of two kinds, whether it has versions or not.
+#[test]
+fn a_file_of_the_first_versions_is_read() {
+    let place = Place::new();
+    (0..2).for_each(|_| drop(place.register(RANKER)));
+    let path = place.models().join("registry.json");
+    let old = include_str!("first_registry.json");
+    fs::write(&path, old).unwrap();
+    let registry = Registry::open(&place.models(), TOYS).unwrap();
+    assert_eq!(registry.promoted(&ranker()).unwrap().unwrap().name, "ranker-0001");
+    let (challenger, share) = registry.routing(&ranker()).unwrap().challenger.unwrap();
+    assert_eq!((challenger.name.as_str(), share), ("ranker-0002", 0.3));
+    let gate = registry.gate("ranker-0002").unwrap().unwrap();
+    assert_eq!((gate.passed, gate.reasons.len()), (false, 1));
+    let damaged = old.replace("0.3", "0.4");
+    assert!(damaged != old);
+    fs::write(&path, damaged).unwrap();
+    let error = Registry::open(&place.models(), TOYS).unwrap_err().to_string();
+    assert!(error.contains("was changed or damaged"), "{error}");
 }
 
 #[test]
@@ -96,7 +157,7 @@ fn an_unknown_name_is_refused_with_those_there_are() {
     let refused = |name: &str| place.registry.promote(name, TimeMs(0)).unwrap_err().to_string();
     assert_eq!(refused("ranker-0001"), "there is no version ranker-0001; there are no versions yet");
     place.register(RANKER);
-    place.register(ModelKind::Retrieval);
+    place.register("retrieval");
     for name in ["ranker-0002", "ranker-1", "ranker-00001", "ranker-../0001", "best", "ranker-", "-0001", "ranker-+001"]
     {
         assert_eq!(refused(name), format!("there is no version {name}; there are ranker-0001, retrieval-0001"));
@@ -111,28 +172,28 @@ fn a_version_that_does_not_load_is_refused_and_the_promoted_one_stays() {
     let bad = place.register(RANKER);
     place.registry.promote(&good, TimeMs(1)).unwrap();
     let before = place.registry.stamp().unwrap();
-    let dense = place.models().join("ranker/0002/dense.safetensors");
-    let bytes = fs::read(&dense).unwrap();
-    fs::write(&dense, &bytes[..bytes.len() - 4]).unwrap();
+    let weights = place.models().join("ranker/0002/weights.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() - 4]).unwrap();
     let error = place.registry.promote(&bad, TimeMs(2)).unwrap_err().to_string();
-    assert!(error.contains("ranker-0002") && error.contains("dense.safetensors"), "{error}");
+    assert!(error.contains("ranker-0002") && error.contains("weights.safetensors"), "{error}");
     assert!(place.registry.promote_share(&bad, 0.1).is_err());
     assert_eq!((place.champion(), place.registry.stamp().unwrap()), (Some(good), before));
-    fs::remove_file(dense).unwrap();
+    fs::remove_file(weights).unwrap();
     let list = place.registry.list().unwrap();
-    assert!(list[1].problem.as_ref().unwrap().contains("dense.safetensors"));
+    assert!(list[1].problem.as_ref().unwrap().contains("weights.safetensors"));
 }
 
 #[test]
 fn going_back_goes_further_back_each_time() {
     let place = Place::new();
-    let error = place.registry.rollback(RANKER, TimeMs(0)).unwrap_err().to_string();
+    let error = place.registry.rollback(&ranker(), TimeMs(0)).unwrap_err().to_string();
     assert_eq!(error, "no ranker version is promoted");
     let [a, b, c] = [0; 3].map(|_| place.register(RANKER));
     for name in [&a, &b, &b] {
         place.registry.promote(name, TimeMs(1)).unwrap();
     }
-    let back = |at| match place.registry.rollback(RANKER, TimeMs(at)).unwrap() {
+    let back = |at| match place.registry.rollback(&ranker(), TimeMs(at)).unwrap() {
         RolledBack::Version { serving, .. } => serving,
         RolledBack::Share { ended, .. } => panic!("{ended} had no share"),
     };
@@ -141,7 +202,7 @@ fn going_back_goes_further_back_each_time() {
     place.registry.promote(&a, TimeMs(4)).unwrap();
     assert_eq!((back(5), back(5)), (c, a.clone()));
     assert_eq!(place.champion().as_ref(), Some(&a));
-    let error = place.registry.rollback(RANKER, TimeMs(6)).unwrap_err().to_string();
+    let error = place.registry.rollback(&ranker(), TimeMs(6)).unwrap_err().to_string();
     assert_eq!(error, "no ranker version was promoted before ranker-0001");
     assert_eq!(place.champion(), Some(a));
 }
@@ -152,8 +213,8 @@ fn going_back_to_a_broken_version_is_refused() {
     let [a, b] = [0; 2].map(|_| place.register(RANKER));
     place.registry.promote(&a, TimeMs(1)).unwrap();
     place.registry.promote(&b, TimeMs(2)).unwrap();
-    fs::remove_file(place.models().join("ranker/0001/tables.safetensors")).unwrap();
-    assert!(place.registry.rollback(RANKER, TimeMs(3)).unwrap_err().to_string().contains("tables.safetensors"));
+    fs::remove_file(place.models().join("ranker/0001/bias.safetensors")).unwrap();
+    assert!(place.registry.rollback(&ranker(), TimeMs(3)).unwrap_err().to_string().contains("bias.safetensors"));
     assert_eq!(place.champion(), Some(b));
 }
 
@@ -171,7 +232,7 @@ fn a_share_of_users_is_served_by_the_challenger() {
 
     let on_b = |share| -> BTreeSet<u64> {
         place.registry.promote_share(&b, share).unwrap();
-        let routing = place.registry.routing(RANKER).unwrap();
+        let routing = place.registry.routing(&ranker()).unwrap();
         (1..=10_000).filter(|&user| routing.route(UserId(user)).unwrap().name == b).collect()
     };
     let (few, more) = (on_b(0.1), on_b(0.3));
@@ -180,20 +241,20 @@ fn a_share_of_users_is_served_by_the_challenger() {
     let shares: Vec<f64> = place.registry.list().unwrap().iter().map(|v| v.share).collect();
     assert_eq!(shares, [0.7, 0.3]);
     let user = *few.first().unwrap();
-    assert_eq!(place.registry.route(RANKER, UserId(user)).unwrap().unwrap().name, b);
+    assert_eq!(place.registry.route(&ranker(), UserId(user)).unwrap().unwrap().name, b);
     assert_eq!(on_b(1.0).len(), 10_000);
     assert!(on_b(0.0).is_empty());
 
     on_b(0.5);
     assert_eq!(place.champion().as_ref(), Some(&a));
     place.registry.promote(&b, TimeMs(2)).unwrap();
-    assert_eq!(place.registry.routing(RANKER).unwrap().challenger, None);
+    assert_eq!(place.registry.routing(&ranker()).unwrap().challenger, None);
 }
 
 #[test]
 fn kinds_are_split_apart() {
     let both = (1..=10_000)
-        .filter(|&u| place(RANKER, UserId(u)) < 0.5 && place(ModelKind::Retrieval, UserId(u)) < 0.5)
+        .filter(|&u| place(&ranker(), UserId(u)) < 0.5 && place(&kind("retrieval"), UserId(u)) < 0.5)
         .count();
     assert!((2_300..2_700).contains(&both), "{both}");
 }
@@ -216,7 +277,7 @@ fn the_stamp_changes_with_every_change() {
     next(&place);
     place.registry.promote(&b, TimeMs(2)).unwrap();
     next(&place);
-    place.registry.rollback(RANKER, TimeMs(3)).unwrap();
+    place.registry.rollback(&ranker(), TimeMs(3)).unwrap();
     next(&place);
 }
 
@@ -240,9 +301,9 @@ fn a_broken_file_is_named_and_not_written_over() {
     ] {
         fs::write(&path, &text).unwrap();
         for error in [
-            Registry::open(&place.models()).unwrap_err(),
+            Registry::open(&place.models(), TOYS).unwrap_err(),
             place.registry.promote(&name, TimeMs(2)).unwrap_err(),
-            place.registry.promoted(RANKER).unwrap_err(),
+            place.registry.promoted(&ranker()).unwrap_err(),
         ] {
             let error = error.to_string();
             assert!(error.contains("registry.json") && error.contains(problem), "{error}");
@@ -303,12 +364,10 @@ fn many_may_register_and_promote_while_others_read() {
             .map(|thread| {
                 let place = &place;
                 scope.spawn(move || {
-                    let registry = Registry::open(&place.models()).unwrap();
+                    let registry = Registry::open(&place.models(), TOYS).unwrap();
                     (0..EACH)
                         .map(|i| {
-                            let staging = place.dir.path().join(format!("staging-{thread}"));
-                            small(RANKER).save(&staging, None).unwrap();
-                            let name = registry.register(RANKER, &staging, TimeMs(i as i64)).unwrap();
+                            let name = registry.add(&toy(thread as u64), None, TimeMs(i as i64)).unwrap();
                             registry.promote(&name, TimeMs(i as i64)).unwrap();
                             name
                         })
@@ -317,7 +376,7 @@ fn many_may_register_and_promote_while_others_read() {
             })
             .collect();
         for _ in 0..200 {
-            let version = place.registry.promoted(RANKER).unwrap().unwrap();
+            let version = place.registry.promoted(&ranker()).unwrap().unwrap();
             assert!(version.folder.join("config.json").is_file());
             place.registry.list().unwrap();
         }
@@ -327,7 +386,7 @@ fn many_may_register_and_promote_while_others_read() {
     assert_eq!(place.registry.list().unwrap().len(), THREADS * EACH + 1);
     // Every promotion was kept: all can be rolled back one by one.
     for _ in 0..THREADS * EACH {
-        place.registry.rollback(RANKER, TimeMs(9)).unwrap();
+        place.registry.rollback(&ranker(), TimeMs(9)).unwrap();
     }
     assert_eq!(place.champion(), Some(first));
 }
@@ -390,7 +449,7 @@ fn every_change_leads_where_it_should() {
             let done = match what {
                 Promote(name) => place.registry.promote(name, now),
                 Share(name, share) => place.registry.promote_share(name, *share),
-                Back => place.registry.rollback(RANKER, now).map(|_| ()),
+                Back => place.registry.rollback(&ranker(), now).map(|_| ()),
             };
             match (done, refused) {
                 (Ok(()), None) => {}
@@ -401,7 +460,7 @@ fn every_change_leads_where_it_should() {
                 (done, _) => panic!("{steps:?}: step {number} gave {done:?}"),
             }
         }
-        let routing = place.registry.routing(RANKER).unwrap();
+        let routing = place.registry.routing(&ranker()).unwrap();
         let names = (routing.champion.map(|v| v.name), routing.challenger.map(|(v, _)| v.name));
         assert_eq!((names.0.as_deref(), names.1.as_deref()), (*champion, *challenger), "{steps:?}");
     }
@@ -415,7 +474,7 @@ fn going_back_says_what_ended_and_what_serves() {
         place.registry.promote(name, TimeMs(1)).unwrap();
     }
     place.registry.promote_share(&c, 0.2).unwrap();
-    let back = || place.registry.rollback(RANKER, TimeMs(2)).unwrap();
+    let back = || place.registry.rollback(&ranker(), TimeMs(2)).unwrap();
     assert_eq!(back(), RolledBack::Share { ended: c, serving: b.clone() });
     assert_eq!(back(), RolledBack::Version { ended: b, serving: a });
 }
@@ -427,7 +486,7 @@ fn a_version_that_did_not_pass_its_gate_is_promoted_by_force_only() {
     let judged = |reasons: &[&str]| {
         let measured = BTreeMap::from([("auc".to_owned(), 0.33), ("not measured".to_owned(), f64::NAN)]);
         let gate = Gate::new(reasons.iter().map(|r| (*r).to_owned()).collect(), Vec::new(), measured);
-        place.registry.add(&small(RANKER), Some(gate), TimeMs(1)).unwrap()
+        place.registry.add(&toy(1), Some(gate), TimeMs(1)).unwrap()
     };
     let (bad, fine) = (judged(&["AUC .330 is no better than chance"]), judged(&[]));
     place.registry.promote(&good, TimeMs(1)).unwrap();
@@ -447,7 +506,10 @@ fn a_version_that_did_not_pass_its_gate_is_promoted_by_force_only() {
     assert_eq!(place.champion(), Some(bad.clone()));
     // It served before: going back to it asks no gate.
     place.registry.promote(&good, TimeMs(5)).unwrap();
-    assert_eq!(place.registry.rollback(RANKER, TimeMs(6)).unwrap(), RolledBack::Version { ended: good, serving: bad });
+    assert_eq!(
+        place.registry.rollback(&ranker(), TimeMs(6)).unwrap(),
+        RolledBack::Version { ended: good, serving: bad }
+    );
 }
 
 #[test]
@@ -455,7 +517,7 @@ fn a_version_for_other_actions_is_not_promoted() {
     let place = Place::new();
     let [name, other] = [0; 2].map(|_| place.register(RANKER));
     place.registry.promote(&other, TimeMs(1)).unwrap();
-    let mut data = small(RANKER).config.action_set;
+    let mut data = toy(1).manifest().action_set;
     data.actions.swap(0, 1);
     let registry = place.registry.clone().for_actions(&data);
     for refused in [registry.promote(&name, TimeMs(1)), registry.promote_share(&name, 0.5)] {
@@ -464,6 +526,6 @@ fn a_version_for_other_actions_is_not_promoted() {
     }
     assert!(registry.list().unwrap()[0].problem.as_ref().unwrap().contains("other actions"));
     place.registry.promote(&name, TimeMs(2)).unwrap();
-    assert!(matches!(registry.rollback(RANKER, TimeMs(3)), Err(RegistryError::ActionSet { .. })));
+    assert!(matches!(registry.rollback(&ranker(), TimeMs(3)), Err(RegistryError::ActionSet { .. })));
     assert_eq!(place.champion(), Some(name));
 }

@@ -1,28 +1,23 @@
 //! `registry.json`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
 use foryou_types::TimeMs;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::gate::Gate;
-use crate::config::ModelKind;
+use crate::kind::Kind;
 
 const FORMAT: u32 = 1;
 
-/// The whole file.
+/// The whole file. Every key but those named here is a kind of model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct State {
     format: u32,
-    #[serde(default)]
-    ranker: OfKind,
-    #[serde(default)]
-    retrieval: OfKind,
+    #[serde(flatten)]
+    kinds: BTreeMap<Kind, OfKind>,
     /// How often the file was written; 0 in a file of an earlier version.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) changes: u64,
@@ -73,23 +68,23 @@ const fn is_zero(number: &u64) -> bool {
 
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, ranker: OfKind::default(), retrieval: OfKind::default(), changes: 0, check: None }
+        Self { format: FORMAT, kinds: BTreeMap::new(), changes: 0, check: None }
     }
 }
 
 impl State {
-    pub(super) const fn of(&self, kind: ModelKind) -> &OfKind {
-        match kind {
-            ModelKind::Ranker => &self.ranker,
-            ModelKind::Retrieval => &self.retrieval,
-        }
+    /// What the file says about a kind.
+    pub(super) fn of(&self, kind: &Kind) -> &OfKind {
+        self.kinds.get(kind).unwrap_or(&NOTHING)
     }
 
-    pub(super) const fn of_mut(&mut self, kind: ModelKind) -> &mut OfKind {
-        match kind {
-            ModelKind::Ranker => &mut self.ranker,
-            ModelKind::Retrieval => &mut self.retrieval,
-        }
+    pub(super) fn of_mut(&mut self, kind: &Kind) -> &mut OfKind {
+        self.kinds.entry(kind.clone()).or_default()
+    }
+
+    /// The kinds that the file knows.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.keys()
     }
 
     /// Reads the file, or says what is wrong with it.
@@ -101,17 +96,16 @@ impl State {
         if state.check.as_ref().is_some_and(|check| state.checksum().as_ref() != Ok(check)) {
             return Err("was changed or damaged since it was written".to_owned());
         }
-        for kind in super::KINDS {
-            let of_kind = state.of(kind);
+        for (kind, of_kind) in &state.kinds {
             let names =
                 of_kind.history.iter().map(|p| &p.name).chain(of_kind.created.keys()).chain(of_kind.gates.keys());
             for name in names.chain(of_kind.challenger.as_ref().map(|c| &c.name)) {
-                if parse_name(name).is_none_or(|(named, _)| named != kind) {
-                    return Err(format!("{}: {name:?} is not the name of a version", kind.name()));
+                if parse_name(name).is_none_or(|(named, _)| named != *kind) {
+                    return Err(format!("{kind}: {name:?} is not the name of a version"));
                 }
             }
             if of_kind.challenger.as_ref().is_some_and(|c| !(c.share > 0.0 && c.share <= 1.0)) {
-                return Err(format!("{}.challenger.share: must be above 0 and at most 1", kind.name()));
+                return Err(format!("{kind}.challenger.share: must be above 0 and at most 1"));
             }
         }
         Ok(state)
@@ -122,19 +116,34 @@ impl State {
         Ok(format!("{:016x}", xxh3_64(&content)))
     }
 
-    /// Replaces the file as a whole, as change number `changes`. Only under the lock: the name of the part is always the same.
-    pub(super) fn write(&self, path: &Path, changes: u64) -> io::Result<()> {
-        let part = path.with_extension("part");
+    /// The text of the file after change number `changes`.
+    pub(super) fn written(&self, changes: u64) -> io::Result<Vec<u8>> {
         let mut checked = Self { changes, ..self.clone() };
         checked.check = Some(checked.checksum().map_err(io::Error::other)?);
-        let mut file = File::create(&part)?;
-        file.write_all(&serde_json::to_vec_pretty(&checked)?)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
+        Ok(serde_json::to_vec_pretty(&checked)?)
     }
 }
 
+/// A kind that the file does not know.
+static NOTHING: OfKind = OfKind {
+    history: Vec::new(),
+    challenger: None,
+    created: BTreeMap::new(),
+    manifests: BTreeMap::new(),
+    gates: BTreeMap::new(),
+};
+
 impl OfKind {
+    /// Lets a version serve everybody, and ends a split between two.
+    pub(super) fn promote(&mut self, name: &str, now: TimeMs) {
+        self.challenger = None;
+        // One whose registration was interrupted, or that an older copy of the registry does not know, is known from now on.
+        self.created.entry(name.to_owned()).or_insert(now);
+        if self.champion() != Some(name) {
+            self.history.push(Promotion { name: name.to_owned(), at: now, rolled_back: None });
+        }
+    }
+
     pub(super) fn champion(&self) -> Option<&str> {
         self.standing().next().map(|i| self.history[i].name.as_str())
     }
@@ -152,15 +161,14 @@ impl OfKind {
 }
 
 /// `ranker-0001`.
-pub(super) fn version_name(kind: ModelKind, number: u32) -> String {
-    format!("{}-{number:04}", kind.name())
+pub(super) fn version_name(kind: &Kind, number: u32) -> String {
+    format!("{kind}-{number:04}")
 }
 
 /// The kind and number of a version's name, written exactly as [`version_name`] writes it.
-pub(super) fn parse_name(name: &str) -> Option<(ModelKind, u32)> {
+pub(super) fn parse_name(name: &str) -> Option<(Kind, u32)> {
     let (kind, number) = name.split_once('-')?;
-    let kind = super::KINDS.into_iter().find(|k| k.name() == kind)?;
-    Some((kind, parse_number(number)?))
+    Some((Kind::new(kind).ok()?, parse_number(number)?))
 }
 
 /// The number of a folder's name: four digits or more, no more zeros in front than needed.

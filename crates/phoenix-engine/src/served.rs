@@ -1,0 +1,107 @@
+//! What serving asks of a model, whatever family it is of.
+//!
+//! A family that is to serve implements [`ServedRanker`], [`ServedRetrieval`] or both for its models, and [`ServedFamily`] to make them
+//! ready. The program that serves has a table of such families; which one a version is of, its manifest says.
+
+use foryou_types::{ActionKind, ActionSet, UserId};
+use model_registry::{Family, ModelFiles};
+use phoenix::{CandidateItem, HistoryItem};
+
+use crate::service::{AnyRanker, ServingConfig};
+
+/// What a viewer's history leaves in a ranker, kept between requests.
+pub trait ServedContext: Send + Sync + 'static {
+    /// The tokens it was made from, oldest first.
+    fn history(&self) -> &[HistoryItem];
+
+    /// How many tokens, the viewer's own included, were taken over from the context it was extended from; 0 for a fresh one.
+    fn reused(&self) -> usize;
+
+    /// Memory it takes, in bytes, without the content words that its items share with others.
+    fn bytes(&self) -> usize;
+}
+
+/// A model that says how likely each action is on each candidate.
+///
+/// A request calls [`Self::encode`] or, where a context of the viewer is cached, [`Self::extend`], and then [`Self::score`]. All three
+/// are called from many threads at a time. They only compute: no input may fail, and no logit may depend on the other candidates.
+pub trait ServedRanker: Send + Sync + 'static {
+    /// What a viewer's history leaves in the model. A family without anything to keep has a context that only knows its history.
+    type Context: ServedContext;
+
+    /// What the logits of a candidate stand for, in their order.
+    fn action_set(&self) -> &ActionSet;
+
+    /// Length S of the history: it is shown the window of [`foryou_types::UserActionSequence::windowed`].
+    fn history_len(&self) -> usize;
+
+    /// About how many bytes the context of a full history takes. A cache is laid out by it.
+    fn context_bytes(&self) -> usize;
+
+    /// Runs a viewer's history, oldest first, through the model. [`UserId::NONE`] is a stranger.
+    fn encode(&self, user: UserId, history: &[HistoryItem]) -> Self::Context;
+
+    /// The context of the same viewer with another history, bit-equal to [`Self::encode`] of it. What both histories begin with may be
+    /// taken over.
+    fn extend(&self, context: &Self::Context, history: &[HistoryItem]) -> Self::Context;
+
+    /// Logits of every action for every candidate, `[C, A]` row-major, into `logits` (whatever it held before).
+    fn score(&self, context: &Self::Context, candidates: &[CandidateItem], logits: &mut Vec<f32>);
+
+    /// What the heads say for one candidate's logits `[A]`: a probability for a discrete action, seconds for a continuous one.
+    fn heads(&self, logits: &[f32]) -> Box<[f64]> {
+        self.action_set().actions.iter().zip(logits).map(|(action, &z)| head(action.kind, z)).collect()
+    }
+}
+
+/// `sigmoid` for a discrete head, `exp` clipped at [`ActionSet::DWELL_CLIP_SECONDS`] for a continuous one.
+fn head(kind: ActionKind, logit: f32) -> f64 {
+    let z = f64::from(logit);
+    match kind {
+        ActionKind::Discrete => 1.0 / (1.0 + (-z).exp()),
+        ActionKind::Continuous => z.exp().min(ActionSet::DWELL_CLIP_SECONDS),
+    }
+}
+
+/// A model that gives viewers and posts vectors whose dot product is relevance.
+pub trait ServedRetrieval: Send + Sync + 'static {
+    /// What it was trained on. Bits beyond it are refused in a history.
+    fn action_set(&self) -> &ActionSet;
+
+    /// Length S of the history, as [`ServedRanker::history_len`].
+    fn history_len(&self) -> usize;
+
+    /// Values of a vector.
+    fn width(&self) -> usize;
+
+    /// The viewer's vector `[D]`.
+    fn user_vector(&self, user: UserId, history: &[HistoryItem]) -> Vec<f32>;
+
+    /// Vectors of posts, `[N, D]` row-major. That of a post does not depend on the others.
+    fn post_vectors(&self, posts: &[CandidateItem]) -> Vec<f32>;
+}
+
+/// Why a version could not be made ready to serve.
+pub type NotServed = Box<dyn std::error::Error + Send + Sync>;
+
+/// A family whose models can serve.
+pub trait ServedFamily: Family {
+    /// Reads a ranker and makes it ready, with the cache that the configuration allows.
+    fn ranker(&self, files: &ModelFiles, config: &ServingConfig) -> Result<AnyRanker, NotServed>;
+
+    /// Reads a retrieval model and makes it ready.
+    fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed>;
+}
+
+/// The families that can serve, filled where the program is put together.
+pub type ServedFamilies = &'static [&'static dyn ServedFamily];
+
+impl ServedFamily for phoenix::Phoenix {
+    fn ranker(&self, files: &ModelFiles, config: &ServingConfig) -> Result<AnyRanker, NotServed> {
+        Ok(AnyRanker::new(crate::Ranker::from_owned(phoenix::Checkpoint::read(files)?)?, config))
+    }
+
+    fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed> {
+        Ok(Box::new(crate::RetrievalModel::from_owned(phoenix::Checkpoint::read(files)?)?))
+    }
+}
