@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use foryou_types::{Rng, SplitMix64};
+use foryou_types::mix;
 
 /// The order of items with the same score: random, but the same in every run.
 ///
@@ -29,11 +29,6 @@ impl TieOrder {
     pub fn definition(&self) -> String {
         format!("equal scores by a hash of (seed {}, query, item)", self.seed)
     }
-}
-
-/// A bijection of 64 bits.
-fn mix(bits: u64) -> u64 {
-    SplitMix64::new(bits).next_u64()
 }
 
 /// The higher score first, not a number last.

@@ -34,6 +34,19 @@ pub fn shuffle_key(id: u64, seed: u64) -> u64 {
     xxhash_rust::xxh3::xxh3_64_with_seed(&id.to_le_bytes(), seed)
 }
 
+/// The step of [`SplitMix64`]: 2^64 over the golden ratio, made odd.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// A step and the finalizer of [`SplitMix64`]: a bijection in which every input bit changes every output bit with probability near a
+/// half.
+#[inline]
+pub const fn mix(bits: u64) -> u64 {
+    let mut z = bits.wrapping_add(GOLDEN);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 /// SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, passes BigCrush, the same stream on every platform and in every version.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
@@ -52,11 +65,9 @@ impl SplitMix64 {
 
 impl Rng for SplitMix64 {
     fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let next = mix(self.0);
+        self.0 = self.0.wrapping_add(GOLDEN);
+        next
     }
 }
 

@@ -11,8 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     ImportError,
     files::{Meter, RowOrder, SetFile},
-    marks::Ledger,
-    ordered::planned,
+    marks::{Ledger, planned},
     rows::for_each_row,
     run::Run,
 };

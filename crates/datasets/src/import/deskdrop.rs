@@ -17,11 +17,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     batch::Mapped,
-    external_sort::Sorting,
+    external_sort::{Sorting, spill_fields},
     fields::{shown, signed_id, split, unix_seconds},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    spill::spill_fields,
 };
 
 /// The kind's name.

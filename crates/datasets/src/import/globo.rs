@@ -26,11 +26,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     batch::Mapped,
-    external_sort::Sorting,
+    external_sort::{Sorting, spill_fields},
     fields::{shown, split, unix_millis, unsigned_id, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    spill::spill_fields,
 };
 
 /// The kind's name.

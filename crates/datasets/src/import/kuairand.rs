@@ -27,11 +27,10 @@ use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     batch::Mapped,
     catalog::Catalog,
-    external_sort::Sorting,
+    external_sort::{Sorting, spill_fields},
     fields::{shown, split, unix_millis, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
-    spill::spill_fields,
 };
 
 /// The kind's name.

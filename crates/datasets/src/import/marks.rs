@@ -21,6 +21,16 @@ const ENTRY_WORDS: usize = 3;
 /// Rows of one mark: the marks of a large file are many values of 256 KiB in the log's index rather than one of any size.
 const MARK_ROWS: usize = 64 * 1024;
 
+/// The role of the rows of windows that were begun (see [`super::ordered`]).
+pub(super) fn planned(role: &str) -> String {
+    format!("{role}/planned")
+}
+
+/// The role of the rows of windows that were submitted, in the order of import.
+pub(super) fn ordered(role: &str) -> String {
+    format!("{role}/ordered")
+}
+
 /// The role of the journal of a role.
 fn refused(role: &str) -> String {
     format!("{role}/refused")

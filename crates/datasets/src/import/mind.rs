@@ -42,13 +42,12 @@ use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,
     batch::Mapped,
     catalog::{Catalog, key},
-    external_sort::Sorting,
+    external_sort::{Sorting, spill_fields},
     fields::{shown, split},
     files::Meter,
     ordered::{TimedMapper, import_in_time_order},
     rows::{Row, for_each_row},
     run::RowMapper,
-    spill::spill_fields,
 };
 
 /// The kind's name.

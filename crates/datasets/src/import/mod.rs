@@ -57,7 +57,6 @@ mod rows;
 mod run;
 mod scale;
 mod sink;
-mod spill;
 mod table_map;
 #[cfg(test)]
 mod tests;

@@ -29,12 +29,11 @@ use foryou_types::TimeMs;
 use super::{
     ImportError,
     batch::{Batch, BatchRow, Mapped},
-    external_sort::{ExternalSort, SortError, Sorted, Sorting},
+    external_sort::{ExternalSort, SortError, Sorted, Sorting, Spill},
     files::{Meter, SetFile},
-    marks::{Ledger, marks},
+    marks::{Ledger, marks, ordered, planned},
     rows::{FileFault, Row, for_each_row},
     run::{MAX_BATCH_EVENTS, Run, broken},
-    spill::Spill,
 };
 
 /// Makes events of rows, in the order of their times.
@@ -82,15 +81,6 @@ impl<R: Spill> Spill for Slot<R> {
             row: Spill::restore(bytes)?,
         })
     }
-}
-
-/// The role of the rows of windows that were begun.
-pub(super) fn planned(role: &str) -> String {
-    format!("{role}/planned")
-}
-
-fn ordered(role: &str) -> String {
-    format!("{role}/ordered")
 }
 
 /// Imports the rows of a file that the log does not have, in the order of time.
@@ -148,10 +138,12 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
         }
         if seen == old.min(rows) {
             let (window, retries) = (window.take(sorting), retries.take(sorting));
-            windows.go_on(run, file, mapper, window, meter.bytes())?;
-            windows.retry(run, file, mapper, retries, meter.bytes())?;
+            let mut to = Target { run, file, mapper, meter: meter.bytes() };
+            windows.go_on(&mut to, window)?;
+            windows.retry(&mut to, retries)?;
         } else if seen == rows {
-            windows.begin(run, file, mapper, window.take(sorting), meter.bytes())?;
+            let mut to = Target { run, file, mapper, meter: meter.bytes() };
+            windows.begin(&mut to, window.take(sorting))?;
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -208,6 +200,15 @@ impl<R: Spill> Waiting<R> {
     }
 }
 
+/// Where the rows of windows go.
+struct Target<'a, 'run, M> {
+    run: &'a mut Run<'run>,
+    file: &'a SetFile,
+    mapper: &'a mut M,
+    /// Bytes of the file read, and all of them.
+    meter: (u64, u64),
+}
+
 /// How far the windows of a file have come.
 struct Windows {
     role: String,
@@ -222,11 +223,8 @@ impl Windows {
     /// Continues with the window that was interrupted, if one was.
     fn go_on<M: TimedMapper>(
         &mut self,
-        run: &mut Run<'_>,
-        file: &SetFile,
-        mapper: &mut M,
+        to: &mut Target<'_, '_, M>,
         window: Waiting<M::Row>,
-        (_, file_bytes): (u64, u64),
     ) -> Result<(), ImportError> {
         if self.finished == self.ledger.len() {
             return Ok(());
@@ -238,39 +236,34 @@ impl Windows {
         let mut sorted = window.sort.finish().map_err(no_sort)?;
         for slot in sorted.by_ref().take(there) {
             if let Ok(row) = slot.map_err(no_sort)?.1.row {
-                mapper.known(row);
+                to.mapper.known(row);
             }
         }
-        self.import(run, file, mapper, sorted, Window { done: there, rows, in_file, is_new: false }, file_bytes)
+        self.import(to, sorted, Window { done: there, rows, in_file, is_new: false })
     }
 
     /// Imports a new window.
     fn begin<M: TimedMapper>(
         &mut self,
-        run: &mut Run<'_>,
-        file: &SetFile,
-        mapper: &mut M,
+        to: &mut Target<'_, '_, M>,
         window: Waiting<M::Row>,
-        (_, file_bytes): (u64, u64),
     ) -> Result<(), ImportError> {
         let in_file = window.hashes;
         let sorted = window.sort.finish().map_err(no_sort)?;
         let rows = in_file.len();
-        self.import(run, file, mapper, sorted, Window { done: 0, rows, in_file, is_new: true }, file_bytes)
+        self.import(to, sorted, Window { done: 0, rows, in_file, is_new: true })
     }
 
     fn import<M: TimedMapper>(
         &mut self,
-        run: &mut Run<'_>,
-        file: &SetFile,
-        mapper: &mut M,
+        to: &mut Target<'_, '_, M>,
         mut sorted: Sorted<Slot<M::Row>>,
         mut window: Window,
-        file_bytes: u64,
     ) -> Result<(), ImportError> {
+        let Target { run, file, mapper, meter: (_, file_bytes) } = to;
         let mut is_first = true;
         while window.done < window.rows {
-            let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows(), false)?;
+            let (mut batch, hashes) = next_batch(&mut sorted, *mapper, run.batch_rows(), false)?;
             let mut progress = Vec::new();
             if is_first && window.is_new {
                 progress.extend(marks(run, &planned(&self.role), self.finished, &window.in_file));
@@ -281,8 +274,8 @@ impl Windows {
                 progress.extend(marks(run, &self.role, self.finished, &window.in_file));
             }
             // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
-            let share = file_bytes as f64 * (window.done as f64 / window.rows as f64);
-            run.submit(file, &mut batch, progress, &mut self.ledger.journal, (share as u64, file_bytes))?;
+            let share = *file_bytes as f64 * (window.done as f64 / window.rows as f64);
+            run.submit(file, &mut batch, progress, &mut self.ledger.journal, (share as u64, *file_bytes))?;
             mapper.submitted();
             self.submitted += hashes.len() as u64;
             is_first = false;
@@ -294,17 +287,15 @@ impl Windows {
     /// Tries the rows again that earlier runs refused.
     fn retry<M: TimedMapper>(
         &mut self,
-        run: &mut Run<'_>,
-        file: &SetFile,
-        mapper: &mut M,
+        to: &mut Target<'_, '_, M>,
         retries: Waiting<M::Row>,
-        meter: (u64, u64),
     ) -> Result<(), ImportError> {
+        let Target { run, file, mapper, meter } = to;
         let mut left = retries.hashes.len();
         let mut sorted = retries.sort.finish().map_err(no_sort)?;
         while left > 0 {
-            let (mut batch, hashes) = next_batch(&mut sorted, mapper, run.batch_rows(), true)?;
-            run.submit(file, &mut batch, Vec::new(), &mut self.ledger.journal, meter)?;
+            let (mut batch, hashes) = next_batch(&mut sorted, *mapper, run.batch_rows(), true)?;
+            run.submit(file, &mut batch, Vec::new(), &mut self.ledger.journal, *meter)?;
             mapper.submitted();
             left = left.saturating_sub(hashes.len().max(1));
         }

@@ -1,6 +1,6 @@
 //! The settings of a world.
 
-use foryou_types::TimeMs;
+use foryou_types::{SNOWFLAKE_EPOCH_MS, TimeMs};
 use serde::{Deserialize, Serialize};
 
 use super::WorldError;
@@ -95,7 +95,7 @@ impl WorldConfig {
             ("authors", (2..=10_000_000).contains(&self.authors), "must be between 2 and 10,000,000"),
             ("posts", (1..=100_000_000).contains(&self.posts), "must be between 1 and 100,000,000"),
             ("days", (2..=365).contains(&self.days), "must be between 2 and 365"),
-            ("end", self.start() > TimeMs(super::people::SNOWFLAKE_EPOCH_MS), "the world must start after 2010-11-04"),
+            ("end", self.start() > TimeMs(SNOWFLAKE_EPOCH_MS), "the world must start after 2010-11-04"),
             ("end", self.end < TimeMs(4_000_000_000_000), "must be before 2096"),
             (
                 "held_out_hours",

@@ -10,7 +10,7 @@ use foryou_types::{Rng, Surface, TimeMs};
 use super::behaviour::head;
 use super::config::HOUR_MS;
 use super::lexicon::LANGUAGES;
-use super::posts::Kind;
+use super::post::Kind;
 use super::state::{LIVE_MS, State};
 use super::tastes::draw_topic;
 

@@ -22,6 +22,7 @@
 //! `ln`, the world is reproducible to the platform's last bit of these; events are in practice the same everywhere.
 
 pub mod behaviour;
+mod change;
 mod config;
 mod exposure;
 mod files;
@@ -29,6 +30,7 @@ mod graph;
 mod habits;
 mod lexicon;
 mod people;
+mod post;
 mod posts;
 mod quality;
 mod report;

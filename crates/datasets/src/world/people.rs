@@ -6,9 +6,6 @@ use super::config::{HOUR_MS, WorldConfig};
 use super::lexicon::LANGUAGES;
 use super::tastes::Tastes;
 
-/// The epoch of snowflake ids, 2010-11-04T01:42:54.657Z.
-pub(crate) const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
-
 /// Country (ISO 3166-1), language by number, hours from UTC, share of the people.
 pub(crate) const COUNTRIES: [(&str, u8, i64, f64); 8] = [
     ("US", 0, -5, 0.30),

@@ -5,49 +5,12 @@ use foryou_types::{EngagementCounts, PostId, Rng, SplitMix64, TimeMs};
 
 use super::config::{DAY_MS, HOUR_MS, WorldConfig};
 use super::lexicon::LANGUAGE_TAGS;
-use super::people::{Author, Role, SNOWFLAKE_EPOCH_MS, draw_moment};
+use super::people::{Author, Role, draw_moment};
+use super::post::{Kind, Post};
 use super::quality::{Belief, POST_SPREAD};
 use super::state::State;
 use super::tastes::draw_topic;
 use super::text::{Frame, write};
-
-/// What kind of post it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Original,
-    Reply,
-    Quote,
-    Repost,
-}
-
-/// A post as the simulation knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Post {
-    pub(crate) id: PostId,
-    pub(crate) author: u32,
-    pub(crate) at: TimeMs,
-    pub(crate) kind: Kind,
-    pub(crate) topic: u8,
-    pub(crate) language: u8,
-    pub(crate) quality: f64,
-    pub(crate) photo: bool,
-    pub(crate) video_ms: Option<u32>,
-    pub(crate) subscribers_only: bool,
-    /// The post itself or, of a repost, the post it reposts: what is shown.
-    pub(crate) shown: u32,
-    /// The first post of the thread.
-    pub(crate) root: u32,
-    pub(crate) text: String,
-    pub(crate) nouns: [&'static str; 3],
-    pub(crate) deleted: bool,
-    /// What is known of the quality from what viewers did.
-    pub(crate) belief: Belief,
-    /// The popularity prior's counts.
-    pub(crate) counts: EngagementCounts,
-    pub(crate) impressions: u32,
-    pub(crate) favorites: u32,
-    pub(crate) reports: u32,
-}
 
 /// Who posts when: `config.posts` times, each by an author drawn by activity, at an hour at which the author is awake.
 pub(crate) fn plan(config: &WorldConfig, authors: &[Author]) -> Vec<(TimeMs, u32)> {
@@ -70,11 +33,6 @@ pub(crate) fn plan(config: &WorldConfig, authors: &[Author]) -> Vec<(TimeMs, u32
     plan
 }
 
-/// A snowflake id: milliseconds since 2010-11-04 above 22 bits of sequence.
-fn snowflake(at: TimeMs, sequence: usize) -> PostId {
-    PostId(((at.0 - SNOWFLAKE_EPOCH_MS) as u64) << 22 | (sequence as u64 & 0x3F_FFFF))
-}
-
 /// Composes the next post of an author.
 pub(crate) fn compose(state: &State<'_>, at: TimeMs, author: u32, rng: &mut dyn Rng) -> (Post, PostEvent) {
     let person = &state.authors[author as usize];
@@ -92,7 +50,7 @@ pub(crate) fn compose(state: &State<'_>, at: TimeMs, author: u32, rng: &mut dyn 
     };
     let written = write(frame, person.role, topic, person.language as usize, rng);
     let media = draw_media(kind, rng);
-    let id = snowflake(at, index);
+    let id = PostId::snowflake(at, index as u64);
     let target_post = target.map(|t| &state.posts[t as usize]);
     let (root, conversation) = match (kind, target_post) {
         (Kind::Reply, Some(t)) => (t.root, state.posts[t.root as usize].id),
@@ -149,7 +107,7 @@ pub(crate) fn compose(state: &State<'_>, at: TimeMs, author: u32, rng: &mut dyn 
 fn repost(state: &State<'_>, at: TimeMs, author: u32, target: u32) -> (Post, PostEvent) {
     let original = &state.posts[target as usize];
     let person = &state.authors[author as usize];
-    let id = snowflake(at, state.posts.len());
+    let id = PostId::snowflake(at, state.posts.len() as u64);
     let event = PostEvent {
         post_id: id,
         author_id: person.id,
@@ -256,15 +214,6 @@ fn draw_media(kind: Kind, rng: &mut dyn Rng) -> Vec<Media> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_carry_their_time_and_never_repeat() {
-        let at = TimeMs(1_785_000_000_000);
-        let id = snowflake(at, 5);
-        assert_eq!((id.0 >> 22) as i64 + SNOWFLAKE_EPOCH_MS, at.0);
-        assert_ne!(snowflake(at, 6), id);
-        assert!(id.0 < i64::MAX as u64);
-    }
 
     #[test]
     fn the_plan_is_in_time_order_and_complete() {

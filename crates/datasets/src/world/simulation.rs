@@ -9,12 +9,13 @@ use event_log::{
 use foryou_types::{ActionMask, ActionSet, PopularityPrior, Rng, SplitMix64, Surface, TimeMs};
 
 use super::behaviour::{DISCRETE, DWELL_SECONDS, HEADS, Response, head, value};
+use super::change::{Change, change as change_of_mind};
 use super::config::HOUR_MS;
 use super::exposure::{Pools, profile_page, thread_page};
-use super::habits::{self, Change};
 use super::lexicon::LANGUAGE_TAGS;
 use super::people::Role;
-use super::posts::{self, Kind};
+use super::post::Kind;
+use super::posts;
 use super::report::Tally;
 use super::sessions::{Visit, draw_surface};
 use super::slates::{LEAST_SLATE, Slate, SlatePost};
@@ -175,7 +176,7 @@ impl<'a> Simulation<'a> {
                 self.show(due.at, viewer, client_app, surface, &posts);
             }
             What::Change { viewer, change } => {
-                if let Some(body) = habits::change(&self.state, due.at, viewer, change, &mut self.rng) {
+                if let Some(body) = change_of_mind(&self.state, due.at, viewer, change, &mut self.rng) {
                     self.emit(due.at, body);
                 }
             }

@@ -8,7 +8,7 @@ use super::behaviour::{Features, head};
 use super::config::{DAY_MS, HOUR_MS, WorldConfig};
 use super::lexicon::TOPICS;
 use super::people::{Author, Role, Viewer};
-use super::posts::{Kind, Post};
+use super::post::{Kind, Post};
 
 /// Posts older than this are rarely shown.
 pub(crate) const LIVE_MS: i64 = 48 * HOUR_MS;

@@ -1,8 +1,8 @@
 //! The timelines of the authors whose ids hash to one shard.
 
+use foryou_types::mix;
 use hashbrown::HashTable;
 
-use super::hash::mix;
 use super::timeline::Timeline;
 
 /// One shard of the authors.

@@ -5,15 +5,6 @@
 pub(super) const SHARDS: usize = 1 << SHARD_BITS;
 pub(super) const SHARD_BITS: u32 = 7;
 
-/// SplitMix64's finalizer (Steele, Lea, Flood 2014): every input bit changes every output bit with probability near a half.
-#[inline]
-pub(super) const fn mix(id: u64) -> u64 {
-    let mut h = id.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    h = (h ^ (h >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    h = (h ^ (h >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    h ^ (h >> 31)
-}
-
 /// The shard of a hash. The table inside the shard uses the lowest bits and the highest seven, so these are from between.
 #[inline]
 pub(super) const fn shard_of(hash: u64) -> usize {
@@ -48,6 +39,8 @@ pub(super) struct Padded<T>(pub(super) T);
 
 #[cfg(test)]
 mod tests {
+    use foryou_types::mix;
+
     use super::*;
 
     #[test]

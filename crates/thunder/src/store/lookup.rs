@@ -1,11 +1,11 @@
 //! "What did these authors post lately": the rules of a lookup.
 
 use foryou_types::seams::{InNetworkRequest, InNetworkResponse, LightPost};
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{PostId, TimeMs, UserId, mix};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::PostStore;
-use super::hash::{Loc, mix, shard_of};
+use super::hash::{Loc, shard_of};
 use super::newest::Newest;
 use super::timeline::{List, Timeline};
 use crate::deadline::Deadline;

@@ -10,14 +10,14 @@ mod timeline;
 mod trim;
 
 use foryou_types::seams::LightPost;
-use foryou_types::{PostId, TimeMs};
+use foryou_types::{PostId, TimeMs, mix};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 pub use self::lookup::{Lookup, LookupStats, TimelineQuery, Timelines};
 pub use self::trim::TrimReport;
 
 use self::author_shard::AuthorShard;
-use self::hash::{Loc, Padded, SHARDS, mix, shard_of};
+use self::hash::{Loc, Padded, SHARDS, shard_of};
 use self::packed::PackedPost;
 use self::post_shard::PostShard;
 use self::timeline::{List, Timeline};

@@ -1,11 +1,12 @@
 //! The posts whose ids hash to one shard, the deletes remembered there, and the reposts that wait for a source.
 
+use foryou_types::mix;
 use foryou_types::seams::LightPost;
 use hashbrown::HashTable;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::hash::{Loc, mix};
+use super::hash::Loc;
 use super::packed::{Doubled, PackedPost};
 
 /// Posts of a full chunk: 48 KB, so that growing never copies more than that.

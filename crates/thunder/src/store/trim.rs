@@ -1,10 +1,9 @@
 //! Removing posts that are too old, a little at a time.
 
-use foryou_types::TimeMs;
+use foryou_types::{TimeMs, mix};
 
 use super::PostStore;
 use super::hash::SHARDS;
-use super::hash::mix;
 
 /// Authors looked at and posts removed before the lock is given to readers that wait: tens of microseconds.
 const WORK_PER_LOCK: usize = 128;

@@ -1,8 +1,8 @@
-//! Values that can leave memory and come back, for [`super::external_sort`]. The form is for one process: nothing of it outlives
+//! Values that can leave memory and come back, for [`super::ExternalSort`]. The form is for one process: nothing of it outlives
 //! the import, so it has no version.
 
 /// A value that can leave memory and come back.
-pub(super) trait Spill: Sized {
+pub(in super::super) trait Spill: Sized {
     /// Appends the value's bytes.
     fn spill(&self, out: &mut Vec<u8>);
 
@@ -83,19 +83,19 @@ impl<T: Spill, E: Spill> Spill for Result<T, E> {
 /// Implements [`Spill`] for a struct by its fields, one after the other: `spill_fields!(Row { user, post });`.
 macro_rules! spill_fields {
     ($row:ty { $($field:ident),+ $(,)? }) => {
-        impl $crate::import::spill::Spill for $row {
+        impl $crate::import::external_sort::Spill for $row {
             fn spill(&self, out: &mut Vec<u8>) {
-                $($crate::import::spill::Spill::spill(&self.$field, out);)+
+                $($crate::import::external_sort::Spill::spill(&self.$field, out);)+
             }
 
             fn restore(bytes: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: $crate::import::spill::Spill::restore(bytes)?),+ })
+                Some(Self { $($field: $crate::import::external_sort::Spill::restore(bytes)?),+ })
             }
         }
     };
 }
 
-pub(super) use spill_fields;
+pub(in super::super) use spill_fields;
 
 #[cfg(test)]
 mod tests {
