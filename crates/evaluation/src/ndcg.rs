@@ -1,6 +1,6 @@
 //! Discounted cumulative gain (Järvelin and Kekäläinen 2002) with graded gains.
 
-use std::cmp::Ordering;
+use crate::ranking::rank_order;
 
 /// `DCG@k = Σ_{i < k} gain_i / log2(i + 2)` over gains in rank order (`i` from 0).
 ///
@@ -9,21 +9,9 @@ pub fn dcg_at_k(gains: impl IntoIterator<Item = f64>, k: usize) -> f64 {
     gains.into_iter().take(k).zip(2u32..).map(|(gain, rank)| gain / f64::from(rank).log2()).sum()
 }
 
-/// The positions of `scores` from best to worst.
-///
-/// Ties keep the order of the input; a score that is not a number comes last.
-pub fn rank_order(scores: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| match (scores[a].is_nan(), scores[b].is_nan()) {
-        (false, false) => scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal),
-        (a_nan, b_nan) => a_nan.cmp(&b_nan),
-    });
-    order
-}
-
 /// `NDCG@k`: the DCG of ranking by `scores`, over the greatest DCG that these gains allow; in `[0, 1]`.
 ///
-/// `scores` and `gains` are parallel, `[C]`, and gains are not negative. Ties: [`rank_order`]. `None` where no gain is
+/// `scores` and `gains` are parallel, `[C]`, and gains are not negative. Ties: [`rank_order`](crate::rank_order). `None` where no gain is
 /// positive: there is no right order, so the query says nothing and must be left out of a mean (never counted as 0 or 1).
 ///
 /// ```
@@ -40,11 +28,6 @@ pub fn ndcg_at_k(scores: &[f64], gains: &[f64], k: usize) -> Option<f64> {
         let order = rank_order(scores);
         dcg_at_k(order.into_iter().filter_map(|i| gains.get(i).copied()), k) / best
     })
-}
-
-/// The arithmetic mean; `None` of nothing.
-pub fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 #[cfg(test)]
@@ -74,17 +57,9 @@ mod tests {
     }
 
     #[test]
-    fn ties_keep_the_input_order_and_nan_is_last() {
-        assert_eq!(rank_order(&[1.0, f64::NAN, 2.0, 1.0, f64::NEG_INFINITY]), [2, 0, 3, 4, 1]);
-        assert_eq!(rank_order(&[0.0, -0.0, 0.0]), [0, 1, 2]);
-    }
-
-    #[test]
     fn nothing_relevant_has_no_value() {
         assert_eq!(ndcg_at_k(&[1.0, 2.0], &[0.0, 0.0], 10), None);
         assert_eq!(ndcg_at_k(&[], &[], 10), None);
-        assert_eq!(mean(&[]), None);
-        assert_eq!(mean(&[1.0, 2.0]), Some(1.5));
     }
 
     proptest! {

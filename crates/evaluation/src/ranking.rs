@@ -1,6 +1,18 @@
-//! What the metrics of order share: relevance in rank order, and groups of tied scores.
+//! What the metrics of order share: the order of scores, relevance in rank order, and groups of tied scores.
 
-use crate::rank_order;
+use std::cmp::Ordering;
+
+/// The positions of `scores` from best to worst.
+///
+/// Ties keep the order of the input; a score that is not a number comes last.
+pub fn rank_order(scores: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| match (scores[a].is_nan(), scores[b].is_nan()) {
+        (false, false) => scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal),
+        (a_nan, b_nan) => a_nan.cmp(&b_nan),
+    });
+    order
+}
 
 /// Whether each of the best `k` by `scores` is relevant, from the best; shorter where there are fewer than `k`.
 ///
@@ -73,6 +85,12 @@ pub(crate) mod naive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ties_keep_the_input_order_and_nan_is_last() {
+        assert_eq!(rank_order(&[1.0, f64::NAN, 2.0, 1.0, f64::NEG_INFINITY]), [2, 0, 3, 4, 1]);
+        assert_eq!(rank_order(&[0.0, -0.0, 0.0]), [0, 1, 2]);
+    }
 
     #[test]
     fn groups_hold_what_ties() {
