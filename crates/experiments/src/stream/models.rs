@@ -1,14 +1,16 @@
 //! The models of a stream: trained on what came before, refreshed on what came since.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use foryou_settings::{Layers, SettingsError};
 use foryou_types::TimeMs;
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_engine::{Ranker, RetrievalModel};
 use phoenix_train::data::{DataError, DataOptions};
 use phoenix_train::optim::Decay;
-use phoenix_train::recipe::{Recipe, RecipeError};
+use phoenix_train::recipe::Recipe;
 use phoenix_train::trainer::{self, RunOptions, TrainError};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,22 @@ use crate::error::During;
 
 /// Factor on the learning rates of a refresh: it continues from a trained model and sees its part of the log once.
 const REFRESH_FACTOR: f64 = 0.3;
+
+/// What may be set of a stream's trainings.
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    /// The first training of each model, by its name.
+    #[serde(flatten)]
+    models: BTreeMap<String, Recipe>,
+    refresh: RefreshSettings,
+}
+
+/// How a refresh differs from the first training.
+#[derive(Serialize, Deserialize)]
+struct RefreshSettings {
+    /// Factor on the learning rates.
+    factor: f64,
+}
 
 /// How the models of a stream are trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,46 +53,27 @@ impl Recipes {
     /// for how often posts are drawn (logQ): what is popular now is what people will want next, and a new post without any actions
     /// ranks between posts that are popular now and posts that no longer are.
     pub(crate) fn new(kinds: &[ModelKind], settings: &[String]) -> Result<Self, ExperimentError> {
-        let wrong = |error: RecipeError| ExperimentError::Usage(error.to_string());
-        let mut first = Vec::new();
-        for &kind in kinds {
-            let mut recipe = Recipe::of(kind);
+        let default = |kind: &ModelKind| {
+            let mut recipe = Recipe::of(*kind);
             recipe.data.validation_share = 0.0;
             if let Some(sampling) = &mut recipe.sampling {
                 sampling.frequency_correction = false;
             }
-            first.push((kind, recipe));
-        }
-        let mut factor = REFRESH_FACTOR;
-        for setting in settings {
-            let Some((key, value)) = setting.split_once('=') else {
-                return Err(ExperimentError::Usage(format!("--set {setting}: expected MODEL.KEY=VALUE")));
-            };
-            let Some((model, key)) = key.split_once('.') else {
-                return Err(ExperimentError::Usage(format!(
-                    "--set {setting}: expected MODEL.KEY=VALUE with the model first, e.g. ranker.epochs=2"
-                )));
-            };
-            if (model, key) == ("refresh", "factor") {
-                factor = value
-                    .parse()
-                    .map_err(|_| ExperimentError::Usage(format!("--set {setting}: {value:?} is not a number")))?;
-                continue;
-            }
-            let Some((_, recipe)) = first.iter_mut().find(|(kind, _)| kind.name() == model) else {
-                let known: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-                return Err(ExperimentError::Usage(format!(
-                    "--set {setting}: model {model:?} is not trained here (models: {})",
-                    known.join(", ")
-                )));
-            };
-            recipe.set(key, value).map_err(wrong)?;
-        }
-        for (_, recipe) in &first {
+            (kind.name().to_owned(), recipe)
+        };
+        let refresh = RefreshSettings { factor: REFRESH_FACTOR };
+        let all = Settings { models: kinds.iter().map(default).collect(), refresh };
+        let wrong = |error: SettingsError| ExperimentError::Usage(error.to_string());
+        let set = |layers: Layers| settings.iter().try_fold(layers, |layers, text| layers.assignment("--set", text));
+        let layers = Layers::over(&all).and_then(set).map_err(wrong)?;
+        let Settings { mut models, refresh: RefreshSettings { factor } } = layers.extract().map_err(wrong)?;
+        let first: Vec<_> = kinds.iter().filter_map(|kind| Some((*kind, models.remove(kind.name())?))).collect();
+        for (kind, recipe) in &first {
+            let wrong = |error| ExperimentError::Usage(format!("--set: {}.{error}", kind.name()));
             recipe.check().map_err(wrong)?;
         }
         if !(factor.is_finite() && factor > 0.0) {
-            return Err(ExperimentError::Usage(format!("--set refresh.factor={factor}: must be positive")));
+            return Err(ExperimentError::Usage(format!("--set: refresh.factor: must be positive, is {factor}")));
         }
         let refresh = first.iter().map(|(kind, recipe)| (*kind, refreshed(recipe, factor))).collect();
         Ok(Self { first, refresh })
@@ -243,11 +242,11 @@ mod tests {
         assert_eq!(rate(&recipes.refresh[0].1), 0.5 * rate(&recipes.first[0].1));
         assert_eq!(recipes.history(ModelKind::Retrieval), recipes.first[1].1.model.history_seq_len);
         let error = |set: &str| Recipes::new(&both[..1], &[set.to_owned()]).unwrap_err().to_string();
-        assert!(error("epochs").contains("expected MODEL.KEY=VALUE"));
-        assert!(error("epochs=1").contains("the model first"));
-        assert!(error("retrieval.epochs=1").contains("model \"retrieval\" is not trained here"));
-        assert!(error("ranker.epoch=1").contains("unknown key"));
-        assert!(error("ranker.epochs=0").contains("epochs: must be between"));
+        assert!(error("epochs").contains("expected KEY=VALUE"));
+        assert!(error("epochs=1").contains("the nearest is \"ranker.epochs\""));
+        assert!(error("retrieval.epochs=1").contains("there is no setting \"retrieval.epochs\""));
+        assert!(error("ranker.epoch=1").contains("there is no setting \"ranker.epoch\""));
+        assert!(error("ranker.epochs=0").starts_with("--set: ranker.epochs: must be between"));
         assert!(error("refresh.factor=-1").contains("must be positive"));
     }
 }

@@ -68,7 +68,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
-    let effective = Effective::load(&cli.global, variables()?.into_iter())?;
+    let effective = Effective::load(&cli.global, std::env::vars_os())?;
     let config = &effective.config;
     if config.threads > 0 {
         // Fails if it was set before (tests run several commands in one process); the first setting stays.
@@ -96,17 +96,6 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Openapi => openapi::run(config, output),
         Command::Reference(args) => reference::run(config, &args, output),
     }
-}
-
-/// The process's `FORYOU_*` variables. Other variables may hold bytes that are not UTF-8; they are left alone.
-fn variables() -> anyhow::Result<Vec<(String, String)>> {
-    let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FORYOU_"));
-    settings
-        .map(|(name, value)| match (name.into_string(), value.into_string()) {
-            (Ok(name), Ok(value)) => Ok((name, value)),
-            (name, _) => Err(exit::WrongUse(format!("{name:?}: the name or the value is not UTF-8")).into()),
-        })
-        .collect()
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {

@@ -1,10 +1,10 @@
 //! The recipe of a training: the default for the size of the data, a TOML file over it, `--set` and `--epochs` over both.
 
 use phoenix::ModelKind;
-use phoenix_train::recipe::{DataSize, Recipe, RecipeError};
+use phoenix_train::recipe::{DataSize, Recipe};
 
 use crate::cli::TrainArgs;
-use crate::exit::{WrongUse, wrong_use};
+use crate::exit::WrongUse;
 
 /// How a training gets its recipe.
 pub(super) enum Plan {
@@ -29,7 +29,7 @@ pub(super) struct Settings {
     kind: ModelKind,
     /// The text of `--recipe` and where it came from.
     file: Option<(String, String)>,
-    set: Vec<(String, String)>,
+    set: Vec<String>,
     epochs: Option<u32>,
 }
 
@@ -44,36 +44,30 @@ impl Settings {
             }
             None => None,
         };
-        let mut set = Vec::new();
-        for setting in &args.set {
-            let Some((key, value)) = setting.split_once('=') else {
-                wrong_use!("--set {setting}: expected KEY=VALUE");
-            };
-            set.push((key.to_owned(), value.to_owned()));
-        }
-        let settings = Self { kind, file, set, epochs: args.epochs };
+        let settings = Self { kind, file, set: args.set.clone(), epochs: args.epochs };
         settings.recipe(None)?;
         Ok(settings)
     }
 
     /// The recipe for data of a size; without a size, based on the default for large data.
     pub(super) fn recipe(&self, size: Option<DataSize>) -> anyhow::Result<Recipe> {
-        let wrong = |error: RecipeError| WrongUse(error.to_string());
-        let mut recipe = match size {
+        let default = match size {
             Some(size) => Recipe::sized(self.kind, size),
             None => Recipe::of(self.kind),
         };
-        if let Some((text, path)) = &self.file {
-            recipe = recipe.with_toml(text).map_err(|e| WrongUse(format!("{path}: {e}")))?;
-        }
-        for (key, value) in &self.set {
-            recipe.set(key, value).map_err(wrong)?;
-        }
-        if let Some(epochs) = self.epochs {
-            recipe.epochs = epochs;
-        }
-        recipe.check().map_err(wrong)?;
-        Ok(recipe)
+        let recipe = default.with(|mut layers| {
+            if let Some((text, path)) = &self.file {
+                layers = layers.file(path, text)?;
+            }
+            for setting in &self.set {
+                layers = layers.assignment("--set", setting)?;
+            }
+            match self.epochs {
+                Some(epochs) => layers.value("--epochs", "epochs", epochs),
+                None => Ok(layers),
+            }
+        });
+        recipe.map_err(|error| WrongUse(error.to_string()).into())
     }
 }
 

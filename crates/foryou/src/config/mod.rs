@@ -5,29 +5,30 @@ mod rules;
 mod values;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use foryou_settings::{Layers, Setting, SettingsError};
 use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
 use phoenix_engine::service::ServingConfig;
 use serde::{Deserialize, Serialize};
 use server::DoorConfig;
 use thunder::ThunderConfig;
-use toml::{Table, Value};
 
 use crate::cli::Global;
 use crate::exit::{WrongUse, wrong_use};
 use crate::listen::Listen;
 
-pub use values::{default_keys, values_of};
+pub use values::values_of;
 
 /// All settings with their comments, and the lowest layer.
 pub const DEFAULT: &str = include_str!("../default.toml");
 
-/// The origin of a setting that nothing overrides.
-const DEFAULT_ORIGIN: &str = "default";
+/// What the variables that hold settings begin with.
+pub(crate) const PREFIX: &str = "FORYOU_";
 
 /// The effective settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,183 +136,79 @@ pub struct Effective {
     /// The settings.
     pub config: Config,
     /// Per key (`server.listen`), its value and origin.
-    pub origins: BTreeMap<String, Origin>,
-}
-
-/// A value and where it came from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Origin {
-    /// The value.
-    pub value: Value,
-    /// `default`, a file, a variable or a flag.
-    pub origin: String,
+    pub origins: BTreeMap<String, Setting>,
 }
 
 impl Effective {
-    /// Layers the settings. `env` are the process's variables.
-    pub fn load(global: &Global, env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
-        let default: Table = DEFAULT.parse().context("the embedded default settings")?;
-        let mut layers = Layers::new(&default);
+    /// Layers the settings. `variables` are the process's variables.
+    pub fn load(global: &Global, variables: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Self> {
+        let mut layers = defaults()?;
+        // The folder's path as given: a path need not be text, and its printed form would name another folder.
+        let mut data = None;
         if let Some(path) = &global.config {
             let text =
                 std::fs::read_to_string(path).map_err(|e| WrongUse(format!("--config {}: {e}", path.display())))?;
-            let table: Table = text
-                .parse()
-                .map_err(|e: toml::de::Error| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
-            layers.file(&path.display().to_string(), "", &table)?;
+            layers = layers.file(&path.display().to_string(), &text).map_err(wrong)?;
         }
-        for (name, text) in env {
-            if let Some(key) = name.strip_prefix("FORYOU_") {
-                layers.variable(&name, key, &text)?;
+        for (name, value) in variables {
+            let name = name.to_string_lossy();
+            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+            let key = match layers.key_of(PREFIX, &name) {
+                Ok(key) => key.to_owned(),
+                Err(_) if kubernetes::sets(rest) => {
+                    tracing::debug!(%name, "not a setting: Kubernetes makes such variables for a service named foryou");
+                    continue;
+                }
+                Err(error) => return Err(wrong(error)),
+            };
+            match value.to_str() {
+                _ if key == "data" => data = Some(PathBuf::from(&value)),
+                Some(_) => {}
+                None => wrong_use!("{name}: the value is not UTF-8"),
             }
+            layers = layers.text(&name, &key, &value.to_string_lossy()).map_err(wrong)?;
         }
-        if let Some(data) = &global.data {
-            layers.set("data", Value::String(data.display().to_string()), "--data")?;
+        if let Some(path) = &global.data {
+            data = Some(path.clone());
+            layers = layers.text("--data", "data", &path.to_string_lossy()).map_err(wrong)?;
         }
         if let Some(seed) = global.seed {
-            let seed = i64::try_from(seed).map_err(|_| WrongUse(format!("--seed {seed}: at most {}", i64::MAX)))?;
-            layers.set("seed", Value::Integer(seed), "--seed")?;
+            layers = layers.value("--seed", "seed", seed).map_err(wrong)?;
         }
         if let Some(threads) = global.threads {
-            let threads = i64::try_from(threads).unwrap_or(i64::MAX);
-            layers.set("threads", Value::Integer(threads), "--threads")?;
+            layers = layers.value("--threads", "threads", threads).map_err(wrong)?;
         }
-        let mut effective = layers.finish()?;
-        if let Some(data) = &global.data {
-            // Kept as given: the printed form of a path that is not UTF-8 would name another folder.
-            effective.config.data.clone_from(data);
+        let mut config: Config = layers.extract().map_err(wrong)?;
+        let origins = layers.settings();
+        if let Err(broken) = rules::check(&config) {
+            let named = broken.keys.iter().map(|key| match origins.get(key) {
+                Some(Setting { value, origin }) => format!("{key} = {value} ({origin})"),
+                None => key.clone(),
+            });
+            wrong_use!("{}: {}", named.collect::<Vec<_>>().join(" and "), broken.demand)
         }
-        Ok(effective)
+        if let Some(data) = data {
+            config.data = data;
+        }
+        Ok(Self { config, origins })
     }
 }
 
-struct Layers {
-    values: BTreeMap<String, Origin>,
+/// The embedded defaults as the lowest layer.
+pub(crate) fn defaults() -> anyhow::Result<Layers> {
+    let table: toml::Table = DEFAULT.parse().context("the embedded default settings")?;
+    Layers::over(&table).context("the embedded default settings")
 }
 
-impl Layers {
-    fn new(default: &Table) -> Self {
-        let mut values = BTreeMap::new();
-        flatten("", default, &mut |key, value| {
-            values.insert(key, Origin { value: value.clone(), origin: DEFAULT_ORIGIN.to_owned() });
-        });
-        Self { values }
-    }
-
-    fn file(&mut self, file: &str, prefix: &str, table: &Table) -> anyhow::Result<()> {
-        let mut pairs = Vec::new();
-        flatten(prefix, table, &mut |key, value| pairs.push((key, value.clone())));
-        for (key, value) in pairs {
-            self.set(&key, value, file)?;
-        }
-        Ok(())
-    }
-
-    /// `SERVER_LISTEN` is `server.listen`: the key whose dots read as underscores.
-    fn variable(&mut self, name: &str, key: &str, text: &str) -> anyhow::Result<()> {
-        let Some((known, origin)) = self
-            .values
-            .iter()
-            .find(|(k, _)| k.replace('.', "_").eq_ignore_ascii_case(key))
-            .map(|(k, o)| (k.clone(), o))
-        else {
-            if kubernetes::sets(key) {
-                tracing::debug!(name, "not a setting: Kubernetes makes such variables for a service named foryou");
-                return Ok(());
-            }
-            wrong_use!("{name}: there is no such setting; `foryou config` lists them");
-        };
-        let value = match &origin.value {
-            Value::String(_) => Value::String(text.to_owned()),
-            Value::Integer(_) => match text.parse() {
-                Ok(n) => Value::Integer(n),
-                Err(_) => wrong_use!("{name}: {text:?} is not a whole number"),
-            },
-            Value::Float(_) => match text.parse() {
-                Ok(x) => Value::Float(x),
-                Err(_) => wrong_use!("{name}: {text:?} is not a number"),
-            },
-            Value::Boolean(_) => match text {
-                "true" | "1" => Value::Boolean(true),
-                "false" | "0" => Value::Boolean(false),
-                _ => wrong_use!("{name}: {text:?} is neither true nor false"),
-            },
-            _ => wrong_use!("{name}: cannot be set by a variable"),
-        };
-        self.set(&known, value, name)
-    }
-
-    fn set(&mut self, key: &str, value: Value, origin: &str) -> anyhow::Result<()> {
-        let Some(slot) = self.values.get_mut(key) else {
-            wrong_use!("{origin}: there is no setting {key:?}; `foryou config` lists them");
-        };
-        let value = match (&slot.value, value) {
-            (Value::Float(_), Value::Integer(n)) => Value::Float(n as f64),
-            (old, new) if old.same_type(&new) => new,
-            (old, new) => {
-                wrong_use!("{origin}: {key}: expected a {}, found a {}", old.type_str(), new.type_str());
-            }
-        };
-        *slot = Origin { value, origin: origin.to_owned() };
-        Ok(())
-    }
-
-    fn finish(self) -> anyhow::Result<Effective> {
-        let default: Table = DEFAULT.parse().context("the embedded default settings")?;
-        let mut table = default.clone();
-        for (key, Origin { value, origin }) in &self.values {
-            put(&mut table, key, value.clone());
-            if origin == DEFAULT_ORIGIN {
-                continue;
-            }
-            // One key at a time, so that an error names the key and where its value came from.
-            let mut alone = default.clone();
-            put(&mut alone, key, value.clone());
-            if let Err(e) = Config::deserialize(alone) {
-                wrong_use!("{origin}: {key} = {value}: {}", e.message());
-            }
-        }
-        let config: Config = table.try_into().context("the settings together")?;
-        match rules::check(&config) {
-            Ok(()) => Ok(Effective { config, origins: self.values }),
-            Err(broken) => {
-                let named = broken.keys.iter().map(|key| match self.values.get(key) {
-                    Some(Origin { value, origin }) => format!("{key} = {value} ({origin})"),
-                    None => key.clone(),
-                });
-                wrong_use!("{}: {}", named.collect::<Vec<_>>().join(" and "), broken.demand)
-            }
-        }
-    }
-}
-
-fn flatten(prefix: &str, table: &Table, each: &mut impl FnMut(String, &Value)) {
-    for (key, value) in table {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Table(inner) => flatten(&key, inner, each),
-            value => each(key, value),
-        }
-    }
-}
-
-fn put(table: &mut Table, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => {
-            table.insert(key.to_owned(), value);
-        }
-        Some((first, rest)) => {
-            let inner = table.entry(first.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(inner) = inner {
-                put(inner, rest, value);
-            }
-        }
-    }
+/// A setting that cannot be used is wrong use.
+fn wrong(error: SettingsError) -> anyhow::Error {
+    WrongUse(error.to_string()).into()
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -319,8 +216,13 @@ mod tests {
         crate::cli::Cli::parse_from([&["foryou", "config"], args].concat()).global
     }
 
+    /// The variable of a setting.
+    fn variable(key: &str) -> String {
+        format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+    }
+
     fn load(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Effective> {
-        Effective::load(&global(args), env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        Effective::load(&global(args), env.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))))
     }
 
     #[test]
@@ -346,7 +248,7 @@ mod tests {
         assert_eq!(all.config.server.listen.to_string(), "127.0.0.1:1");
         assert_eq!(all.origins["seed"].origin, "--seed");
         assert_eq!(all.origins["threads"].origin, "FORYOU_THREADS");
-        assert_eq!(all.origins["server.listen"].origin, file);
+        assert_eq!(all.origins["server.listen"].origin, format!("{file}:4"));
         assert_eq!(all.origins["log.fsync"].origin, "default");
     }
 
@@ -356,10 +258,10 @@ mod tests {
         let file = dir.path().join("c.toml");
         let path = file.display().to_string();
         for (text, expected) in [
-            ("sede = 1", "no setting \"sede\""),
-            ("seed = \"x\"", "seed: expected a integer, found a string"),
-            ("[log]\nfsync = \"sometimes\"", "log.fsync"),
-            ("[log]\npartitions = 0", "log.partitions = 0"),
+            ("sede = 1", "c.toml:1: there is no setting \"sede\"; the nearest is \"seed\""),
+            ("seed = \"x\"", "c.toml:1: seed: expected a whole number, found \"x\""),
+            ("[log]\nfsync = \"sometimes\"", "c.toml:2: log.fsync: must be `always`, `every` or `never`"),
+            ("[log]\npartitions = 0", "log.partitions = 0 ("),
             ("[server]\nlisten = \"here\"", "server.listen"),
             ("seed = ", "c.toml"),
         ] {
@@ -374,29 +276,132 @@ mod tests {
         }
         assert!(load(&["--config", "missing.toml"], &[]).unwrap_err().to_string().contains("missing.toml"));
     }
+
     #[test]
     fn settings_that_contradict_each_other_are_refused_by_both_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("c.toml");
-        let path = file.display().to_string();
-        for (text, keys) in [
-            ("[mixer]\nthunder_max_results = 1201", ["mixer.thunder_max_results", "thunder.store.max_results"]),
-            ("[thunder.store]\nmax_results = 10", ["mixer.thunder_max_results", "thunder.store.max_results"]),
+        let store = |key: &str| format!("thunder.store.{key}");
+        for (set, keys) in [
+            ("mixer.thunder_max_results=1201", ["mixer.thunder_max_results".to_owned(), store("max_results")]),
+            ("thunder.store.max_results=10", ["mixer.thunder_max_results".to_owned(), store("max_results")]),
             (
-                "[thunder.store]\nmax_timeline_entries = 100",
-                ["thunder.store.max_scanned_per_timeline", "thunder.store.max_timeline_entries"],
+                "thunder.store.max_timeline_entries=100",
+                [store("max_scanned_per_timeline"), store("max_timeline_entries")],
+            ),
+            (
+                "thunder.store.max_originals_per_author=501",
+                [store("max_originals_per_author"), store("max_scanned_per_timeline")],
+            ),
+            (
+                "thunder.store.max_secondary_per_author=501",
+                [store("max_secondary_per_author"), store("max_scanned_per_timeline")],
+            ),
+            (
+                "thunder.store.max_videos_per_author=501",
+                [store("max_videos_per_author"), store("max_scanned_per_timeline")],
+            ),
+            (
+                "thunder.ingest.consumer_threads=1 thunder.ingest.max_concurrent_after_catch_up=2",
+                [
+                    "thunder.ingest.max_concurrent_after_catch_up".to_owned(),
+                    "thunder.ingest.consumer_threads".to_owned(),
+                ],
+            ),
+            (
+                "mixer.thunder_max_results=10 mixer.phoenix_max_results=10 mixer.popular_max_results=10",
+                ["mixer.result_size".to_owned(), "mixer.popular_max_results".to_owned()],
+            ),
+            (
+                "mixer.request_budget_ms=10001",
+                ["mixer.request_budget_ms".to_owned(), "server.request_timeout_ms".to_owned()],
+            ),
+            ("server.max_wait_ms=10001", ["server.max_wait_ms".to_owned(), "server.request_timeout_ms".to_owned()]),
+            (
+                "thunder.service.lookup_deadline_ms=1001",
+                ["thunder.service.lookup_deadline_ms".to_owned(), "mixer.request_budget_ms".to_owned()],
+            ),
+            (
+                "phoenix.ranking_address=http://a:1 phoenix.remote_timeout_ms=1001",
+                ["phoenix.remote_timeout_ms".to_owned(), "mixer.request_budget_ms".to_owned()],
+            ),
+            (
+                "server.max_concurrent=65",
+                ["server.max_concurrent".to_owned(), "thunder.service.max_concurrent_requests".to_owned()],
+            ),
+            (
+                "server.max_concurrent=9 phoenix.serving.max_waiting=7 phoenix.serving.max_concurrent=1",
+                ["server.max_concurrent".to_owned(), "phoenix.serving.max_waiting".to_owned()],
             ),
         ] {
-            std::fs::write(&file, text).unwrap();
-            let error = load(&["--config", &path], &[]).unwrap_err();
-            assert!(error.is::<WrongUse>(), "{text}");
+            let variables: Vec<_> = set
+                .split(' ')
+                .map(|one| one.split_once('=').unwrap())
+                .map(|(key, value)| (variable(key), value))
+                .collect();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let error = load(&[], &variables).unwrap_err();
+            assert!(error.is::<WrongUse>(), "{set}");
             for key in keys {
-                assert!(error.to_string().contains(key), "{text}: {error}");
+                assert!(error.to_string().contains(&format!("{key} = ")), "{set}: {error}");
             }
         }
         // Two settings that fit each other may both differ from the default.
-        std::fs::write(&file, "[mixer]\nthunder_max_results = 10\n[thunder.store]\nmax_results = 10").unwrap();
-        load(&["--config", &path], &[]).unwrap();
+        load(&[], &[("FORYOU_MIXER_THUNDER_MAX_RESULTS", "10"), ("FORYOU_THUNDER_STORE_MAX_RESULTS", "10")]).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn the_topmost_layer_gives_the_value(file in any::<Option<u32>>(), variable in any::<Option<u32>>(), flag in any::<Option<u32>>()) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("c.toml");
+            std::fs::write(&path, file.map_or_else(String::new, |seed| format!("\nseed = {seed}\n"))).unwrap();
+            let (path, flag_text) = (path.display().to_string(), flag.unwrap_or_default().to_string());
+            let variable_text = variable.unwrap_or_default().to_string();
+            let mut args = vec!["--config", path.as_str()];
+            args.extend(flag.iter().flat_map(|_| ["--seed", flag_text.as_str()]));
+            let variables: Vec<_> = variable.iter().map(|_| ("FORYOU_SEED", variable_text.as_str())).collect();
+            let all = load(&args, &variables).unwrap();
+            prop_assert_eq!(all.config.seed, u64::from(flag.or(variable).or(file).unwrap_or(1)));
+            let origin = match (flag, variable, file) {
+                (Some(_), _, _) => "--seed".to_owned(),
+                (_, Some(_), _) => "FORYOU_SEED".to_owned(),
+                (_, _, Some(_)) => format!("{path}:2"),
+                _ => "default".to_owned(),
+            };
+            prop_assert_eq!(&all.origins["seed"].origin, &origin);
+        }
+
+        #[test]
+        fn what_is_printed_can_be_read_back(seed in any::<u32>(), threads in 0..1_025u32, share in 0.0..=1.0f64, hosts in "[^\0]*") {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("c.toml");
+            let (seed, threads, share) = (seed.to_string(), threads.to_string(), format!("{share:?}"));
+            let all = load(&["--seed", &seed, "--threads", &threads], &[
+                ("FORYOU_MIXER_AUTHOR_DIVERSITY_FLOOR", &share),
+                ("FORYOU_SERVER_ALLOWED_HOSTS", &hosts),
+            ]).unwrap();
+            let line = |(key, setting): (&String, &Setting)| {
+                let value = toml::Value::try_from(&setting.value).unwrap();
+                format!("{key} = {value}\n")
+            };
+            std::fs::write(&path, all.origins.iter().map(line).collect::<String>()).unwrap();
+            prop_assert_eq!(load(&["--config", &path.display().to_string()], &[]).unwrap().config, all.config);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(b"a\xFFb".to_vec());
+        let set = || [(OsString::from("FORYOU_DATA"), odd())].into_iter();
+        let all = Effective::load(&global(&[]), set()).unwrap();
+        assert_eq!(all.config.data, PathBuf::from(odd()));
+        assert_eq!(all.origins["data"].origin, "FORYOU_DATA");
+        // A flag wins here too, and nothing else may hold such bytes.
+        assert_eq!(Effective::load(&global(&["--data", "c"]), set()).unwrap().config.data, PathBuf::from("c"));
+        let hosts = [(OsString::from("FORYOU_SERVER_ALLOWED_HOSTS"), odd())];
+        let error = Effective::load(&global(&[]), hosts.into_iter()).unwrap_err().to_string();
+        assert!(error.contains("FORYOU_SERVER_ALLOWED_HOSTS"), "{error}");
     }
 
     #[test]

@@ -37,24 +37,69 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     together(config)
 }
 
-/// Rules about two settings.
+/// Rules about settings that limit each other. A limit that another one keeps from ever being reached is a mistake.
 fn together(config: &Config) -> Result<(), Broken> {
-    let (mixer, store) = (&config.mixer, &config.thunder.store);
+    let Config { server, thunder, mixer, phoenix, .. } = config;
+    let (store, door) = (&thunder.store, &server.door);
     not_above(
         ("mixer.thunder_max_results", mixer.thunder_max_results),
         ("thunder.store.max_results", store.max_results),
         "Thunder never answers with more",
     )?;
-    not_above(
+    for (key, of_an_author) in [
         ("thunder.store.max_originals_per_author", store.max_originals_per_author),
-        ("thunder.store.max_scanned_per_timeline", store.max_scanned_per_timeline),
-        "a lookup sees no more of an author",
-    )?;
+        ("thunder.store.max_secondary_per_author", store.max_secondary_per_author),
+        ("thunder.store.max_videos_per_author", store.max_videos_per_author),
+    ] {
+        let scanned = ("thunder.store.max_scanned_per_timeline", store.max_scanned_per_timeline);
+        not_above((key, of_an_author), scanned, "a lookup sees no more of an author")?;
+    }
     not_above(
         ("thunder.store.max_scanned_per_timeline", store.max_scanned_per_timeline),
         ("thunder.store.max_timeline_entries", store.max_timeline_entries),
         "a timeline holds no more",
-    )
+    )?;
+    not_above(
+        ("thunder.ingest.max_concurrent_after_catch_up", thunder.ingest.max_concurrent_after_catch_up),
+        ("thunder.ingest.consumer_threads", thunder.ingest.consumer_threads),
+        "there are no more threads",
+    )?;
+    let sources = [
+        ("mixer.thunder_max_results", mixer.thunder_max_results),
+        ("mixer.phoenix_max_results", mixer.phoenix_max_results),
+        ("mixer.popular_max_results", mixer.popular_max_results),
+    ];
+    if sources.iter().map(|(_, most)| most).sum::<usize>() < mixer.result_size {
+        let keys = ["mixer.result_size"].into_iter().chain(sources.map(|(key, _)| key)).collect::<Vec<_>>();
+        return Err(broken(
+            &keys,
+            "the first must not be greater than the sum of the others: posts come from there".to_owned(),
+        ));
+    }
+    let budget = ("mixer.request_budget_ms", mixer.request_budget_ms);
+    let timeout = ("server.request_timeout_ms", door.request_timeout_ms);
+    not_above(budget, timeout, "a request is given up after that")?;
+    not_above(("server.max_wait_ms", door.max_wait_ms), timeout, "a request is given up after that")?;
+    not_above(
+        ("thunder.service.lookup_deadline_ms", thunder.service.lookup_deadline_ms),
+        budget,
+        "a feed waits no longer for Thunder",
+    )?;
+    if !phoenix.ranking_address.is_empty() || !phoenix.retrieval_address.is_empty() {
+        let call = ("phoenix.remote_timeout_ms", phoenix.remote_timeout_ms);
+        not_above(call, budget, "a feed waits no longer for the other service")?;
+    }
+    let feeds = ("server.max_concurrent", door.max_concurrent);
+    let lookups = ("thunder.service.max_concurrent_requests", thunder.service.max_concurrent_requests);
+    not_above(feeds, lookups, "Thunder refuses further lookups, and each feed makes one")?;
+    // 0 is one per core: at least one.
+    let rankings = phoenix.serving.max_concurrent.max(1).saturating_add(phoenix.serving.max_waiting);
+    if door.max_concurrent > rankings {
+        let keys = ["server.max_concurrent", "phoenix.serving.max_concurrent", "phoenix.serving.max_waiting"];
+        let demand = "the first must not be greater than the sum of the others: each feed asks for a ranking";
+        return Err(broken(&keys, demand.to_owned()));
+    }
+    Ok(())
 }
 
 fn within(key: &str, value: u64, least: u64, most: u64) -> Result<(), Broken> {
@@ -78,7 +123,7 @@ fn address(key: &str, text: &str) -> Result<(), Broken> {
     Err(broken(&[key], "must be empty or an address like http://127.0.0.1:8081".to_owned()))
 }
 
-fn not_above(lower: (&str, usize), upper: (&str, usize), why: &str) -> Result<(), Broken> {
+fn not_above<T: PartialOrd>(lower: (&str, T), upper: (&str, T), why: &str) -> Result<(), Broken> {
     if lower.1 <= upper.1 {
         return Ok(());
     }

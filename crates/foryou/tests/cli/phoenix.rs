@@ -204,7 +204,7 @@ fn ranking_and_retrieval_in_another_process_give_the_same_feed() {
     let url = format!("http://{address}");
     fs::write(
         &config,
-        format!("[phoenix]\nranking_address = \"{url}\"\nretrieval_address = \"{url}\"\nremote_timeout_ms = 5000\n[mixer]\nrequest_budget_ms = 20000\n"),
+        format!("[phoenix]\nranking_address = \"{url}\"\nretrieval_address = \"{url}\"\nremote_timeout_ms = 5000\n[mixer]\nrequest_budget_ms = 20000\n[server]\nrequest_timeout_ms = 20000\n"),
     )
     .unwrap();
     // Without a model here: what ranks is there.

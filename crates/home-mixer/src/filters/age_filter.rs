@@ -56,6 +56,8 @@ impl Filter<ScoredPostsQuery, PostCandidate> for AgeFilter {
 
 #[cfg(test)]
 mod tests {
+    use foryou_types::PostId;
+
     use super::*;
     use crate::filters::testing::{NOW, kept, post, query, query_over, reason};
 

@@ -7,6 +7,8 @@ use phoenix::ModelKind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use foryou_settings::SettingsError;
+
 use super::{Recipe, RecipeError};
 
 /// A section of a recipe.
@@ -134,10 +136,10 @@ fn values(kind: ModelKind, name: &str, target: &Value) -> String {
 
 /// What is demanded of a key's value where this one does not satisfy it: `between 1 and 16`.
 fn refusal(kind: ModelKind, name: &str, value: &Value) -> Option<String> {
-    let mut recipe = Recipe::of(kind);
-    recipe.assign(name, value.clone()).ok()?;
-    match recipe.check() {
-        Err(RecipeError::Value { key, problem }) if key == name => {
+    match Recipe::of(kind).with(|layers| layers.value(name, name, value)) {
+        Err(RecipeError::Setting(SettingsError::Value { key, problem, .. }))
+            if key == name && !problem.starts_with("expected ") =>
+        {
             let demand = problem.split(", is ").next().unwrap_or_default();
             Some(demand.trim_start_matches("must be ").to_owned())
         }
@@ -175,7 +177,7 @@ mod tests {
             for key in keys(kind) {
                 assert!(!key.about.is_empty() && !key.values.is_empty(), "{key:?}");
                 let mut recipe = Recipe::of(kind);
-                recipe.set(&key.name, &key.default).unwrap();
+                recipe = recipe.with(|layers| layers.text("--set", &key.name, &key.default)).unwrap();
                 assert_eq!(recipe, Recipe::of(kind), "{key:?}");
             }
         }

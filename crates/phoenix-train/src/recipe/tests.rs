@@ -4,6 +4,14 @@ use phoenix::ModelKind;
 
 use super::*;
 
+fn set(recipe: &Recipe, key: &str, value: &str) -> Result<Recipe, RecipeError> {
+    recipe.with(|layers| layers.text("--set", key, value))
+}
+
+fn file(text: &str) -> Result<Recipe, RecipeError> {
+    Recipe::ranker().with(|layers| layers.file("r.toml", text))
+}
+
 #[test]
 fn defaults_are_valid_and_survive_toml() {
     for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
@@ -11,27 +19,31 @@ fn defaults_are_valid_and_survive_toml() {
             recipe.check().unwrap();
         }
         let text = toml::to_string(&Recipe::of(kind)).unwrap();
-        assert_eq!(Recipe::from_toml(kind, &text).unwrap(), Recipe::of(kind));
+        let again = Recipe::small(kind).with(|layers| layers.file("r.toml", &text)).unwrap();
+        assert_eq!(again, Recipe::of(kind));
     }
 }
 
 #[test]
 fn values_are_set_by_dotted_keys() {
     let mut recipe = Recipe::ranker();
-    recipe.set("dense.learning_rate", "0.5").unwrap();
-    recipe.set("epochs", " 7 ").unwrap();
-    recipe.set("heads.weights", "value").unwrap();
-    recipe.set("model.attn_logit_cap", "none").unwrap();
-    recipe.set("model.text", "false").unwrap();
-    recipe.set("stopping.evaluate_every", "25").unwrap();
+    for (key, value) in [
+        ("dense.learning_rate", "0.5"),
+        ("epochs", " 7 "),
+        ("heads.weights", "value"),
+        ("model.attn_logit_cap", "none"),
+        ("model.text", "false"),
+        ("stopping.evaluate_every", "25"),
+    ] {
+        recipe = set(&recipe, key, value).unwrap();
+    }
     assert_eq!((recipe.dense.learning_rate, recipe.epochs), (0.5, 7));
     assert_eq!(recipe.heads.as_ref().unwrap().weights, HeadWeights::Value);
     assert_eq!((recipe.model.attn_logit_cap, recipe.model.text), (None, false));
     assert_eq!(recipe.stopping.evaluate_every, Some(25));
-    recipe.set("epochs", "8").unwrap();
+    recipe = set(&recipe, "epochs", "8").unwrap();
     assert_eq!(recipe.model.attn_logit_cap, None, "another value does not bring it back");
-    recipe.set("model.attn_logit_cap", "12.5").unwrap();
-    assert_eq!(recipe.model.attn_logit_cap, Some(12.5));
+    assert_eq!(set(&recipe, "model.attn_logit_cap", "12.5").unwrap().model.attn_logit_cap, Some(12.5));
 }
 
 #[test]
@@ -41,40 +53,42 @@ fn a_refresh_can_be_told() {
         for (key, value) in
             [("epochs", "1"), ("schedule.decay", "constant"), ("schedule.warm_up", "0"), ("data.validation_share", "0")]
         {
-            recipe.set(key, value).unwrap();
+            recipe = set(&recipe, key, value).unwrap();
         }
-        recipe.check().unwrap();
         assert_eq!(recipe.schedule, ScheduleRecipe { warm_up: 0.0, decay: Decay::Constant });
         assert_eq!((recipe.data_options().validation_share, recipe.data_options().since), (0.0, None));
     }
 }
 
 #[test]
-fn unknown_keys_and_bad_values_are_named() {
-    let error = |key: &str, value: &str| Recipe::ranker().set(key, value).unwrap_err().to_string();
-    assert!(error("dense.rate", "1").starts_with("dense.rate: unknown key; known here: "));
-    assert!(error("dense.rate", "1").contains("learning_rate"));
-    assert!(error("sampling.uniform", "1").contains("unknown"), "retrieval's section is not the ranker's");
+fn unknown_keys_and_bad_values_are_named_with_their_place() {
+    let error = |key: &str, value: &str| set(&Recipe::ranker(), key, value).unwrap_err().to_string();
+    assert_eq!(
+        error("dense.learing_rate", "1"),
+        "--set: there is no setting \"dense.learing_rate\"; the nearest is \"dense.learning_rate\""
+    );
+    assert!(error("sampling.uniform", "1").contains("no setting"), "retrieval's section is not the ranker's");
     assert!(error("dense", "1").contains("section"));
-    assert!(error("epochs", "many").starts_with("epochs: invalid type"));
-    assert!(error("epochs", "-1").starts_with("epochs: invalid value"));
-    let toml = |text: &str| Recipe::from_toml(ModelKind::Ranker, text).unwrap_err().to_string();
-    assert!(toml("[dense]\nlearing_rate = 1").starts_with("dense.learing_rate: unknown"));
-    assert!(toml("[modle]\nx = 1").starts_with("modle.x: unknown"));
-    assert!(toml("epochs = ").contains("TOML"));
+    assert_eq!(error("epochs", "many"), "--set: epochs: expected a whole number, found \"many\"");
+    assert!(error("epochs", "-1").starts_with("--set: epochs: expected"));
+    let file = |text: &str| file(text).unwrap_err().to_string();
+    assert!(file("[dense]\nlearing_rate = 1").starts_with("r.toml:2: there is no setting \"dense.learing_rate\""));
+    assert!(file("[modle]\nx = 1").starts_with("r.toml:2: there is no setting \"modle.x\""));
+    assert!(file("epochs = ").starts_with("r.toml:1: "));
+    assert!(file("\nepochs = 0").starts_with("r.toml:2: epochs: must be between"));
 }
 
 #[test]
-fn check_names_the_key() {
-    let checked = |key: &str, value: &str| {
-        let mut recipe = Recipe::ranker();
-        recipe.set(key, value).unwrap();
-        recipe.check().unwrap_err().to_string()
-    };
-    assert!(checked("epochs", "0").starts_with("epochs: must be"));
-    assert!(checked("model.num_q_heads", "3").starts_with("model.num_q_heads"));
-    assert!(checked("model.history_attention", "bidirectional").starts_with("model.history_attention"));
-    assert!(checked("post_dropout", "1.5").starts_with("post_dropout"));
-    assert!(checked("tables.text_rows", "1").starts_with("tables.text_rows"));
-    assert!(checked("data.validation_share", "2.0").starts_with("data.validation_share: must be"));
+fn a_value_out_of_range_is_named() {
+    for (key, value) in [
+        ("epochs", "0"),
+        ("model.num_q_heads", "3"),
+        ("model.history_attention", "bidirectional"),
+        ("post_dropout", "1.5"),
+        ("tables.text_rows", "1"),
+        ("data.validation_share", "2.0"),
+    ] {
+        let error = set(&Recipe::ranker(), key, value).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("--set: {key}: ")), "{error}");
+    }
 }
