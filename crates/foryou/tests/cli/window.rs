@@ -186,7 +186,7 @@ fn every_model_is_shown_the_tokens_it_was_trained_on() {
     service.args(["phoenix", "serve", "--listen", &address, "--data"]).arg(&copy).stdout(Stdio::null());
     let _models = Killed(service.spawn().unwrap());
     let config = dir.path().join("remote.toml");
-    fs::write(&config, format!("[phoenix]\nranking_address = \"http://{address}\"\nremote_timeout_ms = 5000\n"))
+    fs::write(&config, format!("[phoenix]\nranking_address = \"http://{address}\"\nremote_timeout_ms = 5000\n[mixer]\nrequest_budget_ms = 10000\n"))
         .unwrap();
     let remote = |viewer: u64| feed(viewer, &["--config", config.to_str().unwrap()]);
     // The port is open before the models are loaded; until then the prior ranks.
