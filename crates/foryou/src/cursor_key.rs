@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use foryou_io::replace_file;
 use server::CursorKey;
 
 const FILE: &str = "cursor.key";
-/// A key that was being written when the process ended.
-const PART: &str = "cursor.part";
 
 /// The folder's key. If it is missing or damaged, a new one is made; then readers must start again at the first page. If the
 /// folder is read-only, the key lasts as long as the process.
@@ -20,8 +19,7 @@ pub(crate) fn cursor_key(folder: &Path, ours: bool) -> anyhow::Result<CursorKey>
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("random bytes for the key of cursors: {e}"))?;
-    let part = folder.join(PART);
-    if ours && let Err(error) = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path)) {
+    if ours && let Err(error) = replace_file(&path, &bytes) {
         tracing::warn!(%error, path = %path.display(), "the key of cursors cannot be saved: after a restart, cursors are no longer valid");
     }
     Ok(CursorKey::new(bytes))

@@ -75,7 +75,26 @@ impl fmt::Display for Listen {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_printed_so_that_it_reads_the_same(text in "[^\0]{0,12}(:[0-9]{0,6})?") {
+            match text.parse::<Listen>() {
+                Ok(listen) => prop_assert_eq!(listen.to_string().parse(), Ok(listen)),
+                Err(error) => prop_assert!(error.contains("HOST:PORT")),
+            }
+        }
+
+        #[test]
+        fn every_address_is_one(host in any::<std::net::IpAddr>(), port in any::<u16>()) {
+            let address = SocketAddr::new(host, port);
+            let listen: Listen = address.to_string().parse().unwrap();
+            prop_assert_eq!(listen.resolve().unwrap(), [address]);
+        }
+    }
 
     #[test]
     fn names_and_addresses_are_resolved() {

@@ -196,7 +196,22 @@ fn readable_times(value: &mut serde_json::Value) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_commands_a_terminal(text in any::<String>()) {
+            let line = one_line(&text);
+            prop_assert!(!line.chars().any(commands_terminal));
+            prop_assert_eq!(one_line(&line), &*line);
+            let value = serde_json::json!({ &text: &text });
+            let safe = json_safe(&value.to_string()).into_owned();
+            prop_assert!(!safe.chars().any(commands_terminal));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
+    }
 
     #[test]
     fn a_cause_is_said_once() {

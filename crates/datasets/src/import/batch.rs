@@ -3,7 +3,7 @@
 use event_log::{Event, EventBody, Origin};
 use foryou_types::TimeMs;
 
-use super::{marks::Entries, report::Sort};
+use super::{marks::Entries, report::EventKind};
 
 /// What the rows of a batch became.
 #[derive(Default)]
@@ -66,7 +66,7 @@ pub(super) struct Batch {
 /// A batch as it is submitted.
 pub(super) struct Submission {
     pub(super) events: Vec<Event>,
-    pub(super) sorts: Vec<Sort>,
+    pub(super) kinds: Vec<EventKind>,
     pub(super) skipped: Vec<&'static str>,
     pub(super) refused: Vec<(u64, String)>,
     pub(super) new_rows: u64,
@@ -110,8 +110,8 @@ impl Batch {
     pub(super) fn take(&mut self) -> Submission {
         let Self { mapped: Mapped { events, skipped }, rows, refused, unread, new_rows, retried_unread, .. } =
             std::mem::take(self);
-        let sorts = events.iter().map(Sort::of).collect();
-        Submission { events, sorts, skipped, refused, new_rows, retried_unread, rows, unread }
+        let kinds = events.iter().map(EventKind::of).collect();
+        Submission { events, kinds, skipped, refused, new_rows, retried_unread, rows, unread }
     }
 }
 
@@ -150,7 +150,7 @@ impl Submission {
             let (mut all, mut lost) = (0, 0);
             for place in start..*end {
                 let is_lost = rejected.next_if_eq(&place).is_some();
-                if self.sorts[place] != Sort::Bookkeeping {
+                if self.kinds[place] != EventKind::Bookkeeping {
                     all += 1;
                     lost += u64::from(is_lost);
                 }

@@ -35,7 +35,7 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// Events of every sort.
+    /// Events of every kind.
     pub const fn total(&self) -> u64 {
         self.posts
             + self.deletes
@@ -48,25 +48,25 @@ impl Imported {
             + self.labels
     }
 
-    fn count(&mut self, sort: Sort) {
-        match sort {
-            Sort::Post => self.posts += 1,
-            Sort::Delete => self.deletes += 1,
-            Sort::Edge => self.edges += 1,
-            Sort::Keyword => self.keywords += 1,
-            Sort::Profile => self.profiles += 1,
-            Sort::Action => self.actions += 1,
-            Sort::Impression => self.impressions += 1,
-            Sort::Served => self.served += 1,
-            Sort::Label => self.labels += 1,
-            Sort::Bookkeeping => {}
+    fn count(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::Post => self.posts += 1,
+            EventKind::Delete => self.deletes += 1,
+            EventKind::Edge => self.edges += 1,
+            EventKind::Keyword => self.keywords += 1,
+            EventKind::Profile => self.profiles += 1,
+            EventKind::Action => self.actions += 1,
+            EventKind::Impression => self.impressions += 1,
+            EventKind::Served => self.served += 1,
+            EventKind::Label => self.labels += 1,
+            EventKind::Bookkeeping => {}
         }
     }
 }
 
 /// What an event counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum EventKind {
     Post,
     Delete,
     Edge,
@@ -80,7 +80,7 @@ pub(super) enum Sort {
     Bookkeeping,
 }
 
-impl Sort {
+impl EventKind {
     pub(super) const fn of(event: &Event) -> Self {
         match event.body {
             EventBody::Post(_) => Self::Post,
@@ -139,8 +139,8 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
-    pub(super) fn count(&mut self, sort: Sort) {
-        self.imported.count(sort);
+    pub(super) fn count(&mut self, kind: EventKind) {
+        self.imported.count(kind);
     }
 
     pub(super) fn note(&mut self, note: String) {

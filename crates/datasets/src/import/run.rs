@@ -271,9 +271,9 @@ impl<'a> Run<'a> {
         }
         rejected.sort_unstable();
         journal.written(&batch.entries(&rejected));
-        for (sort, taken) in batch.sorts.iter().zip(taken) {
+        for (kind, taken) in batch.kinds.iter().zip(taken) {
             if taken {
-                self.report.count(*sort);
+                self.report.count(*kind);
             }
         }
         let name = file.name();

@@ -1,10 +1,10 @@
 //! The progress of a stream in a file: a stopped stream continues from its last refresh.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use evaluation::{Measured, PrequentialTable};
+use foryou_io::replace_file;
 use foryou_types::TimeMs;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,17 +110,10 @@ impl StreamFolder {
     {
         let progress = serde_json::to_value(progress).during(|| "rendering the progress".to_owned())?;
         let begun = Begun { fingerprint: self.fingerprint.clone(), progress };
-        let (part, file) = (self.path.join("progress.json.part"), self.path.join(FILE));
+        let file = self.path.join(FILE);
         let text = serde_json::to_vec(&begun).during(|| "rendering the progress".to_owned())?;
         // On the disk before the checkpoints that it replaces are removed.
-        let write = || {
-            let mut handle = fs::File::create(&part)?;
-            handle.write_all(&text)?;
-            handle.sync_all()?;
-            fs::rename(&part, &file)?;
-            fs::File::open(&self.path)?.sync_all()
-        };
-        write().during(|| format!("writing {}", file.display()))
+        replace_file(&file, &text).during(|| format!("writing {}", file.display()))
     }
 }
 

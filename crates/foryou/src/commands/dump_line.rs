@@ -53,7 +53,27 @@ pub(super) fn read(number: u64, text: &str) -> Result<&str, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_at_its_own_place_only(number in any::<u64>(), other in any::<u64>(), text in any::<String>()) {
+            let mut bytes = Vec::new();
+            write(&mut bytes, number, &text).unwrap();
+            let whole = String::from_utf8(bytes).unwrap();
+            let content = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(read(number, &whole), Ok(content.as_str()));
+            prop_assert_eq!(read(other, &whole).is_ok(), number == other);
+        }
+
+        #[test]
+        fn any_text_is_a_line_or_refused(number in any::<u64>(), text in any::<String>()) {
+            // A line without a check is taken as it is.
+            prop_assert!(read(number, &text).is_err() || read(number, &text) == Ok(&text));
+        }
+    }
 
     #[test]
     fn a_changed_byte_a_missing_line_and_a_repeated_one_are_found() {

@@ -78,8 +78,19 @@ fn version_name(text: &str) -> String {
 mod tests {
     use event_log::{Event, EventBody, MemoryLog, Origin};
     use foryou_types::PostId;
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_moment_or_refused_by_the_flag_s_name(text in any::<String>(), number in any::<u64>()) {
+            if let Err(error) = Since::parse(&text) {
+                prop_assert!(error.is::<WrongUse>() && error.to_string().starts_with("--since: "));
+            }
+            prop_assert_eq!(Since::parse(&format!("@{number}")).unwrap(), Since::Event(number));
+        }
+    }
 
     #[test]
     fn moments_and_events() {
