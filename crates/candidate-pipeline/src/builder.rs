@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::budget::Budgets;
-use crate::component::{Meta, Slot, Stage};
-use crate::erased::{Erased, ErasedHydrator, ErasedQueryHydrator, ErasedScorer};
+use crate::component::{Meta, Slot};
+use crate::erased::{Erased, ErasedFiller, ErasedQueryHydrator, ErasedScorer};
 use crate::error::BuildError;
 use crate::metrics::{ComponentMetrics, RequestMetrics};
 use crate::pipeline::{Hydrators, Pipeline};
 use crate::side_effects::{EffectSlot, Tracker};
+use crate::stage::Stage;
 use crate::stages::{Filter, Hydrator, QueryHydrator, Scorer, Selector, SideEffect, Source};
 use crate::waves::{self, Node};
 
@@ -23,7 +24,7 @@ type NamedEffect<Q, C> = (&'static str, Arc<dyn SideEffect<Q, C>>);
 
 struct NamedHydrator<Q, C> {
     node: Node,
-    component: Box<dyn ErasedHydrator<Q, C>>,
+    component: Box<dyn ErasedFiller<Q, C>>,
 }
 
 /// A pipeline being put together. Components of one stage run, or are merged, in the order in which they are added.
@@ -34,7 +35,7 @@ pub struct PipelineBuilder<Q, C> {
     sources: Vec<Named<dyn Source<Q, C>>>,
     hydrators: Vec<NamedHydrator<Q, C>>,
     filters: Vec<Named<dyn Filter<Q, C>>>,
-    scorers: Vec<Named<dyn ErasedScorer<Q, C>>>,
+    scorers: Vec<Named<dyn ErasedFiller<Q, C>>>,
     selectors: Vec<Named<dyn Selector<Q, C>>>,
     post_hydrators: Vec<NamedHydrator<Q, C>>,
     post_filters: Vec<Named<dyn Filter<Q, C>>>,
@@ -43,12 +44,23 @@ pub struct PipelineBuilder<Q, C> {
     side_effects_in_flight: usize,
 }
 
+impl<Q, C> Pipeline<Q, C>
+where
+    Q: Clone + Send + Sync + 'static,
+    C: Clone + Send + Sync + 'static,
+{
+    /// A pipeline to put together. The name stands in its metrics and its log lines.
+    pub fn builder(name: &'static str) -> PipelineBuilder<Q, C> {
+        PipelineBuilder::new(name)
+    }
+}
+
 impl<Q, C> PipelineBuilder<Q, C>
 where
     Q: Clone + Send + Sync + 'static,
     C: Clone + Send + Sync + 'static,
 {
-    pub(crate) fn new(name: &'static str) -> Self {
+    fn new(name: &'static str) -> Self {
         Self {
             name,
             query_hydrators: Vec::new(),
@@ -91,7 +103,7 @@ where
 
     /// Adds to stage 5.
     pub fn scorer(mut self, component: impl Scorer<Q, C> + 'static) -> Self {
-        self.scorers.push((component.name(), Box::new(Erased(component))));
+        self.scorers.push((component.name(), Box::new(ErasedScorer(component))));
         self
     }
 

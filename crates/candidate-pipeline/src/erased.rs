@@ -22,8 +22,11 @@ pub(crate) type QueryMerge<'p, Q> = Box<dyn FnOnce(&mut Q) + Send + 'p>;
 /// that candidate.
 pub(crate) type Merge<'p, C> = Box<dyn FnOnce(&mut [C], Option<TraceView<'_>>) -> MergeOutcome + Send + 'p>;
 
-/// A component behind its erased trait.
+/// A query hydrator or hydrator behind its erased trait.
 pub(crate) struct Erased<T>(pub(crate) T);
+
+/// A scorer behind the erased trait.
+pub(crate) struct ErasedScorer<T>(pub(crate) T);
 
 pub(crate) trait ErasedQueryHydrator<Q>: Send + Sync {
     fn enable(&self, query: &Q) -> bool;
@@ -34,17 +37,8 @@ pub(crate) trait ErasedQueryHydrator<Q>: Send + Sync {
     ) -> BoxFuture<'c, Result<QueryMerge<'p, Q>, StageError>>;
 }
 
-pub(crate) trait ErasedHydrator<Q, C>: Send + Sync {
-    fn enable(&self, query: &Q) -> bool;
-    fn fetch<'p: 'c, 'c>(
-        &'p self,
-        query: &'c Q,
-        candidates: &'c [C],
-        budget: Budget,
-    ) -> BoxFuture<'c, Result<Merge<'p, C>, StageError>>;
-}
-
-pub(crate) trait ErasedScorer<Q, C>: Send + Sync {
+/// A hydrator or a scorer: what fills each candidate.
+pub(crate) trait ErasedFiller<Q, C>: Send + Sync {
     fn enable(&self, query: &Q) -> bool;
     fn fetch<'p: 'c, 'c>(
         &'p self,
@@ -73,7 +67,7 @@ impl<Q: Sync, T: QueryHydrator<Q>> ErasedQueryHydrator<Q> for Erased<T> {
     }
 }
 
-impl<Q: Sync, C: Sync, T: Hydrator<Q, C>> ErasedHydrator<Q, C> for Erased<T> {
+impl<Q: Sync, C: Sync, T: Hydrator<Q, C>> ErasedFiller<Q, C> for Erased<T> {
     fn enable(&self, query: &Q) -> bool {
         self.0.enable(query)
     }
@@ -96,7 +90,7 @@ impl<Q: Sync, C: Sync, T: Hydrator<Q, C>> ErasedHydrator<Q, C> for Erased<T> {
     }
 }
 
-impl<Q: Sync, C: Sync, T: Scorer<Q, C>> ErasedScorer<Q, C> for Erased<T> {
+impl<Q: Sync, C: Sync, T: Scorer<Q, C>> ErasedFiller<Q, C> for ErasedScorer<T> {
     fn enable(&self, query: &Q) -> bool {
         self.0.enable(query)
     }

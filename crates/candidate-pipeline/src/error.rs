@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::component::Stage;
+use crate::stage::Stage;
 
 /// The failure of one component in one request. It never fails the request.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

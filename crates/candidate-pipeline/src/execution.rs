@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget;
-use crate::component::Stage;
+use crate::stage::Stage;
 use crate::trace::Trace;
 
 /// How one request is executed.
@@ -34,9 +34,9 @@ pub struct Execution<Q, C> {
     /// The query with what its hydrators filled.
     pub query: Arc<Q>,
     /// The response: at most [`Selector::result_size`](crate::Selector::result_size) candidates in their final order.
-    pub selected: Vec<C>,
+    pub selected: Arc<Vec<C>>,
     /// The other ranked candidates in score order. What stage 8 removed is in neither list, but counted in `removed`. Side
-    /// effects share them.
+    /// effects share both lists.
     pub non_selected: Arc<Vec<C>>,
     /// What each filter that ran removed, in the order they ran.
     pub removed: Vec<Removed<C>>,

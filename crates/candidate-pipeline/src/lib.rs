@@ -106,38 +106,40 @@
 //! Candidates are moved, not cloned; without a trace nothing is written per candidate. `benches/overhead.rs` runs 2 sources,
 //! 5 hydrators, 12 filters and 4 scorers that do nothing over 1,500 candidates of 256 bytes, compared with a plain loop.
 //!
-//! Start reading at [`stages`], then [`PipelineBuilder`], [`Pipeline::execute`] and [`Execution`].
+//! Start reading at the stage traits ([`Source`], [`Hydrator`], [`Filter`], [`Scorer`]), then [`PipelineBuilder`], [`Pipeline::execute`] and [`Execution`].
 
-pub mod budget;
-pub mod builder;
-pub mod cached;
+mod budget;
+mod builder;
+mod cached;
 pub mod compliance;
-pub mod component;
-pub mod error;
-pub mod execution;
-pub mod keep_mask;
-pub mod metrics;
-pub mod pipeline;
-pub mod side_effects;
-pub mod stages;
-pub mod trace;
-
+mod component;
 mod erased;
+mod error;
+mod execution;
 mod executor;
 mod guard;
+mod keep_mask;
+pub mod metrics;
+mod pipeline;
 mod pool;
 mod report;
+mod side_effects;
+mod stage;
+mod stages;
+mod trace;
 mod waves;
 
 pub use budget::{Budget, Budgets};
 pub use builder::PipelineBuilder;
 pub use cached::{CacheCounters, CachedHydrator};
-pub use component::Stage;
 pub use error::{BuildError, StageError};
-pub use execution::{ComponentTiming, Degradation, ExecuteOptions, Execution, Removed, StageSizes, StageTimings};
+pub use execution::{
+    ComponentTiming, Degradation, ExecuteOptions, Execution, REFILL, Removed, StageSizes, StageTimings,
+};
 pub use keep_mask::KeepMask;
 pub use pipeline::Pipeline;
 pub use side_effects::SideEffectFailure;
+pub use stage::Stage;
 pub use stages::{
     Filter, FilterPolicy, Hydrator, QueryHydrator, Scorer, Selector, SideEffect, SideEffectInput, Source,
 };

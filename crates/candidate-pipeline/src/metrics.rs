@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram, Unit};
 
-use crate::component::Stage;
 use crate::error::StageError;
+use crate::stage::Stage;
 
 /// Histogram: time a component took in one request. Labels `pipeline`, `stage`, `component`.
 pub const COMPONENT_SECONDS: &str = "candidate_pipeline_component_seconds";

@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::builder::PipelineBuilder;
-use crate::component::{Slot, Stage};
-use crate::erased::{ErasedHydrator, ErasedQueryHydrator, ErasedScorer};
+use crate::component::Slot;
+use crate::erased::{ErasedFiller, ErasedQueryHydrator};
 use crate::metrics::RequestMetrics;
 use crate::side_effects::{EffectSlot, SideEffectFailure, Tracker};
+use crate::stage::Stage;
 use crate::stages::{Filter, Selector, Source};
 
 /// The hydrators of one stage, with the order their needs put them in.
 pub(crate) struct Hydrators<Q, C> {
-    pub(crate) slots: Vec<Slot<dyn ErasedHydrator<Q, C>>>,
+    pub(crate) slots: Vec<Slot<dyn ErasedFiller<Q, C>>>,
     /// Positions in `slots`; each wave runs in parallel on what the waves before it left.
     pub(crate) waves: Vec<Vec<usize>>,
 }
@@ -25,7 +25,7 @@ pub struct Pipeline<Q, C> {
     pub(crate) sources: Vec<Slot<dyn Source<Q, C>>>,
     pub(crate) hydrators: Hydrators<Q, C>,
     pub(crate) filters: Vec<Slot<dyn Filter<Q, C>>>,
-    pub(crate) scorers: Vec<Slot<dyn ErasedScorer<Q, C>>>,
+    pub(crate) scorers: Vec<Slot<dyn ErasedFiller<Q, C>>>,
     pub(crate) selector: Slot<dyn Selector<Q, C>>,
     pub(crate) post_hydrators: Hydrators<Q, C>,
     pub(crate) post_filters: Vec<Slot<dyn Filter<Q, C>>>,
@@ -34,17 +34,6 @@ pub struct Pipeline<Q, C> {
     pub(crate) request: Option<Duration>,
     pub(crate) metrics: RequestMetrics,
     pub(crate) components: Vec<(Stage, &'static str)>,
-}
-
-impl<Q, C> Pipeline<Q, C>
-where
-    Q: Clone + Send + Sync + 'static,
-    C: Clone + Send + Sync + 'static,
-{
-    /// A pipeline to put together. The name stands in its metrics and its log lines.
-    pub fn builder(name: &'static str) -> PipelineBuilder<Q, C> {
-        PipelineBuilder::new(name)
-    }
 }
 
 impl<Q, C> Pipeline<Q, C> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::budget::Budget;
 use crate::error::StageError;
-pub use crate::keep_mask::KeepMask;
+use crate::keep_mask::KeepMask;
 
 /// Stage 1: completes the query before anything is fetched.
 ///
@@ -157,8 +157,8 @@ pub struct SideEffectInput<Q, C> {
     /// The hydrated query.
     pub query: Arc<Q>,
     /// What the viewer gets, in order.
-    pub selected: Vec<C>,
-    /// Scored candidates that the viewer does not get, in score order; shared with the answer, not copied.
+    pub selected: Arc<Vec<C>>,
+    /// Scored candidates that the viewer does not get, in score order. Both lists are shared with the answer, not copied.
     pub non_selected: Arc<Vec<C>>,
 }
 

@@ -1,7 +1,7 @@
 //! Every decision about every candidate of one request.
 
-use crate::component::Stage;
 use crate::error::StageError;
+use crate::stage::Stage;
 
 /// What a traced request did with each candidate, in source order.
 #[derive(Clone, Debug, Default, PartialEq)]

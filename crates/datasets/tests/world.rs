@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use datasets::world::{World, WorldConfig, WorldError, check_files, read_manifest, read_slates};
 use event_log::json::{EventDecoder, event_to_json};
 use event_log::{Event, EventBody, Origin};
-use foryou_types::ids::NoNames;
+use foryou_types::NoNames;
 use foryou_types::{
     ActionMask, ActionSet, ClockKind, EngagementCounts, HalfLife, PopularityPrior, PostId, Profile, Surface, UserId,
 };

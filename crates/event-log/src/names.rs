@@ -102,7 +102,7 @@ impl<'a> NameAllocator<'a> {
 
 #[cfg(test)]
 mod tests {
-    use foryou_types::ids::NoNames;
+    use foryou_types::NoNames;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Ids, time, profiles and the seam traits that every foryou crate shares.
 //!
-//! Start with [`profile::Profile`], the description of one data folder, and [`seams`], the traits behind which
+//! Start with [`Profile`], the description of one data folder, and [`seams`], the traits behind which
 //! Thunder, retrieval and ranking stand in one process or far away.
 //!
 //! Invariants:
@@ -8,29 +8,29 @@
 //! * Time is Unix milliseconds ([`TimeMs`]) everywhere.
 //! * Nothing here reads the clock, the environment or a random source on its own: [`Clock`] and [`Rng`] are passed in.
 
-pub mod accounts;
-pub mod actions;
-pub mod clock;
-pub mod ids;
+mod accounts;
+mod actions;
+mod clock;
+mod ids;
 pub mod keyword;
-pub mod log_time;
-pub mod prior;
-pub mod profile;
+mod log_time;
+mod prior;
+mod profile;
 pub mod reposts;
-pub mod rng;
+mod rng;
 pub mod seams;
-pub mod sequence;
-pub mod standing;
-pub mod surface;
-pub mod time;
+mod sequence;
+mod standing;
+mod surface;
+mod time;
 
 pub use accounts::Accounts;
 pub use actions::{ActionDef, ActionIndex, ActionKind, ActionMask, ActionSet};
 pub use clock::{Clock, ManualClock, WallClock};
-pub use ids::{IdError, IdForm, Names, Namespace, PostId, SNOWFLAKE_EPOCH_MS, UserId};
+pub use ids::{IdError, IdForm, Names, Namespace, NoNames, PostId, SNOWFLAKE_EPOCH_MS, UserId};
 pub use log_time::{DEFAULT_MAX_GAP_DAYS, DayTimes, LogTime, MAX_AHEAD_MS};
-pub use prior::{EngagementCounts, HalfLife, PopularityPrior};
-pub use profile::{ClockKind, Has, Limits, Profile, ProfileError};
+pub use prior::{EngagementCounts, HalfLife, PRIOR_IMPRESSIONS, PopularityPrior};
+pub use profile::{ClockKind, Has, IdForms, Limits, Profile, ProfileError};
 pub use rng::{Rng, SplitMix64, mix, shuffle_key};
 pub use sequence::{ActionToken, UserActionSequence, thin_dense_runs, window_start};
 pub use standing::Standing;

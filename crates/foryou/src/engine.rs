@@ -11,8 +11,7 @@ use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
-use server::FeedRequest;
-use server::app::{App, Follower};
+use server::{App, FeedRequest, Folder, Follower, ForYou};
 use state_store::{
     Ingestor, LogServedRecorder, StateError, StateGizmoduck, StateSocialGraph, StateStore, StateStrato,
     StateTweetEntities, StateVisibility, folder_clock,
@@ -206,6 +205,8 @@ pub(crate) fn log_options(config: &Config) -> LogOptions {
 pub struct Engine {
     /// What the transports call.
     pub app: Arc<App>,
+    /// The For You feed.
+    pub for_you: Arc<ForYou>,
     /// Thunder, for its own gRPC service.
     pub thunder: ThunderService,
     /// Ranking and retrieval, for their own gRPC services.
@@ -277,20 +278,20 @@ impl Engine {
         followers.extend(phoenix.follower());
         let in_network: Arc<dyn InNetworkPosts> = Arc::new(thunder.clone());
         let mixer = mixer(&parts, in_network, &phoenix, config)?;
-        let mut app = App::new(
+        let for_you = Arc::new(ForYou::new(mixer));
+        let folder = Folder::new(
             parts.profile.clone(),
             log,
-            parts.state.clone(),
-            parts.ingestor.clone(),
-            Arc::new(mixer),
             parts.clock.clone(),
+            config.mixer.result_size,
             crate::cursor_key::cursor_key(&config.data, matches!(parts.place, Place::Folder(_)))?,
         );
-        app.default_limit = config.mixer.result_size;
+        let mut app = App::new(Arc::new(folder), parts.state.clone(), parts.ingestor.clone());
+        app = app.measuring(for_you.clone());
         for follower in followers {
             app = app.following(follower);
         }
-        Ok(Self { app: Arc::new(app), thunder, phoenix, _trim: trim, _parts: parts })
+        Ok(Self { app: Arc::new(app), for_you, thunder, phoenix, _trim: trim, _parts: parts })
     }
 
     /// Answers some feeds of people who were active last, without showing them, so that the first real feed finds
@@ -301,7 +302,7 @@ impl Engine {
         for (done, viewer) in viewers.iter().enumerate() {
             step.reached(done as u64, viewers.len() as u64);
             let request = FeedRequest { user_id: viewer.clone().into(), record: Some(false), ..FeedRequest::default() };
-            if let Err(problem) = self.app.feed(request, None).await {
+            if let Err(problem) = self.app.feed(&self.for_you, request, None).await {
                 tracing::debug!(viewer, problem = problem.detail, "no feed to warm up with");
             }
             if started.elapsed() > WARM_UP {
@@ -314,12 +315,13 @@ impl Engine {
     /// Some people from the log's last events, in the folder's form of ids.
     fn newest_viewers(&self) -> Vec<String> {
         let mut viewers = Vec::new();
-        let log = &self.app.log;
+        let folder = self.app.folder();
+        let log = &folder.log;
         let from = log.head().position.next_seq.saturating_sub(WARM_UP_EVENTS);
         let read = log.read_from(from, &mut |records, _| {
             for record in records {
                 let EventBody::Action(action) = &record.event.body else { continue };
-                if let Some(viewer) = self.app.ids().print_user(action.user_id)
+                if let Some(viewer) = folder.ids().print_user(action.user_id)
                     && !viewers.contains(&viewer)
                 {
                     viewers.push(viewer);

@@ -13,7 +13,7 @@ use phoenix::{Corpus, ModelKind};
 use phoenix_engine::ServedFamilies;
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
 use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig};
-use server::app::Follower;
+use server::Follower;
 use state_store::{PopularityRanking, PopularityRetrieval};
 use tonic::transport::{Channel, Endpoint};
 

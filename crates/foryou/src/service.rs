@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use foryou_io::{Readiness, Step};
-use server::app::App;
-use server::{Door, DoorConfig, RenderMetrics, Services};
+use server::{App, Door, DoorConfig, RenderMetrics, Services};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -22,7 +22,9 @@ use foryou_types::seams::{CoreData, Ranking, RankingRequest, RankingResponse, Se
 use foryou_types::{
     ActionSet, EngagementCounts, HalfLife, PopularityPrior, PostId, TimeMs, UserActionSequence, UserId,
 };
-use home_mixer::{FeedOptions, FeedResult, HomeMixer, MixerParams, Timings};
+use home_mixer::params::MixerParams;
+use home_mixer::{FeedResult, HomeMixer};
+use mixer_kit::{FeedOptions, Timings};
 use mocks::{HOUR, Mocks, NOW, World, query, some_history};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Runtime;
@@ -98,7 +100,7 @@ fn world() -> World {
 
 async fn one_feed(mixer: &HomeMixer) -> FeedResult {
     let feed = mixer.scored_posts(query(), FeedOptions::default()).await.expect("a sound request");
-    assert!(feed.degraded.is_empty() && feed.posts.len() == 35, "{:?}", feed.degraded);
+    assert!(feed.degraded.is_empty() && feed.items.len() == 35, "{:?}", feed.degraded);
     feed
 }
 

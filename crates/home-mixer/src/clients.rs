@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use candidate_pipeline::StageError;
 use foryou_io::MonotonicClock;
 use foryou_types::seams::{
-    Gizmoduck, InNetworkPosts, Ranking, Retrieval, SeamError, ServedRecorder, SocialGraph, Strato, TweetEntities,
+    Gizmoduck, InNetworkPosts, Ranking, Retrieval, ServedRecorder, SocialGraph, Strato, TweetEntities,
     VisibilityFiltering,
 };
 use foryou_types::{Clock, Rng};
@@ -42,18 +41,4 @@ pub struct Clients {
     pub cache_clock: Arc<dyn MonotonicClock>,
     /// Where the ids of requests without one come from.
     pub rng: Arc<Mutex<dyn Rng>>,
-}
-
-/// A client's failure as the failure of the component that asked it.
-pub(crate) fn failed(error: SeamError) -> StageError {
-    match error {
-        SeamError::DeadlineExceeded => StageError::DeadlineExceeded,
-        other => StageError::failed(other),
-    }
-}
-
-/// A client's answer. Refused unless it has one value for each thing asked.
-pub(crate) fn one_each<T>(answer: Result<Vec<T>, SeamError>, expected: usize) -> Result<Vec<T>, StageError> {
-    let answer = answer.map_err(failed)?;
-    if answer.len() == expected { Ok(answer) } else { Err(StageError::WrongLength { expected, got: answer.len() }) }
 }

@@ -29,36 +29,40 @@ use std::sync::Arc;
 
 use candidate_pipeline::{BuildError, ExecuteOptions, Execution, Pipeline, SideEffectFailure, Stage};
 use foryou_types::Rng;
+use mixer_kit::{
+    Degraded, Explanation, FeedError, FeedOptions, FeedQuery, Outcome, RankedBy, RecordsInFlight, RequestLog,
+    RequestNotes, Timings,
+};
 use parking_lot::Mutex;
 
-use crate::answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
 use crate::candidate::PostCandidate;
 use crate::clients::Clients;
-use crate::notes::{Degraded, Outcome, RankedBy, RequestNotes};
-use crate::own_writes::OwnWrites;
 use crate::params::{MAX_RESULT_SIZE, MixerParams};
 use crate::pipeline;
 use crate::query::ScoredPostsQuery;
-use crate::side_effects::{RecordServedSideEffect, RequestInfo, RequestInfoCache};
+use crate::side_effects::{RecordServedSideEffect, RequestInfo};
 
 /// Request ids longer than this are refused: they are kept and logged.
 const MAX_REQUEST_ID: usize = 128;
 
+/// A ranked feed of posts.
+pub type FeedResult = mixer_kit::FeedResult<PostCandidate>;
+
 /// The For You feed as a service. Share it behind an [`Arc`].
 pub struct HomeMixer {
     pipeline: Pipeline<ScoredPostsQuery, PostCandidate>,
-    requests: Arc<RequestInfoCache>,
-    own_writes: Arc<OwnWrites>,
+    requests: Arc<RequestLog<RequestInfo>>,
+    records: Arc<RecordsInFlight>,
     rng: Arc<Mutex<dyn Rng>>,
 }
 
 impl HomeMixer {
     /// A mixer over these clients; fails only where the pipeline itself is wrong.
     pub fn build_with_clients(clients: Clients, params: MixerParams) -> Result<Self, BuildError> {
-        let requests = Arc::new(RequestInfoCache::new(Arc::clone(&clients.clock)));
+        let requests = Arc::new(RequestLog::new(Arc::clone(&clients.clock)));
         let rng = Arc::clone(&clients.rng);
         let pipeline = pipeline::build(clients, &params, Arc::clone(&requests))?;
-        Ok(Self { pipeline, requests, own_writes: Arc::default(), rng })
+        Ok(Self { pipeline, requests, records: Arc::default(), rng })
     }
 
     /// The viewer's feed.
@@ -69,7 +73,7 @@ impl HomeMixer {
         &self,
         mut query: ScoredPostsQuery,
         options: FeedOptions,
-    ) -> Result<FeedResult, MixerError> {
+    ) -> Result<FeedResult, FeedError> {
         check(&query)?;
         if query.request_id.is_empty() {
             query.request_id = self.new_request_id();
@@ -78,13 +82,13 @@ impl HomeMixer {
         // A query that was executed before carries that request's notes.
         let notes = Arc::new(RequestNotes::default());
         query.notes = Arc::clone(&notes);
-        if !self.own_writes.settled(query.user_id).await {
+        if !self.records.settled(query.user_id).await {
             notes.degrade(
                 RecordServedSideEffect::NAME,
                 "the viewer's last feed is not recorded yet: posts of it may come again",
             );
         }
-        query.own_write = options.record.then(|| Arc::new(self.own_writes.begin(query.user_id)));
+        query.record_in_flight = options.record.then(|| Arc::new(self.records.begin(query.user_id)));
 
         let execute = ExecuteOptions { explain: options.explain, deadline: options.deadline };
         let execution = self.pipeline.execute(query, execute).await;
@@ -106,7 +110,7 @@ impl HomeMixer {
             request_id: query.request_id.clone(),
             viewer: query.user_id,
             now: query.now,
-            viewer_has_history: query.has_history(),
+            viewer_has_history: query.has_actions(),
             ranked_by_prior: notes.ranked_by() == Some(&RankedBy::Prior),
             model,
             degraded,
@@ -119,7 +123,7 @@ impl HomeMixer {
                 removed: execution.removed,
                 non_selected: execution.non_selected,
             }),
-            posts: execution.selected,
+            items: execution.selected,
         })
     }
 
@@ -180,8 +184,8 @@ fn why_empty(execution: &Execution<ScoredPostsQuery, PostCandidate>) -> String {
 }
 
 /// Refuses a query that no feed can answer.
-fn check(query: &ScoredPostsQuery) -> Result<(), MixerError> {
-    let wrong = |field, problem: String| Err(MixerError::InvalidArgument { field, problem });
+fn check(query: &ScoredPostsQuery) -> Result<(), FeedError> {
+    let wrong = |field, problem: String| Err(FeedError::InvalidArgument { field, problem });
     if query.user_id.is_none() {
         return wrong("user_id", "must not be 0".to_owned());
     }

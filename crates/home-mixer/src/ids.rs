@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use foryou_types::ids::NoNames;
+use foryou_types::NoNames;
 use foryou_types::{Names, Namespace, PostId, Profile, UserId};
 
 /// The dictionary of a folder's string ids, for the reasons that components give. Without one, such an id is printed as its number.

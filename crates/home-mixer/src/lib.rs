@@ -1,6 +1,6 @@
 //! The For You pipeline: from a viewer to a ranked feed, one component per file.
 //!
-//! Start with [`HomeMixer`], the service, whose module says what happens to a feed when a client fails; then [`pipeline`], where
+//! Start with [`HomeMixer`], the service, whose module says what happens to a feed when a client fails; then `pipeline.rs`, where
 //! the components stand in the order they run; then any of them:
 //!
 //! | stage | module |
@@ -20,30 +20,21 @@
 //! * A failing client never fails a request and never passes silently: the answer says what was degraded.
 //! * No filter that protects the viewer lets a post through because a service was down.
 
-pub mod answer;
-pub mod bloom;
 pub mod candidate;
 pub mod candidate_hydrators;
 mod clients;
 pub mod filters;
-pub mod home_mixer;
-pub mod ids;
-pub mod notes;
-mod own_writes;
+mod home_mixer;
+mod ids;
 pub mod params;
-pub mod pipeline;
+mod pipeline;
 pub mod query;
 pub mod query_hydrators;
 pub mod scorers;
 pub mod selectors;
 pub mod side_effects;
 pub mod sources;
-mod ties;
 
-pub use answer::{Explanation, FeedOptions, FeedResult, MixerError, Timings};
 pub use clients::Clients;
-pub use home_mixer::HomeMixer;
+pub use home_mixer::{FeedResult, HomeMixer};
 pub use ids::Dictionary;
-pub use notes::Degraded;
-pub use own_writes::OwnWrite;
-pub use params::MixerParams;

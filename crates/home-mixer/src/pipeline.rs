@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candidate_pipeline::{Budgets, BuildError, Pipeline};
+use mixer_kit::{OffsetScorer, PhoenixScorer, RequestLog, WeightedScorer};
 
 use crate::candidate::PostCandidate;
 use crate::candidate_hydrators::{
@@ -14,26 +15,26 @@ use crate::candidate_hydrators::{
 use crate::clients::Clients;
 use crate::filters::{
     AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
-    IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, PreviouslySeenPostsFilter,
-    PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, TwinVisibilityFilter,
-    VFFilter, VideoFilter,
+    IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, RetweetDeduplicationFilter,
+    SelfTweetFilter, TopicFilter, TwinVisibilityFilter, VFFilter, VideoFilter, previously_seen_posts_filter,
+    previously_served_posts_filter,
 };
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 use crate::query_hydrators::{ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator};
-use crate::scorers::{AuthorDiversityScorer, OONScorer, OffsetScorer, PhoenixScorer, WeightedScorer};
-use crate::selectors::TopKScoreSelector;
-use crate::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect, RequestInfoCache};
+use crate::scorers::{OONScorer, author_diversity_scorer};
+use crate::selectors::top_k_score_selector;
+use crate::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect, RequestInfo};
 use crate::sources::{PhoenixSource, PopularSource, ThunderSource};
 
 /// The pipeline's name in metrics and log lines.
-pub const NAME: &str = "for_you";
+const NAME: &str = "for_you";
 
 /// Puts the pipeline together over its clients.
 pub(crate) fn build(
     clients: Clients,
     params: &MixerParams,
-    requests: Arc<RequestInfoCache>,
+    requests: Arc<RequestLog<RequestInfo>>,
 ) -> Result<Pipeline<ScoredPostsQuery, PostCandidate>, BuildError> {
     let Clients {
         thunder,
@@ -76,8 +77,8 @@ pub(crate) fn build(
     let builder = if params.january_retweet_dedup { builder.filter(RetweetDeduplicationFilter) } else { builder };
     let builder = builder
         .filter(IneligibleSubscriptionFilter)
-        .filter(PreviouslySeenPostsFilter)
-        .filter(PreviouslyServedPostsFilter::new(params))
+        .filter(previously_seen_posts_filter())
+        .filter(previously_served_posts_filter(params))
         .filter(MutedKeywordFilter::default())
         .filter(AuthorSocialgraphFilter)
         .filter(VideoFilter)
@@ -86,11 +87,11 @@ pub(crate) fn build(
     let builder = if params.january_retweet_dedup { builder } else { builder.filter(RetweetDeduplicationFilter) };
     builder
         .scorer(PhoenixScorer::new(ranking, prior))
-        .scorer(WeightedScorer::new(params))
-        .scorer(AuthorDiversityScorer::new(params))
+        .scorer(WeightedScorer::new(params.january_order))
+        .scorer(author_diversity_scorer(params))
         .scorer(OONScorer::new(params))
-        .scorer(OffsetScorer::new(params))
-        .selector(TopKScoreSelector::new(params))
+        .scorer(OffsetScorer::new(!params.january_order))
+        .selector(top_k_score_selector(params))
         .post_selection_hydrator(VFCandidateHydrator::new(visibility))
         .post_selection_hydrator(EngagementCountsHydrator::cached(tweet_entities, cache_clock))
         .post_selection_filter(VFFilter::new(params))

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use foryou_types::{Accounts, PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
+use mixer_kit::{FeedQuery, ImpressionBloomFilterEntry, Known, RecordInFlight, RequestNotes};
 use rustc_hash::FxHashSet;
 
-use crate::bloom::ImpressionBloomFilterEntry;
 use crate::ids::Dictionary;
-use crate::notes::RequestNotes;
-use crate::own_writes::OwnWrite;
 
 /// A request for scored posts. The first block is the caller's; the second is filled by the query hydrators, each field by
 /// the component its comment names.
@@ -55,7 +53,7 @@ pub struct ScoredPostsQuery {
     /// What components say that fits neither query nor candidate.
     pub notes: Arc<RequestNotes>,
     /// Held while the feed's record is under way, so that the viewer's next request can wait for it.
-    pub own_write: Option<Arc<OwnWrite>>,
+    pub record_in_flight: Option<Arc<RecordInFlight>>,
 
     /// The viewer's history as the state keeps it (`UserActionSeqQueryHydrator`); models cut it. `None`: not fetched.
     pub user_action_sequence: Option<Arc<UserActionSequence>>,
@@ -125,7 +123,7 @@ impl ScoredPostsQuery {
             dictionary: Dictionary::default(),
             record: false,
             notes: Arc::default(),
-            own_write: None,
+            record_in_flight: None,
             user_action_sequence: None,
             user_features: None,
             history: None,
@@ -142,13 +140,57 @@ impl ScoredPostsQuery {
         self.dictionary.user(&self.profile, id)
     }
 
-    /// Whether the viewer is known to have a history.
-    pub fn has_history(&self) -> bool {
-        self.user_action_sequence.as_ref().is_some_and(|s| !s.is_empty())
-    }
-
     /// Whether the viewer follows an account (false where the graph was not fetched).
     pub fn follows(&self, user: UserId) -> bool {
         self.user_features.as_ref().is_some_and(|f| f.follows(user))
+    }
+}
+
+impl FeedQuery for ScoredPostsQuery {
+    fn viewer(&self) -> UserId {
+        self.user_id
+    }
+
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    fn now(&self) -> TimeMs {
+        self.now
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn surface(&self) -> Surface {
+        self.surface
+    }
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn actions(&self) -> Option<&Arc<UserActionSequence>> {
+        self.user_action_sequence.as_ref()
+    }
+
+    fn known(&self) -> Known<'_> {
+        let record = self.history.as_deref();
+        Known {
+            said_seen: &self.seen_ids,
+            said_served: &self.served_ids,
+            blooms: &self.bloom_filter_entries,
+            seen: record.map(|record| &record.seen),
+            served: record.map(|record| &record.served),
+        }
+    }
+
+    fn notes(&self) -> &RequestNotes {
+        &self.notes
+    }
+
+    fn print_item(&self, id: PostId) -> String {
+        self.print_post(id)
     }
 }

@@ -9,9 +9,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use foryou_types::{PostId, Surface, UserId};
+use foryou_types::{PostId, UserId};
 use hmac::{Hmac, Mac};
-use home_mixer::query::ScoredPostsQuery;
 use sha2::Sha256;
 
 use crate::problem::Problem;
@@ -19,9 +18,9 @@ use crate::problem::Problem;
 const VERSION: u8 = 2;
 const SEAL_BYTES: usize = 16;
 /// Most ids in a cursor: more than the candidates of a request (1,200 + 1,000).
-pub const MAX_IDS: usize = 2_500;
+pub(crate) const MAX_IDS: usize = 2_500;
 /// Most characters in a cursor: 27 KB, which still fits into a URL here.
-pub const MAX_CHARACTERS: usize = (1 + SEAL_BYTES + MAX_IDS * 8) * 4 / 3 + 1;
+pub(crate) const MAX_CHARACTERS: usize = (1 + SEAL_BYTES + MAX_IDS * 8) * 4 / 3 + 1;
 
 /// The key that a folder seals its cursors with.
 #[derive(Clone)]
@@ -40,49 +39,35 @@ impl CursorKey {
     }
 }
 
-/// What the pages of a feed have in common. The number of posts of a page and the moment may differ.
+/// What the pages of a feed have in common, as the bytes that are sealed. The number of items of a page and the moment may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    viewer: UserId,
-    surface: Surface,
-    in_network_only: bool,
-    exclude_videos: bool,
-    video_only: bool,
-    topic_ids: Vec<u32>,
-}
+pub struct Scope(Vec<u8>);
 
 impl Scope {
-    /// The scope of a query.
-    pub fn of(query: &ScoredPostsQuery) -> Self {
-        let mut topic_ids = query.topic_ids.clone();
-        topic_ids.sort_unstable();
-        topic_ids.dedup();
-        Self {
-            viewer: query.user_id,
-            surface: query.surface,
-            in_network_only: query.in_network_only,
-            exclude_videos: query.exclude_videos,
-            video_only: query.video_only,
-            topic_ids,
-        }
+    /// The scope of a feed of this name: its viewer, and what else tells one list of its items from another.
+    pub fn of(feed: &str, viewer: UserId, wishes: &[u8]) -> Self {
+        // No feed of posts begins so: its first byte is a surface.
+        let head =
+            [&[u8::MAX], &(feed.len() as u64).to_le_bytes()[..], feed.as_bytes(), &viewer.0.to_le_bytes()].concat();
+        Self([&head, wishes].concat())
+    }
+
+    /// A scope of these bytes.
+    pub const fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 
     fn seal(&self, key: &CursorKey, ids: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).ok()?;
-        mac.update(&[VERSION, self.surface as u8]);
-        mac.update(&[self.in_network_only, self.exclude_videos, self.video_only].map(u8::from));
-        mac.update(&self.viewer.0.to_le_bytes());
-        mac.update(&(self.topic_ids.len() as u64).to_le_bytes());
-        for topic in &self.topic_ids {
-            mac.update(&topic.to_le_bytes());
-        }
+        mac.update(&[VERSION]);
+        mac.update(&self.0);
         mac.update(ids);
         Some(mac)
     }
 }
 
 /// Writes the cursor after a page: the ids of the pages before and of this one. `None` after the last page.
-pub fn encode(key: &CursorKey, scope: &Scope, before: &[PostId], page: &[PostId]) -> Option<String> {
+pub(crate) fn encode(key: &CursorKey, scope: &Scope, before: &[PostId], page: &[PostId]) -> Option<String> {
     if page.is_empty() || before.len() + page.len() > MAX_IDS {
         return None;
     }
@@ -96,7 +81,7 @@ pub fn encode(key: &CursorKey, scope: &Scope, before: &[PostId], page: &[PostId]
 }
 
 /// Reads a cursor that was written for this scope.
-pub fn decode(key: &CursorKey, scope: &Scope, text: &str) -> Result<Vec<PostId>, Problem> {
+pub(crate) fn decode(key: &CursorKey, scope: &Scope, text: &str) -> Result<Vec<PostId>, Problem> {
     let refused = || {
         let problem =
             "was not made for this viewer and this kind of feed, or was changed: start again without a cursor";
@@ -119,21 +104,14 @@ pub fn decode(key: &CursorKey, scope: &Scope, text: &str) -> Result<Vec<PostId>,
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use foryou_types::{Profile, TimeMs};
     use proptest::prelude::*;
 
     use super::*;
 
     const KEY: CursorKey = CursorKey([7; 32]);
 
-    fn query(viewer: u64) -> ScoredPostsQuery {
-        ScoredPostsQuery::new(UserId(viewer), TimeMs(1), Arc::new(Profile::live()), String::new())
-    }
-
     fn scope(viewer: u64) -> Scope {
-        Scope::of(&query(viewer))
+        Scope::of("shop", UserId(viewer), b"shoes")
     }
 
     #[test]
@@ -152,17 +130,13 @@ mod tests {
     #[test]
     fn a_cursor_of_something_else_is_refused() {
         let cursor = encode(&KEY, &scope(1), &[], &[PostId(7)]).unwrap();
-        let more = ScoredPostsQuery { limit: 7, now: TimeMs(9), seen_ids: vec![PostId(3)], ..query(1) };
-        assert!(decode(&KEY, &Scope::of(&more), &cursor).is_ok());
         for other in [
-            query(2),
-            ScoredPostsQuery { in_network_only: true, ..query(1) },
-            ScoredPostsQuery { exclude_videos: true, ..query(1) },
-            ScoredPostsQuery { video_only: true, ..query(1) },
-            ScoredPostsQuery { surface: Surface::Video, ..query(1) },
-            ScoredPostsQuery { topic_ids: vec![1], ..query(1) },
+            scope(2),
+            Scope::of("shop", UserId(1), b"shirts"),
+            Scope::of("shops", UserId(1), b"hoes"),
+            Scope::of("films", UserId(1), b"shoes"),
         ] {
-            let problem = decode(&KEY, &Scope::of(&other), &cursor).unwrap_err();
+            let problem = decode(&KEY, &other, &cursor).unwrap_err();
             assert_eq!((problem.status, problem.detail.starts_with("cursor: ")), (400, true), "{other:?}");
         }
         assert_eq!(decode(&CursorKey([8; 32]), &scope(1), &cursor).unwrap_err().status, 400);
@@ -186,6 +160,17 @@ mod tests {
             prop_assert!(decode(&KEY, &scope(1), &cursor[..place]).is_err());
             let longer = cursor.clone() + "AAAAAAAAAAA";
             prop_assert!(decode(&KEY, &scope(1), &longer).is_err());
+        }
+
+        #[test]
+        fn pages_follow_each_other(pages in prop::collection::vec(prop::collection::vec(any::<u64>(), 1..30), 1..6)) {
+            let mut earlier = Vec::new();
+            for page in pages {
+                let page: Vec<_> = page.into_iter().map(PostId).collect();
+                let cursor = encode(&KEY, &scope(1), &earlier, &page).unwrap();
+                earlier.extend(page);
+                prop_assert_eq!(&decode(&KEY, &scope(1), &cursor).unwrap(), &earlier);
+            }
         }
 
         #[test]

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candidate_pipeline::CandidateTrace;
 use foryou_types::PostId;
-use home_mixer::answer::Explanation;
-use home_mixer::candidate::PostCandidate;
+use mixer_kit::{Explanation, Ranked};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,10 +60,10 @@ pub struct Step {
 
 impl Explained {
     /// The decisions with ids as the folder prints them.
-    pub fn new(posts: &[PostCandidate], explanation: &Explanation, ids: Ids<'_>) -> Self {
+    pub fn new<C: Ranked>(items: &[C], explanation: &Explanation<C>, ids: Ids<'_>) -> Self {
         let removed_later = explanation.removed.iter().flat_map(|r| &r.candidates);
-        let ranked = posts.iter().chain(explanation.non_selected.iter()).chain(removed_later);
-        let scored_by: HashMap<_, _> = ranked.filter_map(|c| Some((c.tweet_id, c.scored_by?))).collect();
+        let ranked = items.iter().chain(explanation.non_selected.iter()).chain(removed_later);
+        let scored_by: HashMap<_, _> = ranked.filter_map(|c| Some((c.item_id(), c.scored_by()?))).collect();
         let mut removed = BTreeMap::new();
         for removal in explanation.removed.iter().filter(|r| r.count > 0) {
             *removed.entry(removal.filter.to_owned()).or_default() += removal.count;

@@ -145,3 +145,57 @@ impl<'a> Ids<'a> {
         self.profile.ids.posts.print(Namespace::Posts, id.0, self.log)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use event_log::MemoryLog;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn with_ids<T>(form: IdForm, look: impl FnOnce(Ids<'_>) -> T) -> T {
+        let mut profile = Profile::live();
+        (profile.ids.users, profile.ids.posts) = (form, form);
+        look(Ids::new(&profile, &MemoryLog::default()))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_can_be_read(id in 1u64.., signed in any::<bool>()) {
+            let form = if signed { IdForm::Signed } else { IdForm::Unsigned };
+            with_ids(form, |ids| {
+                let printed = ids.print_post(PostId(id));
+                prop_assert_eq!(ids.post(&GivenId::Text(printed)), Ok(Some(PostId(id))));
+                let viewer = ids.viewer(&GivenId::Text(ids.print_user(UserId(id)).unwrap())).unwrap();
+                prop_assert_eq!((viewer.id, viewer.stranger), (UserId(id), false));
+                prop_assert_eq!(ids.viewer(&GivenId::Number(id)), Ok(viewer));
+                Ok(())
+            })?;
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_refused_in_words(text in "\\PC{0,300}", dictionary in any::<bool>()) {
+            let form = if dictionary { IdForm::Dictionary } else { IdForm::Unsigned };
+            with_ids(form, |ids| {
+                let given = GivenId::Text(text.clone());
+                match ids.viewer(&given) {
+                    Ok(viewer) => prop_assert!(viewer.id.is_some() && (!dictionary || viewer.printed == text)),
+                    Err(problem) => prop_assert!(!problem.is_empty()),
+                }
+                if let Ok(Some(post)) = ids.post(&given) {
+                    prop_assert_eq!(ids.post(&GivenId::Text(ids.print_post(post))), Ok(Some(post)));
+                }
+                Ok(())
+            })?;
+        }
+    }
+
+    #[test]
+    fn json_carries_ids_as_text_or_numbers() {
+        let read = |json: &str| serde_json::from_str::<GivenId>(json).map_err(|e| e.to_string());
+        assert_eq!(read("\"-7\""), Ok(GivenId::Text("-7".to_owned())));
+        assert_eq!(read("-7"), Ok(GivenId::Text("-7".to_owned())));
+        assert_eq!(read("18446744073709551615"), Ok(GivenId::Text(u64::MAX.to_string())));
+        assert!(read("1.5").is_err() && read("null").is_err());
+    }
+}

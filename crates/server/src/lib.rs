@@ -1,28 +1,38 @@
 //! gRPC and REST on one port.
 //!
-//! [`App`] holds the parts of one data folder; every transport calls [`App::feed`] and [`App::append`]. [`rest`] and
-//! [`grpc`] translate; [`door`] puts both on one listener and admits requests. Nothing here ranks or stores anything.
+//! A [`Feed`] of anything is served by [`App::feed`], which does for it what every feed needs: ids, cursor, clock, own writes. Events
+//! come in by [`App::append`]. [`rest`] and [`grpc`] translate; [`Door`] puts both on one listener and admits requests. [`ForYou`] is the
+//! feed of posts; [`rest::feed_routes`] mounts further ones. Nothing here ranks or stores anything.
 
-pub mod answer;
-pub mod app;
-pub mod cursor;
-pub mod door;
-pub mod explain;
+mod app;
+mod append;
+mod cursor;
+mod door;
+mod explain;
+mod feed;
+mod feeds;
+mod folder;
 pub mod grpc;
-pub mod ids;
+mod ids;
 pub mod limits;
 mod memory;
-mod own_writes;
-pub mod problem;
-pub mod request;
+mod problem;
 pub mod rest;
 mod schema;
 mod serve;
+mod time_text;
+mod writer_positions;
 
-pub use answer::FeedAnswer;
-pub use app::{App, AppendOutcome, Rejected, SentEvent};
-pub use cursor::CursorKey;
-pub use door::{Door, DoorConfig, RenderMetrics, Services};
+pub use app::{App, Follower};
+pub use append::{AppendOutcome, Rejected, SentEvent};
+pub use cursor::{CursorKey, Scope};
+pub use door::{Door, DoorConfig, DoorConfigError, RenderMetrics, Services};
+pub use explain::{Decision, Explained, Step};
+pub use feed::{Asked, Common, Feed, Scored};
+pub use feeds::for_you::{Candidates, ClockUsed, FeedAnswer, FeedPost, FeedRequest, ForYou};
+pub use folder::Folder;
+pub use ids::{GivenId, Ids, Viewer};
+pub use memory::Measured;
 pub use problem::Problem;
-pub use request::FeedRequest;
 pub use serve::{SERVICE_NAMES, services};
+pub use time_text::TimeText;

@@ -3,7 +3,7 @@
 //! The limits of events are in [`event_log::limits`]. Lengths of strings are counted in characters, as JSON Schema does.
 
 use event_log::limits;
-use home_mixer::bloom::ImpressionBloomFilterEntry;
+use mixer_kit::ImpressionBloomFilterEntry;
 
 use crate::problem::Problem;
 
@@ -49,6 +49,15 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     }
     let end = text.floor_char_boundary(most.saturating_sub(ELLIPSIS.len()));
     format!("{}{ELLIPSIS}", &text[..end])
+}
+
+/// Refuses a request id that is too long, or that cannot be put into a header or a log line.
+pub(crate) fn check_request_id(field: &str, id: &str) -> Result<(), Problem> {
+    text(field, id, event_log::limits::REQUEST_ID)?;
+    if id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Problem::field(field, "must consist of visible ASCII characters"))
 }
 
 #[cfg(test)]

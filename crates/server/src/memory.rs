@@ -7,6 +7,12 @@ use crate::app::App;
 const BYTES: &str = "foryou_memory_bytes";
 const ENTRIES: &str = "foryou_memory_entries";
 
+/// Something that holds memory.
+pub trait Measured: Send + Sync {
+    /// Bytes held, by the name of what holds them.
+    fn memory_bytes(&self) -> Vec<(&'static str, u64)>;
+}
+
 /// Names the gauges, for `/metrics`.
 pub(crate) fn describe() {
     describe_gauge!(BYTES, Unit::Bytes, "What a cache or buffer holds");
@@ -24,8 +30,10 @@ pub(crate) fn measure(app: &App) {
         ("state_graph", state.cached_graph_bytes),
         ("state_profiles", state.cached_profile_bytes),
         ("state_keywords", state.cached_keyword_bytes),
-        ("request_log", app.mixer.request_log_bytes() as u64),
     ] {
+        gauge!(BYTES, "cache" => name).set(bytes as f64);
+    }
+    for (name, bytes) in app.measured.iter().flat_map(|part| part.memory_bytes()) {
         gauge!(BYTES, "cache" => name).set(bytes as f64);
     }
     for (name, entries) in [

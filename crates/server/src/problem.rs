@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use home_mixer::answer::MixerError;
+use mixer_kit::FeedError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,8 +77,8 @@ impl Problem {
     }
 }
 
-impl From<MixerError> for Problem {
-    fn from(error: MixerError) -> Self {
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
         Self::bad_request(error.to_string())
     }
 }

@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{AnyOfBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::answer::RANKED_BY;
+use crate::feeds::for_you::RANKED_BY;
 use crate::{cursor, limits};
 
 /// Defines the functions that name a schema, as the attributes of types need them.

@@ -8,14 +8,15 @@ use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 
 use crate::app::App;
 use crate::door::Services;
+use crate::feeds::for_you::ForYou;
 use crate::grpc::{EventsGrpc, ScoredPostsGrpc};
 use crate::{limits, rest};
 
 /// REST, feeds and events over gRPC. Add further services (Thunder's, Phoenix's) with [`Services::with`].
-pub fn services(app: Arc<App>) -> Services {
-    Services::beside(rest::routes(app.clone()))
+pub fn services(app: Arc<App>, for_you: Arc<ForYou>) -> Services {
+    Services::beside(rest::routes(app.clone(), for_you.clone()))
         .with(
-            ScoredPostsServiceServer::new(ScoredPostsGrpc(app.clone()))
+            ScoredPostsServiceServer::new(ScoredPostsGrpc { app: app.clone(), for_you })
                 .max_decoding_message_size(limits::BODY_BYTES)
                 .accept_compressed(Gzip)
                 .accept_compressed(Zstd)

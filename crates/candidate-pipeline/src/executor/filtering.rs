@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::RemovedList;
+use super::{RemovedList, Run};
 use crate::budget::Budget;
 use crate::component::{Meta, Slot};
 use crate::error::StageError;
@@ -14,48 +14,47 @@ use crate::report::Report;
 use crate::stages::{Filter, FilterPolicy};
 use crate::trace::Removal;
 
-/// Runs filters one after the other, each on what the ones before it left.
-///
-/// The first `settled` candidates have passed all of these filters before (a refill shows them again together with the new ones):
-/// a filter may remove them now, but its failure does not.
-#[expect(clippy::too_many_arguments, reason = "the state of one request, which two stages share in different parts")]
-pub(super) fn filter<Q, C>(
-    slots: &[Slot<dyn Filter<Q, C>>],
-    query: &Q,
-    pool: &mut Pool<C>,
-    mut settled: usize,
-    mask: &mut KeepMask,
-    request: Budget,
-    report: &mut Report,
-    removed: &mut RemovedList<C>,
-) {
-    for slot in slots {
-        let asked = pool.len();
-        if asked == settled {
-            return;
-        }
-        let Slot { meta, component } = slot;
-        let started = Instant::now();
-        let budget = meta.budget(request);
-        mask.reset(asked, report.trace.is_some());
-        let failure = match report.enabled(meta, || component.enable(query)) {
-            Ok(false) => continue,
-            Ok(true) => run(component.as_ref(), query, &pool.candidates, mask, &budget).err(),
-            Err(error) => Some(error),
-        };
-        if let Some(error) = &failure {
-            report.failed(meta, error);
-            if *error != StageError::DeadlineExceeded || mask.len() != asked {
-                mask.reset(asked, report.trace.is_some());
+impl<C> Run<C> {
+    /// Runs filters one after the other, each on what the ones before it left.
+    ///
+    /// The first `settled` candidates have passed all of these filters before (a refill shows them again together with the new
+    /// ones): a filter may remove them now, but its failure does not.
+    pub(super) fn filter<Q>(
+        &mut self,
+        slots: &[Slot<dyn Filter<Q, C>>],
+        query: &Q,
+        pool: &mut Pool<C>,
+        mut settled: usize,
+    ) {
+        let Self { budget: request, report, removed, mask } = self;
+        for slot in slots {
+            let asked = pool.len();
+            if asked == settled {
+                return;
             }
-            apply_policy(component.as_ref(), query, &pool.candidates, settled, mask, error);
-        } else if budget.is_spent() {
-            // It had a way to say that it stopped early, and did not: late, but complete.
-            meta.metrics.missed_deadline();
+            let Slot { meta, component } = slot;
+            let started = Instant::now();
+            let budget = meta.budget(*request);
+            mask.reset(asked, report.trace.is_some());
+            let failure = match report.enabled(meta, || component.enable(query)) {
+                Ok(false) => continue,
+                Ok(true) => run(component.as_ref(), query, &pool.candidates, mask, &budget).err(),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = &failure {
+                report.failed(meta, error);
+                if *error != StageError::DeadlineExceeded || mask.len() != asked {
+                    mask.reset(asked, report.trace.is_some());
+                }
+                apply_policy(component.as_ref(), query, &pool.candidates, settled, mask, error);
+            } else if budget.is_spent() {
+                // It had a way to say that it stopped early, and did not: late, but complete.
+                meta.metrics.missed_deadline();
+            }
+            settled = mask.flags()[..settled].iter().filter(|&&keep| keep).count();
+            remove(meta, pool, mask, report, removed);
+            report.ran(meta, started.elapsed(), asked, pool.len());
         }
-        settled = mask.flags()[..settled].iter().filter(|&&keep| keep).count();
-        remove(meta, pool, mask, report, removed);
-        report.ran(meta, started.elapsed(), asked, pool.len());
     }
 }
 

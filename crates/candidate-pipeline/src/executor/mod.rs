@@ -53,47 +53,49 @@ where
         let mut watch = Stopwatch::start();
         let budget = options.deadline.map_or(Budget::UNLIMITED, Budget::until);
         let budget = self.request.map_or(budget, |time| budget.capped(time));
-        let mut report = Report::new(self.components.len(), options.explain);
         let mut timings = StageTimings::default();
         let mut sizes = StageSizes::default();
-        let mut removed = Vec::with_capacity(self.filters.len() + self.post_filters.len());
-        let mut mask = KeepMask::default();
+        let mut run = Run {
+            budget,
+            report: Report::new(self.components.len(), options.explain),
+            removed: Vec::with_capacity(self.filters.len() + self.post_filters.len()),
+            mask: KeepMask::default(),
+        };
 
-        let query = self.hydrate_query(query, budget, &mut report).await;
+        let query = self.hydrate_query(query, budget, &mut run.report).await;
         timings.query_hydrators = watch.lap();
 
-        let mut pool = self.fetch_candidates(&query, budget, &mut report).await;
+        let mut pool = self.fetch_candidates(&query, budget, &mut run.report).await;
         sizes.sources = pool.len();
         timings.sources = watch.lap();
 
-        fetching::hydrate(&self.hydrators, &query, &mut pool, budget, &mut report).await;
+        fetching::hydrate(&self.hydrators, &query, &mut pool, budget, &mut run.report).await;
         sizes.hydrators = pool.len();
         timings.hydrators = watch.lap();
 
-        filtering::filter(&self.filters, &query, &mut pool, 0, &mut mask, budget, &mut report, &mut removed);
+        run.filter(&self.filters, &query, &mut pool, 0);
         sizes.filters = pool.len();
         timings.filters = watch.lap();
 
-        self.score(&query, &mut pool, budget, &mut report).await;
+        self.score(&query, &mut pool, budget, &mut run.report).await;
         sizes.scorers = pool.len();
         timings.scorers = watch.lap();
 
-        let ranked = self.select(&query, pool, &mut report);
+        let ranked = self.select(&query, pool, &mut run.report);
         let non_finite_scores = ranked.non_finite;
         sizes.selector = ranked.selected.len();
         timings.selector = watch.lap();
 
-        let (selected, non_selected) =
-            self.post_select(&query, ranked, &mut mask, budget, &mut report, &mut removed, &mut sizes).await;
+        let (selected, non_selected) = self.post_select(&query, ranked, &mut run, &mut sizes).await;
         sizes.selected = selected.len();
         timings.post_selection = watch.lap();
 
-        let Report { degraded, components, trace } = report;
+        let Run { report: Report { degraded, components, trace }, removed, .. } = run;
         timings.components = components;
         timings.total = millis(watch.started.elapsed());
         let execution = Execution {
             query: Arc::new(query),
-            selected,
+            selected: Arc::new(selected),
             non_selected: Arc::new(non_selected),
             removed,
             degraded,
@@ -136,28 +138,35 @@ where
         );
     }
 
-    /// Copies the selected candidates for the side effects, if any takes part, and starts them.
+    /// Starts the side effects that take part. They share the candidates with the answer.
     fn start_side_effects(&self, execution: &Execution<Q, C>) {
         let mut input = None;
         for slot in &self.side_effects {
-            let enabled = caught(|| slot.component.enable(&execution.query));
-            let copied = enabled.and_then(|enabled| {
-                if enabled && input.is_none() {
-                    input = Some(Arc::new(caught(|| SideEffectInput {
-                        query: Arc::clone(&execution.query),
-                        selected: execution.selected.clone(),
-                        non_selected: Arc::clone(&execution.non_selected),
-                    })?));
+            match caught(|| slot.component.enable(&execution.query)) {
+                Ok(true) => {
+                    let input = input.get_or_insert_with(|| {
+                        Arc::new(SideEffectInput {
+                            query: Arc::clone(&execution.query),
+                            selected: Arc::clone(&execution.selected),
+                            non_selected: Arc::clone(&execution.non_selected),
+                        })
+                    });
+                    self.tracker.start(slot, input);
                 }
-                Ok(enabled)
-            });
-            match (copied, &input) {
-                (Ok(true), Some(input)) => self.tracker.start(slot, input),
-                (Ok(_), _) => {}
-                (Err(error), _) => self.tracker.record(&slot.meta, error),
+                Ok(false) => {}
+                Err(error) => self.tracker.record(&slot.meta, error),
             }
         }
     }
+}
+
+/// What the stages of one request share.
+struct Run<C> {
+    budget: Budget,
+    report: Report,
+    removed: RemovedList<C>,
+    /// The mask of the last filter, whose memory the next one uses.
+    mask: KeepMask,
 }
 
 /// What the filters removed so far, one entry per filter that ran.

@@ -1,14 +1,10 @@
 //! Stages 7 and 8, and the refill that keeps a response full.
 
-use super::RemovedList;
+use super::Run;
 use super::fetching::hydrate;
-use super::filtering::filter;
 use super::selection::Ranked;
-use crate::budget::Budget;
 use crate::execution::{REFILL, StageSizes};
-use crate::keep_mask::KeepMask;
 use crate::pipeline::Pipeline;
-use crate::report::Report;
 
 impl<Q, C> Pipeline<Q, C>
 where
@@ -21,30 +17,23 @@ where
     /// The first refill tries as many as are missing, each further one twice as many as the one before: rounds cost a
     /// round trip each, so their number must not grow with the share that is removed. Hydrators see each candidate once;
     /// filters see the survivors again, before the new ones.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the state of one request, which two stages share in different parts"
-    )]
     pub(super) async fn post_select(
         &self,
         query: &Q,
         ranked: Ranked<C>,
-        mask: &mut KeepMask,
-        request: Budget,
-        report: &mut Report,
-        removed: &mut RemovedList<C>,
+        run: &mut Run<C>,
         sizes: &mut StageSizes,
     ) -> (Vec<C>, Vec<C>) {
         let Ranked { selected: mut survivors, mut rest, result_size, .. } = ranked;
         sizes.post_selection_tried = survivors.len();
-        hydrate(&self.post_hydrators, query, &mut survivors, request, report).await;
-        filter(&self.post_filters, query, &mut survivors, 0, mask, request, report, removed);
+        hydrate(&self.post_hydrators, query, &mut survivors, run.budget, &mut run.report).await;
+        run.filter(&self.post_filters, query, &mut survivors, 0);
 
         let mut tried = 0;
         while survivors.len() < result_size && !rest.is_empty() {
-            if request.is_spent() {
+            if run.budget.is_spent() {
                 let missing = result_size - survivors.len();
-                report.degrade(REFILL, || format!("deadline exceeded with {missing} candidates missing"));
+                run.report.degrade(REFILL, || format!("deadline exceeded with {missing} candidates missing"));
                 break;
             }
             tried = (result_size - survivors.len()).max(2 * tried);
@@ -52,15 +41,15 @@ where
             tried = batch.len();
             sizes.refills += 1;
             sizes.post_selection_tried += tried;
-            hydrate(&self.post_hydrators, query, &mut batch, request, report).await;
+            hydrate(&self.post_hydrators, query, &mut batch, run.budget, &mut run.report).await;
             let settled = survivors.len();
             survivors.append(batch);
-            filter(&self.post_filters, query, &mut survivors, settled, mask, request, report, removed);
+            run.filter(&self.post_filters, query, &mut survivors, settled);
         }
         sizes.post_selection = survivors.len();
 
         let surplus = survivors.split_off(result_size.min(survivors.len()));
-        if let Some(mut view) = survivors.view(report.trace.as_mut()) {
+        if let Some(mut view) = survivors.view(run.report.trace.as_mut()) {
             for rank in 0..survivors.len() {
                 view.at(rank).rank = Some(rank);
             }

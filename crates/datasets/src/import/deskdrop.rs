@@ -9,9 +9,7 @@
 use std::path::Path;
 
 use event_log::{ActionEvent, EventBody, PostEvent};
-use foryou_types::{
-    ActionIndex, ActionSet, ClockKind, IdForm, Limits, PostId, Profile, TimeMs, UserId, profile::IdForms,
-};
+use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{

@@ -18,8 +18,7 @@ use std::path::Path;
 
 use event_log::{ActionEvent, EventBody, NameAllocator, Origin, PostEvent};
 use foryou_types::{
-    ActionIndex, ActionSet, ClockKind, IdForm, Limits, Names, Namespace, PostId, Profile, TimeMs, UserId,
-    profile::IdForms,
+    ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, Names, Namespace, PostId, Profile, TimeMs, UserId,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -19,7 +19,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use event_log::{ActionEvent, EdgeEvent, EdgeKind, EventBody, PostEvent};
-use foryou_types::{ActionIndex, ClockKind, Has, PostId, Profile, TimeMs, UserId, profile::IdForms};
+use foryou_types::{ActionIndex, ClockKind, Has, IdForms, PostId, Profile, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 

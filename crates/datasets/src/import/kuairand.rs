@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use event_log::{ActionEvent, EventBody, ImpressionEvent, Media, MediaKind, PostEvent};
 use foryou_types::{
-    ActionDef, ActionIndex, ActionKind, ActionSet, ClockKind, Has, IdForm, Limits, Profile, TimeMs, profile::IdForms,
+    ActionDef, ActionIndex, ActionKind, ActionSet, ClockKind, Has, IdForm, IdForms, Limits, Profile, TimeMs,
 };
 
 use super::{

@@ -33,7 +33,7 @@ use std::{ops::ControlFlow, path::Path};
 
 use event_log::{ActionEvent, EventBody, ImpressionEvent, PostEvent};
 use foryou_types::{
-    ActionIndex, ActionSet, ClockKind, Has, IdForm, Limits, PostId, Profile, Surface, TimeMs, UserId, profile::IdForms,
+    ActionIndex, ActionSet, ClockKind, Has, IdForm, IdForms, Limits, PostId, Profile, Surface, TimeMs, UserId,
 };
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;

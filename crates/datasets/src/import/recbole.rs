@@ -29,7 +29,7 @@ use std::{
 };
 
 use event_log::{ActionEvent, EventBody, PostEvent};
-use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, Limits, Profile, TimeMs, profile::IdForms};
+use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, Profile, TimeMs};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Run, SetFile,

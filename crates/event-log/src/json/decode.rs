@@ -24,7 +24,7 @@ use crate::names::NameAllocator;
 ///
 /// ```
 /// use event_log::{EventBody, EventDecoder};
-/// use foryou_types::ids::NoNames;
+/// use foryou_types::NoNames;
 /// use foryou_types::{Profile, TimeMs, UserId};
 ///
 /// let profile = Profile::live();

@@ -10,7 +10,7 @@ use super::fields::Fields;
 ///
 /// ```
 /// use event_log::{EventDecoder, EventDraft};
-/// use foryou_types::ids::NoNames;
+/// use foryou_types::NoNames;
 /// use foryou_types::{Profile, TimeMs};
 ///
 /// let mut draft = EventDraft::new("follow");

@@ -1,7 +1,7 @@
 //! What is refused, and how it is said.
 
-use foryou_types::ids::NoNames;
-use foryou_types::profile::IdForms;
+use foryou_types::IdForms;
+use foryou_types::NoNames;
 use foryou_types::{IdForm, PostId, Profile, Surface, TimeMs, UserId};
 
 use super::*;

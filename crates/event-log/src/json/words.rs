@@ -63,7 +63,7 @@ fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use foryou_types::{TimeMs, ids::NoNames};
+    use foryou_types::{NoNames, TimeMs};
 
     use super::*;
     use crate::json::{COMMON_KEYS, EVENT_TYPES, EventDecoder};

@@ -1,8 +1,8 @@
 //! Events through JSON and back, in every form of id.
 
 use event_log::*;
-use foryou_types::ids::NoNames;
-use foryou_types::profile::IdForms;
+use foryou_types::IdForms;
+use foryou_types::NoNames;
 use foryou_types::{IdForm, Names, Namespace, Profile, TimeMs};
 use proptest::prelude::*;
 

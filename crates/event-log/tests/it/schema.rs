@@ -2,8 +2,8 @@
 
 use event_log::json::{event_schemas, id_schema};
 use event_log::{EventDecoder, limits};
-use foryou_types::ids::NoNames;
-use foryou_types::profile::IdForms;
+use foryou_types::IdForms;
+use foryou_types::NoNames;
 use foryou_types::{IdForm, Profile, TimeMs};
 use serde_json::{Map, Value, json};
 

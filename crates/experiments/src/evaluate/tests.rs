@@ -3,7 +3,7 @@
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, LogSink};
 use datasets::world::{World as Invented, WorldConfig};
 use event_log::{MemoryLog, event_to_json};
-use foryou_types::ids::NoNames;
+use foryou_types::NoNames;
 use phoenix_train::data::DataOptions;
 use phoenix_train::recipe::Recipe;
 use phoenix_train::trainer::{self, RunOptions};

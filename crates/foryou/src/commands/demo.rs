@@ -68,7 +68,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     }
     let engine = Engine::start(parts, config, Life::Once)?;
     let request = FeedRequest { user_id: viewer.into(), record: Some(false), ..FeedRequest::default() };
-    let answer = engine.app.feed(request, None).await.map_err(feed::problem)?;
+    let answer = engine.app.feed(&engine.for_you, request, None).await.map_err(feed::problem)?;
     output.print(&answer, || feed::describe(&answer))
 }
 

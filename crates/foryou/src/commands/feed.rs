@@ -4,9 +4,7 @@ use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 use foryou_io::Holder;
 use foryou_types::TimeMs;
-use server::explain::Explained;
-use server::request::TimeText;
-use server::{FeedAnswer, FeedRequest, Problem};
+use server::{Explained, FeedAnswer, FeedRequest, Problem, TimeText};
 
 use crate::cli::FeedArgs;
 use crate::config::Config;
@@ -36,8 +34,8 @@ pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> any
                 explain: args.explain,
                 ..FeedRequest::default()
             };
-            let answer = engine.app.feed(request, None).await.map_err(problem)?;
-            engine.app.mixer.side_effects_idle().await;
+            let answer = engine.app.feed(&engine.for_you, request, None).await.map_err(problem)?;
+            engine.for_you.mixer().side_effects_idle().await;
             answer
         }
     };

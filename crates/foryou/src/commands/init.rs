@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Context;
-use foryou_types::{ActionDef, ActionKind, ActionSet, ClockKind, Limits, Profile, profile::IdForms};
+use foryou_types::{ActionDef, ActionKind, ActionSet, ClockKind, IdForms, Limits, Profile};
 use serde::Serialize;
 
 use crate::cli::InitArgs;

@@ -68,7 +68,7 @@ pub(super) async fn serve(
     let (steps, settings) = (startup.clone(), config.clone());
     let engine = service.opened(move || Engine::start_watched(open()?, &settings, Life::Serving, &steps)).await?;
     let Some(engine) = engine else { return Ok(()) };
-    let _writes = Writes::watch(&engine.app.ingestor, service.readiness());
+    let _writes = Writes::watch(engine.app.ingestor(), service.readiness());
     engine.warm_up(&startup.warm_up).await;
     let thunder = InNetworkPostsServiceServer::new(ThunderGrpc::new(engine.thunder.clone()))
         .accept_compressed(Gzip)
@@ -76,7 +76,7 @@ pub(super) async fn serve(
         .send_compressed(Gzip)
         .send_compressed(Zstd);
     let phoenix = &engine.phoenix;
-    let services = server::services(engine.app.clone())
+    let services = server::services(engine.app.clone(), engine.for_you.clone())
         .with(thunder)
         .with(ranking_server(phoenix.ranking.clone()))
         .with(retrieval_server(phoenix.retrieval.clone()));
@@ -88,7 +88,7 @@ pub(super) async fn serve(
     }
     output.say(format!("serving {} on {} (gRPC and REST); Ctrl-C stops", serving.data, serving.listening));
     service.ended().await?;
-    engine.app.mixer.side_effects_idle().await;
+    engine.for_you.mixer().side_effects_idle().await;
     output.say("stopped");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use datasets::world::{World, WorldConfig, WorldError, WorldManifest};
 use event_log::json::event_to_json;
-use foryou_types::ids::NoNames;
+use foryou_types::NoNames;
 
 use crate::cli::WorldArgs;
 use crate::config::Config;

@@ -261,7 +261,7 @@ fn negative_and_string_ids_work_in_every_layer() {
         let mut profile = foryou_types::Profile::live();
         profile.clock = foryou_types::ClockKind::Log;
         let id_form = if form == "signed" { foryou_types::IdForm::Signed } else { foryou_types::IdForm::Dictionary };
-        profile.ids = foryou_types::profile::IdForms { users: id_form, posts: id_form };
+        profile.ids = foryou_types::IdForms { users: id_form, posts: id_form };
         std::fs::write(set.join("profile.toml"), profile.to_toml()).unwrap();
         let data = dir.path().join(format!("{form}-data"));
         let report = json(&["import", "events", set.to_str().unwrap(), "--data", data.to_str().unwrap()]);

@@ -6,11 +6,10 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
 use foryou_types::seams::Strato;
+use mixer_kit::Ranked;
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients;
-use crate::filters::related_ids;
 use crate::query::ScoredPostsQuery;
 
 /// Asks which of the candidates the viewer acted on, so that nobody's past is ever read as a whole. Off where the profile does
@@ -54,10 +53,10 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for ActedOnHydrator {
         candidates: &[PostCandidate],
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
-        let (posts, place) = distinct(candidates.iter().flat_map(related_ids));
-        let acted = clients::one_each(self.strato.acted_on(query.user_id, &posts).await, posts.len())?;
+        let (posts, place) = distinct(candidates.iter().flat_map(Ranked::known_ids));
+        let acted = mixer_kit::one_each(self.strato.acted_on(query.user_id, &posts).await, posts.len())?;
         let acted_on = |post: &PostId| place.get(post).is_some_and(|&i| acted[i]);
-        Ok(all_well(candidates.iter().map(|candidate| related_ids(candidate).find(acted_on))))
+        Ok(all_well(candidates.iter().map(|candidate| candidate.known_ids().find(acted_on))))
     }
 
     fn update(&self, candidate: &mut PostCandidate, acted_on: Option<PostId>) {

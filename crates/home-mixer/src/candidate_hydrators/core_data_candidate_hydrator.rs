@@ -9,7 +9,6 @@ use foryou_types::seams::{CoreData, TweetEntities};
 
 use super::all_well;
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches author, text, time, thread, repost, quote and topics of each post. A post that the service does not know stays
@@ -45,7 +44,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for CoreDataCandidateHydrator {
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
         let ids: Vec<PostId> = candidates.iter().map(|c| c.tweet_id).collect();
-        let found = clients::one_each(self.tweet_entities.core_data(&ids).await, ids.len())?;
+        let found = mixer_kit::one_each(self.tweet_entities.core_data(&ids).await, ids.len())?;
         Ok(all_well(found.into_iter()))
     }
 

@@ -8,10 +8,10 @@ use candidate_pipeline::{Budget, CachedHydrator, Hydrator, StageError};
 use foryou_io::MonotonicClock;
 use foryou_types::PostId;
 use foryou_types::seams::TweetEntities;
+use mixer_kit::Ranked;
 
 use super::{CoreDataCandidateHydrator, all_well};
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// How long counts are cached: they are shown, not ranked by, and the popular posts that everyone's feed shares are asked
@@ -58,7 +58,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for EngagementCountsHydrator {
         _: &Budget,
     ) -> Result<Vec<Result<Self::Fields, StageError>>, StageError> {
         let ids: Vec<PostId> = candidates.iter().map(PostCandidate::original_id).collect();
-        let counts = clients::one_each(self.tweet_entities.engagement_counts(&ids).await, ids.len())?;
+        let counts = mixer_kit::one_each(self.tweet_entities.engagement_counts(&ids).await, ids.len())?;
         Ok(all_well(counts.into_iter()))
     }
 

@@ -9,7 +9,6 @@ use foryou_types::seams::{Gizmoduck, UserProfile};
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches name, followers and verification of authors, and the names of reposted authors; each person once. An unknown
@@ -59,7 +58,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for GizmoduckCandidateHydrator {
         if people.is_empty() {
             return Ok(all_well(candidates.iter().map(|_| People::default())));
         }
-        let profiles = clients::one_each(self.gizmoduck.profiles(&people).await, people.len())?;
+        let profiles = mixer_kit::one_each(self.gizmoduck.profiles(&people).await, people.len())?;
         let profile = |user: UserId| place.get(&user).and_then(|&i| profiles[i].as_ref());
         Ok(all_well(candidates.iter().map(|c| People {
             author: profile(c.author_id).cloned(),

@@ -1,17 +1,17 @@
 //! Stages 3 and 7: what the sources do not say about their posts.
 
-pub mod acted_on_hydrator;
-pub mod core_data_candidate_hydrator;
-pub mod engagement_counts_hydrator;
-pub mod gizmoduck_hydrator;
-pub mod in_network_candidate_hydrator;
-pub mod language_hydrator;
-pub mod mutual_follow_hydrator;
-pub mod quote_hydrator;
-pub mod subscription_hydrator;
-pub mod twin_visibility_hydrator;
-pub mod vf_candidate_hydrator;
-pub mod video_duration_candidate_hydrator;
+mod acted_on_hydrator;
+mod core_data_candidate_hydrator;
+mod engagement_counts_hydrator;
+mod gizmoduck_hydrator;
+mod in_network_candidate_hydrator;
+mod language_hydrator;
+mod mutual_follow_hydrator;
+mod quote_hydrator;
+mod subscription_hydrator;
+mod twin_visibility_hydrator;
+mod vf_candidate_hydrator;
+mod video_duration_candidate_hydrator;
 
 pub use acted_on_hydrator::ActedOnHydrator;
 pub use core_data_candidate_hydrator::CoreDataCandidateHydrator;
@@ -23,6 +23,7 @@ pub use mutual_follow_hydrator::MutualFollowHydrator;
 pub use quote_hydrator::QuoteCandidateHydrator;
 pub use subscription_hydrator::SubscriptionHydrator;
 pub use twin_visibility_hydrator::TwinVisibilityHydrator;
+pub(crate) use twin_visibility_hydrator::twins;
 pub use vf_candidate_hydrator::VFCandidateHydrator;
 pub use video_duration_candidate_hydrator::VideoDurationCandidateHydrator;
 

@@ -7,7 +7,6 @@ use candidate_pipeline::{Budget, Hydrator, StageError};
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 use foryou_types::seams::SocialGraph;
 
@@ -55,7 +54,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for MutualFollowHydrator {
             return Ok(all_well(candidates.iter().map(|_| false)));
         }
         let back = self.social_graph.follow_back(query.user_id, &authors).await;
-        let back = clients::one_each(back, authors.len())?;
+        let back = mixer_kit::one_each(back, authors.len())?;
         Ok(all_well(candidates.iter().map(|c| place.get(&c.author_id).is_some_and(|&i| back[i]))))
     }
 

@@ -9,7 +9,6 @@ use foryou_types::seams::TweetEntities;
 
 use super::{CoreDataCandidateHydrator, all_well, distinct};
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches text and author of quoted posts and the text of answered ones, each post once: muted keywords count in both, blocked
@@ -62,7 +61,7 @@ impl Hydrator<ScoredPostsQuery, PostCandidate> for QuoteCandidateHydrator {
         if around.is_empty() {
             return Ok(all_well(candidates.iter().map(|_| Related::default())));
         }
-        let posts = clients::one_each(self.tweet_entities.core_data(&around).await, around.len())?;
+        let posts = mixer_kit::one_each(self.tweet_entities.core_data(&around).await, around.len())?;
         let post = |id| place.get(&id).and_then(|&i| posts[i].as_deref());
         Ok(all_well(candidates.iter().map(|c| {
             let quoted = c.quoted_tweet_id.and_then(post);

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, Hydrator, StageError};
 use foryou_types::PostId;
 use foryou_types::seams::{Visibility, VisibilityFiltering};
+use mixer_kit::Ranked;
 use rustc_hash::FxHashMap;
 
 use super::vf_candidate_hydrator::{self, verdicts};

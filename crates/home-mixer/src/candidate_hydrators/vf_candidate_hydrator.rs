@@ -9,7 +9,6 @@ use foryou_types::seams::{Visibility, VisibilityFiltering, VisibilityRequest};
 
 use super::{CoreDataCandidateHydrator, all_well};
 use crate::candidate::PostCandidate;
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the visibility verdict of the few posts that were selected, each together with the posts it answers, reposts and
@@ -74,7 +73,7 @@ pub(super) async fn verdicts(
         .map(|c| VisibilityRequest { post_id: c.tweet_id, author_id: c.author_id, related: related(c) })
         .collect();
     let verdicts = visibility.verdicts(query.user_id, &posts, query.now).await;
-    clients::one_each(verdicts, posts.len())
+    mixer_kit::one_each(verdicts, posts.len())
 }
 
 /// Writes a verdict down.

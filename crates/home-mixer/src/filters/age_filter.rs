@@ -12,12 +12,12 @@ use crate::query::ScoredPostsQuery;
 /// limit's age stays. A repost's time is that of the repost.
 ///
 /// Posts from the future are removed so that a request for a past moment (`--now`) does not show what came later;
-/// [`CLOCK_SKEW_MS`] of future is forgiven, since the writer's clock is not the reader's.
+/// five seconds of future is forgiven, since the writer's clock is not the reader's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AgeFilter;
 
 /// A post may be this far ahead of the request, in milliseconds.
-pub const CLOCK_SKEW_MS: i64 = 5_000;
+const CLOCK_SKEW_MS: i64 = 5_000;
 
 fn created_at(query: &ScoredPostsQuery, candidate: &PostCandidate) -> Option<TimeMs> {
     // Numbers of a dictionary say nothing about time.

@@ -1,8 +1,8 @@
 //! Stages 4 and 8: which posts the viewer must not meet, one filter per file.
 //!
 //! Before scoring, in order: [`DropDuplicatesFilter`], [`CoreDataHydrationFilter`], [`AgeFilter`], [`SelfTweetFilter`],
-//! [`OutOfNetworkRetweetReplyFilter`], [`IneligibleSubscriptionFilter`], [`PreviouslySeenPostsFilter`],
-//! [`PreviouslyServedPostsFilter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`], [`VideoFilter`], [`TopicFilter`],
+//! [`OutOfNetworkRetweetReplyFilter`], [`IneligibleSubscriptionFilter`], [`previously_seen_posts_filter`],
+//! [`previously_served_posts_filter`], [`MutedKeywordFilter`], [`AuthorSocialgraphFilter`], [`VideoFilter`], [`TopicFilter`],
 //! [`TwinVisibilityFilter`], [`RetweetDeduplicationFilter`]. After selection: [`VFFilter`], [`DedupConversationFilter`].
 //!
 //! A filter that judges a candidate alone (who reposted it, its own text, label or age) stands before the one that chooses among
@@ -13,30 +13,28 @@
 //! not be fetched are a failure of the first three. All others fail open.
 
 use candidate_pipeline::StageError;
-use foryou_types::PostId;
 
-use crate::candidate::PostCandidate;
 use crate::query::{ScoredPostsQuery, UserFeatures};
 
-pub mod age_filter;
-pub mod author_socialgraph_filter;
-pub mod core_data_hydration_filter;
-pub mod dedup_conversation_filter;
-pub mod drop_duplicates_filter;
-pub mod ineligible_subscription_filter;
+mod age_filter;
+mod author_socialgraph_filter;
+mod core_data_hydration_filter;
+mod dedup_conversation_filter;
+mod drop_duplicates_filter;
+mod ineligible_subscription_filter;
 mod keyword_matcher;
-pub mod muted_keyword_filter;
-pub mod out_of_network_retweet_reply_filter;
-pub mod previously_seen_posts_filter;
-pub mod previously_served_posts_filter;
-pub mod retweet_deduplication_filter;
-pub mod self_tweet_filter;
+mod muted_keyword_filter;
+mod out_of_network_retweet_reply_filter;
+mod previously_seen_posts_filter;
+mod previously_served_posts_filter;
+mod retweet_deduplication_filter;
+mod self_tweet_filter;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod topic_filter;
-pub mod twin_visibility_filter;
-pub mod vf_filter;
-pub mod video_filter;
+mod topic_filter;
+mod twin_visibility_filter;
+mod vf_filter;
+mod video_filter;
 mod word_scan;
 
 pub use age_filter::AgeFilter;
@@ -47,8 +45,8 @@ pub use drop_duplicates_filter::DropDuplicatesFilter;
 pub use ineligible_subscription_filter::IneligibleSubscriptionFilter;
 pub use muted_keyword_filter::MutedKeywordFilter;
 pub use out_of_network_retweet_reply_filter::OutOfNetworkRetweetReplyFilter;
-pub use previously_seen_posts_filter::PreviouslySeenPostsFilter;
-pub use previously_served_posts_filter::PreviouslyServedPostsFilter;
+pub use previously_seen_posts_filter::previously_seen_posts_filter;
+pub use previously_served_posts_filter::{previously_served_posts_filter, served_counts};
 pub use retweet_deduplication_filter::RetweetDeduplicationFilter;
 pub use self_tweet_filter::SelfTweetFilter;
 pub use topic_filter::TopicFilter;
@@ -59,12 +57,4 @@ pub use video_filter::VideoFilter;
 /// The viewer's features, or the failure of a filter that cannot do without them.
 fn user_features(query: &ScoredPostsQuery) -> Result<&UserFeatures, StageError> {
     query.user_features.as_deref().ok_or_else(|| StageError::failed("the viewer's features were not fetched"))
-}
-
-/// The posts by which a viewer may know a candidate already: itself, the post it reposts, the post it answers.
-pub(crate) fn related_ids(candidate: &PostCandidate) -> impl Iterator<Item = PostId> {
-    [Some(candidate.tweet_id), candidate.retweeted_tweet_id, candidate.in_reply_to_tweet_id]
-        .into_iter()
-        .flatten()
-        .filter(|id| id.is_some())
 }

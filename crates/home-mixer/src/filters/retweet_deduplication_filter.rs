@@ -1,6 +1,7 @@
 //! One of a post and its reposts.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
+use mixer_kit::Ranked;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::candidate::PostCandidate;

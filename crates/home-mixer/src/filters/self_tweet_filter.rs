@@ -1,6 +1,7 @@
 //! The viewer's own posts.
 
 use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
+use mixer_kit::Ranked;
 
 use crate::candidate::PostCandidate;
 use crate::query::ScoredPostsQuery;
@@ -25,7 +26,7 @@ impl Filter<ScoredPostsQuery, PostCandidate> for SelfTweetFilter {
         for (i, candidate) in candidates.iter().enumerate() {
             if candidate.author_id == query.user_id {
                 keep.remove_because(i, || "the viewer's own".to_owned());
-            } else if candidate.original_author() == query.user_id {
+            } else if candidate.group_id() == query.user_id {
                 keep.remove_because(i, || "a repost of the viewer's own".to_owned());
             }
         }

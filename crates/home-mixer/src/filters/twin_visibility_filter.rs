@@ -4,7 +4,7 @@ use candidate_pipeline::{Budget, Filter, KeepMask, StageError};
 
 use super::VFFilter;
 use crate::candidate::PostCandidate;
-use crate::candidate_hydrators::twin_visibility_hydrator::twins;
+use crate::candidate_hydrators::twins;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 

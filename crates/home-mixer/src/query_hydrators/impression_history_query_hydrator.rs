@@ -8,7 +8,6 @@ use foryou_types::PostId;
 use foryou_types::seams::{RecordWindow, Strato};
 use rustc_hash::FxHashSet;
 
-use crate::clients;
 use crate::query::{ScoredPostsQuery, ViewerRecord};
 
 /// Fetches the server's own record of the viewer, within the profile's windows.
@@ -34,7 +33,7 @@ impl ImpressionHistoryQueryHydrator {
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let originals = clients::one_each(self.strato.originals(listed).await, listed.len())?;
+        let originals = mixer_kit::one_each(self.strato.originals(listed).await, listed.len())?;
         Ok(originals
             .into_iter()
             .zip(listed)
@@ -60,7 +59,7 @@ impl QueryHydrator<ScoredPostsQuery> for ImpressionHistoryQueryHydrator {
             now: query.now,
             served_limit: limits.served_window_posts,
         };
-        let record = async { self.strato.seen_and_served(query.user_id, window).await.map_err(clients::failed) };
+        let record = async { self.strato.seen_and_served(query.user_id, window).await.map_err(mixer_kit::failed) };
         let (record, seen, served) =
             tokio::try_join!(record, self.reposted(&query.seen_ids), self.reposted(&query.served_ids))?;
         Ok(Arc::new(ViewerRecord {

@@ -7,7 +7,6 @@ use candidate_pipeline::{Budget, QueryHydrator, StageError};
 use foryou_types::UserActionSequence;
 use foryou_types::seams::Strato;
 
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Fetches the viewer's history as the state keeps it: the newest [`UserActionSequence::KEPT`] tokens and their number ever.
@@ -40,7 +39,7 @@ impl QueryHydrator<ScoredPostsQuery> for UserActionSeqQueryHydrator {
     }
 
     async fn hydrate(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Self::Fields, StageError> {
-        self.strato.user_action_sequence(query.user_id).await.map_err(clients::failed)
+        self.strato.user_action_sequence(query.user_id).await.map_err(mixer_kit::failed)
     }
 
     fn update(&self, query: &mut ScoredPostsQuery, sequence: Self::Fields) {

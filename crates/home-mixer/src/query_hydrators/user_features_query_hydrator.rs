@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, QueryHydrator, StageError};
 
-use crate::clients;
 use crate::query::{ScoredPostsQuery, UserFeatures};
 use foryou_types::seams::{SocialGraph, Strato};
 
@@ -59,7 +58,7 @@ impl QueryHydrator<ScoredPostsQuery> for UserFeaturesQueryHydrator {
 
 /// Says which of the two services failed.
 fn named(service: &str, error: foryou_types::seams::SeamError) -> StageError {
-    match clients::failed(error) {
+    match mixer_kit::failed(error) {
         StageError::Failed(reason) => StageError::Failed(format!("{service}: {reason}")),
         other => other,
     }

@@ -1,80 +1,25 @@
 //! No author fills a feed.
 
-use async_trait::async_trait;
-use candidate_pipeline::{Budget, Scorer, StageError};
-use foryou_types::UserId;
-use rustc_hash::FxHashMap;
+use mixer_kit::GroupDiversityScorer;
 
-use super::multiplied;
-use crate::candidate::PostCandidate;
 use crate::params::MixerParams;
-use crate::query::ScoredPostsQuery;
-use crate::ties::tie_break;
 
-/// Multiplies the k-th best post of an author (k from 0) by `floor + (1 - floor)·decay^k`.
+/// Damps the posts of an author after the first, by the service's decay and floor.
 ///
 /// The author is the original's: ten people who repost one author do not make ten authors (the public release counts the
-/// reposters). Posts of unknown author are left alone. Equal posts are walked as the selector orders them: the newest first.
-#[derive(Clone, Copy, Debug)]
-pub struct AuthorDiversityScorer {
-    decay: f64,
-    floor: f64,
-}
-
-impl AuthorDiversityScorer {
-    /// A scorer with the service's decay and floor, both meant to be in `0 ..= 1`.
-    pub const fn new(params: &MixerParams) -> Self {
-        Self { decay: params.author_diversity_decay, floor: params.author_diversity_floor }
-    }
-
-    /// The multiplier of an author's `k`-th post.
-    pub fn multiplier(&self, k: u32) -> f64 {
-        self.floor + (1.0 - self.floor) * self.decay.powi(k.cast_signed())
-    }
-}
-
-#[async_trait]
-impl Scorer<ScoredPostsQuery, PostCandidate> for AuthorDiversityScorer {
-    type Fields = Option<f64>;
-
-    fn name(&self) -> &'static str {
-        "AuthorDiversityScorer"
-    }
-
-    async fn score(
-        &self,
-        query: &ScoredPostsQuery,
-        candidates: &[PostCandidate],
-        _: &Budget,
-    ) -> Result<Vec<Option<f64>>, StageError> {
-        let mut scores: Vec<_> = candidates.iter().map(|candidate| candidate.score).collect();
-        // As the selector would sort them now. What has no finite score has no place in this order and counts for no author.
-        let mut ranked: Vec<_> = (0..candidates.len())
-            .filter_map(|i| scores[i].filter(|score| score.is_finite()).map(|score| (score, i)))
-            .collect();
-        let tie = |i: usize| (tie_break(&candidates[i], query.user_id), i);
-        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| tie(a.1).cmp(&tie(b.1))));
-
-        let mut appearances: FxHashMap<UserId, u32> = FxHashMap::default();
-        for (score, i) in ranked {
-            let Some(author) = candidates[i].original_author().some() else { continue };
-            let k = appearances.entry(author).or_default();
-            scores[i] = Some(multiplied(score, self.multiplier(*k)));
-            *k += 1;
-        }
-        Ok(scores)
-    }
-
-    fn update(&self, candidate: &mut PostCandidate, score: Option<f64>) {
-        candidate.score = score;
-    }
+/// reposters).
+pub const fn author_diversity_scorer(params: &MixerParams) -> GroupDiversityScorer {
+    GroupDiversityScorer::new("AuthorDiversityScorer", params.author_diversity_decay, params.author_diversity_floor)
 }
 
 #[cfg(test)]
 mod tests {
+    use candidate_pipeline::{Budget, Scorer};
+    use foryou_types::UserId;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::candidate::PostCandidate;
     use crate::filters::testing::{NOW, post, query, repost};
 
     fn scored(id: u64, author: u64, score: f64) -> PostCandidate {
@@ -82,16 +27,16 @@ mod tests {
     }
 
     async fn scores(candidates: &[PostCandidate]) -> Vec<Option<f64>> {
-        let scorer = AuthorDiversityScorer::new(&MixerParams::default());
+        let scorer = author_diversity_scorer(&MixerParams::default());
         scorer.score(&query(), candidates, &Budget::UNLIMITED).await.unwrap()
     }
 
     #[test]
     fn the_multipliers_by_hand() {
-        let scorer = AuthorDiversityScorer { decay: 0.5, floor: 0.25 };
+        let scorer = GroupDiversityScorer::new("scorer", 0.5, 0.25);
         assert_eq!([0, 1, 2, 3].map(|k| scorer.multiplier(k)), [1.0, 0.625, 0.4375, 0.34375]);
         assert_eq!(scorer.multiplier(5_000), 0.25);
-        let off = AuthorDiversityScorer { decay: 1.0, floor: 0.25 };
+        let off = GroupDiversityScorer::new("scorer", 1.0, 0.25);
         assert_eq!(off.multiplier(9), 1.0);
     }
 

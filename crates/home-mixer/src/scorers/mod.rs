@@ -1,30 +1,23 @@
 //! Stage 5: what a post is worth to the viewer, one scorer per file.
 //!
-//! In order: [`PhoenixScorer`] (heads), [`WeightedScorer`] (their weighted sum s), [`AuthorDiversityScorer`] and [`OONScorer`]
-//! (multipliers on s), [`OffsetScorer`] (positive and negative scores on one positive scale, once and last). In the January order,
+//! In order: [`PhoenixScorer`](mixer_kit::PhoenixScorer) (heads), [`WeightedScorer`](mixer_kit::WeightedScorer) (their weighted sum
+//! s), [`author_diversity_scorer`] and [`OONScorer`] (multipliers on s), [`OffsetScorer`](mixer_kit::OffsetScorer) (positive and negative scores on one positive scale, once and last). In the January order,
 //! a switch, the weighted scorer applies the offset and the multipliers act on what comes out.
 
-pub mod author_diversity_scorer;
-pub mod offset_scorer;
-pub mod oon_scorer;
-pub mod phoenix_scorer;
-pub mod weighted_scorer;
+mod author_diversity_scorer;
+mod oon_scorer;
+mod weights;
 
-pub use author_diversity_scorer::AuthorDiversityScorer;
-pub use offset_scorer::{OffsetScorer, ScoreOffset};
+pub use author_diversity_scorer::author_diversity_scorer;
 pub use oon_scorer::OONScorer;
-pub use phoenix_scorer::PhoenixScorer;
-pub use weighted_scorer::WeightedScorer;
-
-/// A score after a multiplier. A negative score stays: a factor below 1 would raise it.
-fn multiplied(score: f64, multiplier: f64) -> f64 {
-    if score < 0.0 { score } else { score * multiplier }
-}
+pub use weights::MUTUAL_FOLLOW_REPLY_BOOST;
+pub(crate) use weights::weight;
 
 #[cfg(test)]
 mod tests {
     use candidate_pipeline::{Budget, Scorer, Selector};
     use foryou_types::{ActionSet, UserId};
+    use mixer_kit::{OffsetScorer, WeightedScorer};
     use proptest::prelude::*;
 
     use super::*;
@@ -32,7 +25,7 @@ mod tests {
     use crate::filters::testing::{post, query_over};
     use crate::params::MixerParams;
     use crate::query::ScoredPostsQuery;
-    use crate::selectors::TopKScoreSelector;
+    use crate::selectors::top_k_score_selector;
 
     async fn run(
         scorer: impl Scorer<ScoredPostsQuery, PostCandidate>,
@@ -54,10 +47,10 @@ mod tests {
             p.action_set = ActionSet::discrete(1, &[("good", 2.0), ("bad", -1.0)]);
             p.oon_factor = 0.5;
         });
-        run(WeightedScorer::new(params), &query, &mut candidates).await;
-        run(AuthorDiversityScorer::new(params), &query, &mut candidates).await;
+        run(WeightedScorer::new(params.january_order), &query, &mut candidates).await;
+        run(author_diversity_scorer(params), &query, &mut candidates).await;
         run(OONScorer::new(params), &query, &mut candidates).await;
-        run(OffsetScorer::new(params), &query, &mut candidates).await;
+        run(OffsetScorer::new(!params.january_order), &query, &mut candidates).await;
         candidates.iter().map(|c| c.score.unwrap()).collect()
     }
 
@@ -125,6 +118,7 @@ mod tests {
         assert!(scores[0].is_nan());
         close(&scores[1..], &[1.001]);
         let candidate = PostCandidate { score: Some(scores[0]), ..post(1) };
-        assert!(!TopKScoreSelector::new(&MixerParams::default()).score(&candidate).is_finite());
+        let selector: &dyn Selector<ScoredPostsQuery, PostCandidate> = &top_k_score_selector(&MixerParams::default());
+        assert!(!selector.score(&candidate).is_finite());
     }
 }

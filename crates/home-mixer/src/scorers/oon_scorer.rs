@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Scorer, StageError};
+use mixer_kit::multiplied;
 
-use super::multiplied;
 use crate::candidate::PostCandidate;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;

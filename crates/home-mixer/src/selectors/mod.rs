@@ -1,5 +1,5 @@
 //! Stage 6: which of the scored posts continue.
 
-pub mod top_k_score_selector;
+mod top_k_score_selector;
 
-pub use top_k_score_selector::TopKScoreSelector;
+pub use top_k_score_selector::top_k_score_selector;

@@ -1,22 +1,15 @@
 //! What was asked and answered lately, for support and debugging.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use candidate_pipeline::{SideEffect, SideEffectInput, StageError};
-use foryou_types::{Clock, PostId, Surface, TimeMs, UserId};
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
+use foryou_types::{PostId, Surface, TimeMs, UserId};
+use mixer_kit::{Logged, Outcome, RankedBy, RequestLog, RequestNotes};
 
 use crate::candidate::{PostCandidate, ServedType};
-use crate::notes::{Outcome, RankedBy, RequestNotes};
 use crate::query::ScoredPostsQuery;
 
-/// A request is remembered for this long (the documents' TTL): 3 h.
-const TTL_MS: i64 = 3 * 3_600 * 1_000;
-/// Bytes of the requests remembered; with 35 posts each about 2.5 KiB, so some 3,000 requests.
-const CAPACITY_BYTES: usize = 8 << 20;
 /// What a request costs in addition to its own fields: its entries in the two lists and its notes.
 const OVERHEAD_BYTES: usize = 512;
 
@@ -92,7 +85,17 @@ impl RequestInfo {
         self.notes.ranked_by()
     }
 
-    /// Bytes that it takes, about.
+    /// Timings and what was degraded; `None` in the moment between the side effect and the end of the request.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.notes.outcome()
+    }
+}
+
+impl Logged for RequestInfo {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     fn bytes(&self) -> usize {
         let QuerySummary { country_code, language_code, topic_ids, .. } = &self.query;
         // The id stands in the entry, the map and the list.
@@ -104,94 +107,20 @@ impl RequestInfo {
             + size_of_val(topic_ids.as_slice())
             + size_of_val(self.selected.as_slice())
     }
-
-    /// Timings and what was degraded; `None` in the moment between the side effect and the end of the request.
-    pub fn outcome(&self) -> Option<&Outcome> {
-        self.notes.outcome()
-    }
-}
-
-/// The latest requests, bounded in bytes and age.
-pub struct RequestInfoCache {
-    clock: Arc<dyn Clock>,
-    capacity_bytes: usize,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    by_id: FxHashMap<String, Entry>,
-    /// Oldest first; an entry whose number is not the one in the map was replaced.
-    order: VecDeque<(u64, String)>,
-    next: u64,
-    /// Of all entries of the map.
-    bytes: usize,
-}
-
-struct Entry {
-    number: u64,
-    at: TimeMs,
-    bytes: usize,
-    info: Arc<RequestInfo>,
-}
-
-impl RequestInfoCache {
-    /// A cache of 8 MiB and 3 hours by `clock`.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, capacity_bytes: CAPACITY_BYTES, inner: Mutex::default() }
-    }
-
-    /// Bytes held, about.
-    pub fn bytes(&self) -> usize {
-        self.inner.lock().bytes
-    }
-
-    /// The request of an id, unless it is unknown, too old or pushed out by newer ones.
-    pub fn get(&self, request_id: &str) -> Option<Arc<RequestInfo>> {
-        let now = self.clock.now();
-        let inner = self.inner.lock();
-        inner.by_id.get(request_id).filter(|entry| now.since(entry.at) < TTL_MS).map(|entry| Arc::clone(&entry.info))
-    }
-
-    fn put(&self, info: RequestInfo) {
-        let at = self.clock.now();
-        let mut inner = self.inner.lock();
-        let number = inner.next;
-        inner.next += 1;
-        let (id, bytes) = (info.request_id.clone(), info.bytes());
-        let replaced = inner.by_id.insert(id.clone(), Entry { number, at, bytes, info: Arc::new(info) });
-        inner.bytes = inner.bytes + bytes - replaced.map_or(0, |entry| entry.bytes);
-        inner.order.push_back((number, id));
-        while let Some((number, id)) = inner.order.front() {
-            let current = inner.by_id.get(id).filter(|entry| entry.number == *number);
-            let old = current.is_some_and(|entry| at.since(entry.at) >= TTL_MS);
-            // `order` is bounded too: a replaced entry goes as soon as it is the oldest.
-            if current.is_some() && !old && inner.bytes <= self.capacity_bytes {
-                break;
-            }
-            let stays = current.is_none();
-            if let Some((_, id)) = inner.order.pop_front()
-                && !stays
-                && let Some(gone) = inner.by_id.remove(&id)
-            {
-                inner.bytes -= gone.bytes;
-            }
-        }
-    }
 }
 
 /// Remembers the request and its answer. Off when only in-network posts were asked for, as in the documents.
 pub struct CacheRequestInfoSideEffect {
-    cache: Arc<RequestInfoCache>,
+    log: Arc<RequestLog<RequestInfo>>,
 }
 
 impl CacheRequestInfoSideEffect {
     /// The component's name.
     pub const NAME: &'static str = "CacheRequestInfoSideEffect";
 
-    /// Into this cache.
-    pub fn new(cache: Arc<RequestInfoCache>) -> Self {
-        Self { cache }
+    /// Into this log.
+    pub fn new(log: Arc<RequestLog<RequestInfo>>) -> Self {
+        Self { log }
     }
 }
 
@@ -207,7 +136,7 @@ impl SideEffect<ScoredPostsQuery, PostCandidate> for CacheRequestInfoSideEffect 
 
     async fn run(&self, input: Arc<SideEffectInput<ScoredPostsQuery, PostCandidate>>) -> Result<(), StageError> {
         let query = &input.query;
-        self.cache.put(RequestInfo {
+        self.log.put(RequestInfo {
             request_id: query.request_id.clone(),
             viewer: query.user_id,
             now: query.now,
@@ -242,48 +171,5 @@ impl SideEffect<ScoredPostsQuery, PostCandidate> for CacheRequestInfoSideEffect 
             notes: Arc::clone(&query.notes),
         });
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use foryou_types::{ManualClock, Profile};
-
-    use super::*;
-
-    async fn remember(cache: &Arc<RequestInfoCache>, request_id: &str, viewer: u64) {
-        let profile = Arc::new(Profile::live());
-        let query = ScoredPostsQuery::new(UserId(viewer), TimeMs(0), profile, request_id.to_owned());
-        let input = SideEffectInput { query: Arc::new(query), selected: Vec::new(), non_selected: Arc::default() };
-        CacheRequestInfoSideEffect::new(Arc::clone(cache)).run(Arc::new(input)).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn requests_are_forgotten_by_age_and_by_number() {
-        let clock = Arc::new(ManualClock::new(TimeMs(1_000)));
-        let mut cache = RequestInfoCache::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        // Room for two and a half.
-        cache.capacity_bytes = (OVERHEAD_BYTES + size_of::<RequestInfo>() + 3) * 5 / 2;
-        let cache = Arc::new(cache);
-        remember(&cache, "a", 1).await;
-        clock.advance(TTL_MS - 1);
-        assert_eq!(cache.get("a").map(|info| info.viewer), Some(UserId(1)));
-        clock.advance(1);
-        assert!(cache.get("a").is_none());
-
-        remember(&cache, "b", 2).await;
-        assert_eq!(cache.inner.lock().by_id.len(), 1, "the old one is gone, not only hidden");
-        remember(&cache, "c", 3).await;
-        remember(&cache, "b", 4).await;
-        remember(&cache, "d", 5).await;
-        assert_eq!(
-            cache.get("b").map(|info| info.viewer),
-            Some(UserId(4)),
-            "asked again: the newer answer, and newer age"
-        );
-        assert!(cache.get("c").is_none() && cache.get("d").is_some());
-        let inner = cache.inner.lock();
-        assert_eq!((inner.by_id.len(), inner.order.len()), (2, 2));
-        assert_eq!(inner.bytes, inner.by_id.values().map(|entry| entry.bytes).sum::<usize>());
     }
 }

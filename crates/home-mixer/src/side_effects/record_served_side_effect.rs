@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use candidate_pipeline::{SideEffect, SideEffectInput, StageError};
 
 use crate::candidate::PostCandidate;
-use crate::clients;
-use crate::notes::RankedBy;
 use crate::query::ScoredPostsQuery;
 use foryou_types::seams::{ServedFeed, ServedPost, ServedRecorder};
+use mixer_kit::RankedBy;
 
 /// Records what was served, where the caller asked for it: posts are not served again within the profile's window, and
 /// training learns from them.
@@ -56,6 +55,6 @@ impl SideEffect<ScoredPostsQuery, PostCandidate> for RecordServedSideEffect {
             _ => None,
         };
         let served = ServedFeed { request_id: query.request_id.clone(), user_id: query.user_id, posts, model };
-        self.recorder.record_served(served, query.now).await.map_err(clients::failed)
+        self.recorder.record_served(served, query.now).await.map_err(mixer_kit::failed)
     }
 }

@@ -1,8 +1,8 @@
 //! Stage 2: where candidates come from.
 
-pub mod phoenix_source;
-pub mod popular_source;
-pub mod thunder_source;
+mod phoenix_source;
+mod popular_source;
+mod thunder_source;
 
 pub use phoenix_source::PhoenixSource;
 pub use popular_source::PopularSource;
@@ -16,7 +16,6 @@ use foryou_types::seams::{Retrieval, RetrievalRequest};
 use rustc_hash::FxHashSet;
 
 use crate::candidate::{PostCandidate, ServedType};
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Asks a retrieval service for at most `max_results` posts that are not too old for the profile, nor known to the viewer: a viewer
@@ -36,7 +35,7 @@ async fn retrieve(
         exclude_post_ids: known(query, served_before),
         now: query.now,
     };
-    let mut found = retrieval.retrieve(request).await.map_err(clients::failed)?.posts;
+    let mut found = retrieval.retrieve(request).await.map_err(mixer_kit::failed)?.posts;
     found.truncate(max_results);
     Ok(found
         .into_iter()

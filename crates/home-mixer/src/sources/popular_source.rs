@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use candidate_pipeline::{Budget, Filter, Source, StageError};
+use candidate_pipeline::{Budget, Source, StageError};
 use foryou_types::seams::Retrieval;
+use mixer_kit::FeedQuery;
 
 use crate::candidate::{PostCandidate, ServedType};
-use crate::filters::PreviouslyServedPostsFilter;
+use crate::filters::served_counts;
 use crate::params::MixerParams;
 use crate::query::ScoredPostsQuery;
 
@@ -16,7 +17,8 @@ use crate::query::ScoredPostsQuery;
 pub struct PopularSource {
     popular: Arc<dyn Retrieval>,
     max_results: usize,
-    served: PreviouslyServedPostsFilter,
+    /// Whether posts that were served before are left out: what the filter would remove is not asked for.
+    served_counts: fn(&ScoredPostsQuery) -> bool,
 }
 
 impl PopularSource {
@@ -25,8 +27,7 @@ impl PopularSource {
 
     /// At most as many posts as the service is set to ask for.
     pub fn new(popular: Arc<dyn Retrieval>, params: &MixerParams) -> Self {
-        let served = PreviouslyServedPostsFilter::new(params);
-        Self { popular, max_results: params.popular_max_results, served }
+        Self { popular, max_results: params.popular_max_results, served_counts: served_counts(params) }
     }
 }
 
@@ -37,12 +38,11 @@ impl Source<ScoredPostsQuery, PostCandidate> for PopularSource {
     }
 
     fn enable(&self, query: &ScoredPostsQuery) -> bool {
-        !query.in_network_only && !query.has_history()
+        !query.in_network_only && !query.has_actions()
     }
 
     async fn get_candidates(&self, query: &ScoredPostsQuery, _: &Budget) -> Result<Vec<PostCandidate>, StageError> {
-        // What the filter would remove is not asked for.
-        let served_before = self.served.enable(query);
+        let served_before = (self.served_counts)(query);
         super::retrieve(&self.popular, query, self.max_results, ServedType::Popular, served_before).await
     }
 }

@@ -7,7 +7,6 @@ use candidate_pipeline::{Budget, Source, StageError};
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, LightPost};
 
 use crate::candidate::{PostCandidate, ServedType};
-use crate::clients;
 use crate::query::ScoredPostsQuery;
 
 /// Asks Thunder. Posts the viewer has seen are excluded there, so that they do not take the place of others under the limit.
@@ -56,7 +55,7 @@ impl Source<ScoredPostsQuery, PostCandidate> for ThunderSource {
             is_video_request: query.video_only,
             now: Some(query.now),
         };
-        let mut answer = self.thunder.get_in_network_posts(request).await.map_err(clients::failed)?;
+        let mut answer = self.thunder.get_in_network_posts(request).await.map_err(mixer_kit::failed)?;
         if answer.partial {
             query.notes.degrade(Self::NAME, "Thunder ran out of time: not every followed account was looked at");
         }

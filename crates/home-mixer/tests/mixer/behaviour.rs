@@ -6,9 +6,11 @@ use std::time::Duration;
 use candidate_pipeline::Stage;
 use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{ActionMask, ActionToken, Has, PostId, Profile, Surface, TimeMs, UserActionSequence, UserId};
+use home_mixer::FeedResult;
 use home_mixer::candidate::ServedType;
+use home_mixer::params::MixerParams;
 use home_mixer::query::ScoredPostsQuery;
-use home_mixer::{FeedOptions, FeedResult, MixerError, MixerParams};
+use mixer_kit::{FeedError, FeedOptions};
 
 use crate::happy_path::world;
 use crate::mocks::{Call, Fault, HOUR, Mocks, NOW, VIEWER, World, post, query, query_over, some_history};
@@ -16,7 +18,7 @@ use crate::mocks::{Call, Fault, HOUR, Mocks, NOW, VIEWER, World, post, query, qu
 const EXPLAIN: FeedOptions = FeedOptions { explain: true, record: false, deadline: None };
 
 pub(crate) fn ids(feed: &FeedResult) -> Vec<u64> {
-    feed.posts.iter().map(|p| p.tweet_id.0).collect()
+    feed.items.iter().map(|p| p.tweet_id.0).collect()
 }
 
 pub(crate) async fn feed(mocks: &Arc<Mocks>, query: ScoredPostsQuery) -> FeedResult {
@@ -45,7 +47,7 @@ async fn a_wrong_request_is_refused_with_its_field() {
         ("video_only", ScoredPostsQuery { video_only: true, exclude_videos: true, ..query() }),
         ("request_id", ScoredPostsQuery { request_id: "x".repeat(129), ..query() }),
     ] {
-        let MixerError::InvalidArgument { field: named, problem } =
+        let FeedError::InvalidArgument { field: named, problem } =
             mixer.scored_posts(query, FeedOptions::default()).await.unwrap_err();
         assert_eq!(named, field);
         wrong.push(problem);
@@ -63,7 +65,7 @@ async fn a_request_without_an_id_is_given_one() {
     let two = mixer.scored_posts(anonymous(), FeedOptions::default()).await.unwrap();
     assert_eq!(one.request_id.len(), 32);
     assert_ne!(one.request_id, two.request_id);
-    assert_ne!(one.posts[0].prediction_request_id, two.posts[0].prediction_request_id);
+    assert_ne!(one.items[0].prediction_request_id, two.items[0].prediction_request_id);
 }
 
 #[tokio::test]
@@ -105,8 +107,8 @@ async fn a_new_viewer_gets_popular_posts_ranked_by_the_prior() {
     let mocks = Mocks::new(world);
     let feed = feed(&mocks, query()).await;
     assert_eq!(ids(&feed)[0], 2);
-    assert_eq!(feed.posts.len(), 3);
-    assert!(feed.posts.iter().all(|p| p.served_type == Some(ServedType::Popular)));
+    assert_eq!(feed.items.len(), 3);
+    assert!(feed.items.iter().all(|p| p.served_type == Some(ServedType::Popular)));
     assert_eq!((feed.model.as_deref(), feed.ranked_by_prior, feed.viewer_has_history), (None, true, false));
     assert_eq!(feed.degraded, [], "no history is no fault");
 }
@@ -117,8 +119,8 @@ async fn in_network_only_means_it() {
     let mixer = mocks.mixer();
     let only = ScoredPostsQuery { in_network_only: true, ..query() };
     let feed = mixer.scored_posts(only.clone(), EXPLAIN).await.unwrap();
-    assert!(feed.posts.iter().all(|p| p.in_network == Some(true)));
-    assert_eq!(feed.posts.len(), 4);
+    assert!(feed.items.iter().all(|p| p.in_network == Some(true)));
+    assert_eq!(feed.items.len(), 4);
     let disabled = feed.explanation.unwrap().trace.disabled;
     assert!(
         disabled.contains(&(Stage::Source, "PhoenixSource")) && disabled.contains(&(Stage::Source, "PopularSource"))
@@ -128,7 +130,7 @@ async fn in_network_only_means_it() {
 
     mocks.world.lock().history = UserActionSequence::default();
     let feed = mixer.scored_posts(only, FeedOptions::default()).await.unwrap();
-    assert_eq!(feed.posts.len(), 4, "for a new viewer, too");
+    assert_eq!(feed.items.len(), 4, "for a new viewer, too");
 }
 
 #[tokio::test]
@@ -168,8 +170,8 @@ async fn ids_above_the_signed_range_are_ids() {
     let mocks = Mocks::new(world);
     let viewer = UserId::from_i64(-7);
     let feed = feed(&mocks, ScoredPostsQuery { user_id: viewer, ..query() }).await;
-    assert_eq!(feed.posts.iter().map(|p| p.tweet_id.as_i64()).collect::<Vec<_>>(), [-1, i64::MIN]);
-    assert_eq!((feed.viewer.as_i64(), feed.posts[0].author_id.as_i64()), (-7, -5));
+    assert_eq!(feed.items.iter().map(|p| p.tweet_id.as_i64()).collect::<Vec<_>>(), [-1, i64::MIN]);
+    assert_eq!((feed.viewer.as_i64(), feed.items[0].author_id.as_i64()), (-7, -5));
 }
 
 #[tokio::test]
@@ -179,7 +181,7 @@ async fn the_same_query_gives_the_same_feed() {
     mocks.world.lock().heads.clear();
     let one = feed(&mocks, query()).await;
     let two = feed(&mocks, query()).await;
-    assert_eq!(one.posts, two.posts);
+    assert_eq!(one.items, two.items);
     assert!(!ids(&one).is_sorted(), "an order that is not that of ids");
     let another = feed(&mocks, ScoredPostsQuery { user_id: UserId(2), ..query() }).await;
     assert_ne!(ids(&one), ids(&another), "nor the same for everyone");
@@ -198,8 +200,8 @@ async fn posts_without_authors_are_never_in_network_and_pass_the_author_filters(
     world.graph.blocked = [UserId::NONE].into_iter().collect();
     let mocks = Mocks::new(world);
     let feed = feed(&mocks, query_over(profile)).await;
-    assert_eq!(feed.posts.len(), 3);
-    for post in &feed.posts {
+    assert_eq!(feed.items.len(), 3);
+    for post in feed.items.iter() {
         assert_eq!((post.author_id, post.in_network), (UserId::NONE, Some(false)));
         assert!((post.score.unwrap() - (0.2 * 0.75 + 0.001)).abs() < 1e-12, "no author diversity");
     }
@@ -250,7 +252,7 @@ async fn the_callers_deadline_is_kept() {
     let options = FeedOptions { deadline, ..FeedOptions::default() };
     let feed = mocks.mixer().scored_posts(query(), options).await.unwrap();
     assert!(start.elapsed() <= Duration::from_millis(42), "{:?}", start.elapsed());
-    assert_eq!(feed.posts.len(), 8, "the prior had the last quarter of the time");
+    assert_eq!(feed.items.len(), 8, "the prior had the last quarter of the time");
     assert!(feed.ranked_by_prior);
     assert_eq!(feed.degraded.iter().map(|d| d.component.as_str()).collect::<Vec<_>>(), ["PhoenixScorer"]);
 }
@@ -298,7 +300,7 @@ async fn a_request_can_be_looked_up_afterwards() {
         ("DE", Some(1), Some(2))
     );
     let shown: Vec<_> = info.selected.iter().map(|p| (p.post_id, p.score)).collect();
-    assert_eq!(shown, feed.posts.iter().map(|p| (p.tweet_id, p.score)).collect::<Vec<_>>());
+    assert_eq!(shown, feed.items.iter().map(|p| (p.tweet_id, p.score)).collect::<Vec<_>>());
     assert_eq!(info.outcome().unwrap().timings, feed.timings_ms);
     assert_eq!(info.outcome().unwrap().degraded, feed.degraded);
     assert!(mixer.request_info("another").is_none());
@@ -320,8 +322,8 @@ async fn a_feed_is_recorded_only_when_asked() {
     assert_eq!((event.user_id, *at, event.request_id.as_str()), (VIEWER, NOW, "request"));
     assert_eq!(event.model.as_deref(), Some("ranker-1"));
     let posts: Vec<_> = event.posts.iter().map(|p| p.post_id).collect();
-    assert_eq!(posts, feed.posts.iter().map(|p| p.tweet_id).collect::<Vec<_>>());
-    assert_eq!((event.posts[0].source.as_str(), event.posts[0].score), ("thunder", feed.posts[0].score.unwrap()));
+    assert_eq!(posts, feed.items.iter().map(|p| p.tweet_id).collect::<Vec<_>>());
+    assert_eq!((event.posts[0].source.as_str(), event.posts[0].score), ("thunder", feed.items[0].score.unwrap()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,6 +347,6 @@ async fn the_next_request_of_a_viewer_waits_for_its_own_record_but_not_for_long(
 async fn engagement_counts_are_those_of_the_original() {
     let mocks = Mocks::new(world());
     let feed = feed(&mocks, query()).await;
-    let repost = feed.posts.iter().find(|p| p.tweet_id == PostId(111)).unwrap();
+    let repost = feed.items.iter().find(|p| p.tweet_id == PostId(111)).unwrap();
     assert_eq!(repost.engagement_counts.as_deref(), Some([240, 2].as_slice()));
 }

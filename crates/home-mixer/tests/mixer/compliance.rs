@@ -6,7 +6,6 @@ use std::time::Duration;
 use candidate_pipeline::compliance::{Case, Subject, assert_component_compliance};
 use foryou_io::ManualMonotonic;
 use foryou_types::{PostId, UserId};
-use home_mixer::MixerParams;
 use home_mixer::candidate::PostCandidate;
 use home_mixer::candidate_hydrators::{
     ActedOnHydrator, CoreDataCandidateHydrator, EngagementCountsHydrator, GizmoduckCandidateHydrator,
@@ -15,18 +14,20 @@ use home_mixer::candidate_hydrators::{
 };
 use home_mixer::filters::{
     AgeFilter, AuthorSocialgraphFilter, CoreDataHydrationFilter, DedupConversationFilter, DropDuplicatesFilter,
-    IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, PreviouslySeenPostsFilter,
-    PreviouslyServedPostsFilter, RetweetDeduplicationFilter, SelfTweetFilter, TopicFilter, TwinVisibilityFilter,
-    VFFilter, VideoFilter,
+    IneligibleSubscriptionFilter, MutedKeywordFilter, OutOfNetworkRetweetReplyFilter, RetweetDeduplicationFilter,
+    SelfTweetFilter, TopicFilter, TwinVisibilityFilter, VFFilter, VideoFilter, previously_seen_posts_filter,
+    previously_served_posts_filter,
 };
+use home_mixer::params::MixerParams;
 use home_mixer::query::{ScoredPostsQuery, UserFeatures};
 use home_mixer::query_hydrators::{
     ImpressionHistoryQueryHydrator, UserActionSeqQueryHydrator, UserFeaturesQueryHydrator,
 };
-use home_mixer::scorers::{AuthorDiversityScorer, OONScorer, OffsetScorer, PhoenixScorer, WeightedScorer};
-use home_mixer::selectors::TopKScoreSelector;
-use home_mixer::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect, RequestInfoCache};
+use home_mixer::scorers::{OONScorer, author_diversity_scorer};
+use home_mixer::selectors::top_k_score_selector;
+use home_mixer::side_effects::{CacheRequestInfoSideEffect, RecordServedSideEffect};
 use home_mixer::sources::{PhoenixSource, PopularSource, ThunderSource};
+use mixer_kit::{OffsetScorer, PhoenixScorer, RequestLog, WeightedScorer};
 
 use crate::mocks::{Call, Fault, HOUR, Mocks, NOW, VIEWER, World, post, query, some_history};
 
@@ -123,7 +124,7 @@ fn rows(mocks: &Arc<Mocks>) -> Vec<Row> {
     let strato = || Arc::clone(&clients.strato);
     let tweet_entities = || Arc::clone(&clients.tweet_entities);
     let counts = EngagementCountsHydrator::cached(tweet_entities(), Arc::clone(&cache_clock) as _);
-    let requests = Arc::new(RequestInfoCache::new(Arc::clone(&clients.clock)));
+    let requests = Arc::new(RequestLog::new(Arc::clone(&clients.clock)));
     vec![
         on(fails(One::query_hydrator(UserActionSeqQueryHydrator::new(strato())), &[Call::History])),
         on(fails(
@@ -166,8 +167,8 @@ fn rows(mocks: &Arc<Mocks>) -> Vec<Row> {
         on(One::filter(SelfTweetFilter)),
         on(One::filter(OutOfNetworkRetweetReplyFilter::new(params))),
         on(One::filter(IneligibleSubscriptionFilter)),
-        on(One::filter(PreviouslySeenPostsFilter)),
-        switched(One::filter(PreviouslyServedPostsFilter::new(january)), |q| q.is_bottom_request = false),
+        on(One::filter(previously_seen_posts_filter())),
+        switched(One::filter(previously_served_posts_filter(january)), |q| q.is_bottom_request = false),
         on(One::filter(MutedKeywordFilter::default())),
         on(One::filter(AuthorSocialgraphFilter)),
         switched(One::filter(VideoFilter), |q| q.exclude_videos = false),
@@ -178,11 +179,11 @@ fn rows(mocks: &Arc<Mocks>) -> Vec<Row> {
             One::scorer(PhoenixScorer::new(Arc::clone(&clients.ranking), Arc::clone(&clients.prior))),
             &[Call::Ranking, Call::Prior],
         )),
-        on(One::scorer(WeightedScorer::new(params))),
-        on(One::scorer(AuthorDiversityScorer::new(params))),
+        on(One::scorer(WeightedScorer::new(false))),
+        on(One::scorer(author_diversity_scorer(params))),
         on(One::scorer(OONScorer::new(params))),
-        on(One::scorer(OffsetScorer::new(params))),
-        on(One::selector(TopKScoreSelector::new(params))),
+        on(One::scorer(OffsetScorer::new(true))),
+        on(One::selector(top_k_score_selector(params))),
         on(fails(One::hydrator(VFCandidateHydrator::new(Arc::clone(&clients.visibility))), &[Call::Visibility])),
         on(One::hydrator(counts).broken_by({
             let mocks = Arc::clone(mocks);

@@ -2,10 +2,12 @@
 
 use foryou_types::seams::{CoreData, FilteredReason, UserProfile};
 use foryou_types::{ActionSet, PostId, UserId};
-use home_mixer::bloom::ImpressionBloomFilterEntry;
-use home_mixer::candidate::{PhoenixScores, PostCandidate, ScoredBy};
+use home_mixer::FeedResult;
+use home_mixer::candidate::{PhoenixScores, PostCandidate};
 use home_mixer::query::ScoredPostsQuery;
-use home_mixer::{FeedOptions, FeedResult};
+use mixer_kit::FeedOptions;
+use mixer_kit::ScoredBy;
+use mixer_kit::{FeedQuery, ImpressionBloomFilterEntry};
 
 use crate::mocks::{HOUR, Mocks, NOW, World, post, query, some_history};
 
@@ -22,7 +24,7 @@ const QUERY: [(&str, &str, Filled<ScoredPostsQuery>); 12] = [
     ("in_network_only", "request", |q| !q.in_network_only),
     ("is_bottom_request", "request", |q| q.is_bottom_request),
     ("bloom_filter_entries", "request", |q| !q.bloom_filter_entries.is_empty()),
-    ("user_action_sequence", "UserActionSeqQueryHydrator", |q| q.has_history()),
+    ("user_action_sequence", "UserActionSeqQueryHydrator", |q| q.has_actions()),
     ("user_features", "UserFeaturesQueryHydrator", |q| q.user_features.is_some()),
     ("request_id", "request", |q| !q.request_id.is_empty()),
 ];
@@ -137,7 +139,7 @@ fn full_query() -> ScoredPostsQuery {
 async fn every_field_of_the_candidate_is_filled_by_its_component() {
     let feed = full_run(FullRun::Shown).await;
     assert_eq!(feed.degraded, []);
-    let post = &feed.posts[0];
+    let post = &feed.items[0];
     let trace = feed.explanation.as_ref().unwrap().trace.of(100).next().unwrap();
     for (field, component, filled) in CANDIDATE.into_iter().chain(BEYOND) {
         assert!(filled(post), "{field} is not filled");
@@ -151,7 +153,7 @@ async fn every_field_of_the_candidate_is_filled_by_its_component() {
 #[tokio::test]
 async fn every_phoenix_score_is_the_head_of_its_name() {
     let feed = full_run(FullRun::Shown).await;
-    let scores = feed.posts[0].phoenix_scores(&ActionSet::for_you());
+    let scores = feed.items[0].phoenix_scores(&ActionSet::for_you());
     let PhoenixScores {
         favorite_score,
         reply_score,
@@ -200,7 +202,7 @@ async fn every_phoenix_score_is_the_head_of_its_name() {
 #[tokio::test]
 async fn the_visibility_reason_stands_on_what_was_dropped() {
     let feed = full_run(FullRun::Dropped).await;
-    assert!(feed.posts.is_empty());
+    assert!(feed.items.is_empty());
     let explanation = feed.explanation.unwrap();
     let dropped = explanation.removed.iter().find(|r| r.filter == "VFFilter").unwrap();
     assert_eq!(dropped.candidates[0].visibility_reason, Some(FilteredReason::Deleted));

@@ -3,8 +3,9 @@
 
 use foryou_types::seams::CoreData;
 use foryou_types::{PostId, UserActionSequence, UserId};
-use home_mixer::candidate::ScoredBy;
-use home_mixer::{FeedOptions, FeedResult};
+use home_mixer::FeedResult;
+use mixer_kit::FeedOptions;
+use mixer_kit::ScoredBy;
 
 use crate::happy_path;
 use crate::mocks::{Call, Fault, Mocks, World, post, query};
@@ -30,7 +31,7 @@ fn world() -> World {
 }
 
 fn ids(feed: &FeedResult) -> Vec<u64> {
-    let mut ids: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
+    let mut ids: Vec<u64> = feed.items.iter().map(|p| p.tweet_id.0).collect();
     ids.sort_unstable();
     ids
 }
@@ -122,7 +123,7 @@ async fn without_the_ranker_the_prior_ranks() {
     for fault in ALL {
         let feed = feed_with(world(), Call::Ranking, fault, "PhoenixScorer").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]), "{fault:?}");
-        assert_eq!(feed.posts[0].tweet_id, PostId(230), "the prior's first");
+        assert_eq!(feed.items[0].tweet_id, PostId(230), "the prior's first");
         assert!(feed.ranked_by_prior && feed.model.is_none() && feed.viewer_has_history);
     }
 }
@@ -131,10 +132,10 @@ async fn without_the_ranker_the_prior_ranks() {
 async fn one_broken_head_sinks_that_post_alone() {
     let whole = Mocks::new(world()).mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
     let feed = feed_with(world(), Call::Ranking, Fault::NotANumber, "PhoenixScorer").await;
-    let last = feed.posts.last().unwrap();
+    let last = feed.items.last().unwrap();
     assert_eq!((last.score, last.heads.as_deref(), last.scored_by), (None, None, Some(ScoredBy::Model)));
     let others = |feed: &FeedResult| {
-        let others = feed.posts.iter().filter(|p| p.tweet_id != last.tweet_id);
+        let others = feed.items.iter().filter(|p| p.tweet_id != last.tweet_id);
         others.map(|p| (p.tweet_id, p.heads.clone())).collect::<Vec<_>>()
     };
     assert_eq!(others(&feed), others(&whole));
@@ -143,8 +144,8 @@ async fn one_broken_head_sinks_that_post_alone() {
     let mut new = world();
     new.history = UserActionSequence::default();
     let feed = feed_with(new, Call::Prior, Fault::NotANumber, "PhoenixScorer").await;
-    assert_eq!(feed.posts.iter().filter(|p| p.heads.is_none()).count(), 1);
-    assert!(feed.posts.last().unwrap().score.is_none() && feed.ranked_by_prior);
+    assert_eq!(feed.items.iter().filter(|p| p.heads.is_none()).count(), 1);
+    assert!(feed.items.last().unwrap().score.is_none() && feed.ranked_by_prior);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +155,7 @@ async fn a_post_that_the_model_could_not_score_falls_to_the_prior() {
     let first = PostId(111);
     world.prior.insert(PostId(240), vec![("favorite", 0.8)]);
     let feed = feed_with(world, Call::Ranking, Fault::NotScored, "PhoenixScorer").await;
-    let by_prior: Vec<_> = feed.posts.iter().filter(|p| p.scored_by == Some(ScoredBy::PopularityPrior)).collect();
+    let by_prior: Vec<_> = feed.items.iter().filter(|p| p.scored_by == Some(ScoredBy::PopularityPrior)).collect();
     assert_eq!(by_prior.iter().map(|p| p.tweet_id).collect::<Vec<_>>(), [first]);
     assert!((by_prior[0].weighted_score.unwrap() - 0.5 * 0.8).abs() < 1e-12);
     assert!(!feed.ranked_by_prior && feed.model.is_some());
@@ -167,7 +168,7 @@ async fn without_the_prior_a_new_viewers_posts_have_no_probabilities() {
         world.history = UserActionSequence::default();
         let feed = feed_with(world, Call::Prior, fault, "PhoenixScorer").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &POPULAR]));
-        assert!(feed.posts.iter().all(|p| p.heads.is_none() && p.weighted_score == Some(0.0)));
+        assert!(feed.items.iter().all(|p| p.heads.is_none() && p.weighted_score == Some(0.0)));
         assert!(!feed.ranked_by_prior && feed.model.is_none());
     }
 }
@@ -222,7 +223,7 @@ async fn without_the_follow_back_the_mutual_boost_is_missing() {
     for fault in ALL {
         let feed = feed_with(world(), Call::FollowBack, fault, "MutualFollowHydrator").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
-        let mutual = feed.posts.iter().find(|p| p.tweet_id == PostId(110)).unwrap();
+        let mutual = feed.items.iter().find(|p| p.tweet_id == PostId(110)).unwrap();
         assert_eq!((mutual.mutual_follow, mutual.weighted_score), (None, Some(5.0 * 0.01)));
     }
 }
@@ -240,7 +241,7 @@ async fn without_quoted_posts_the_quotes_have_no_text() {
     for fault in ALL {
         let feed = feed_with(world(), Call::QuotedPosts, fault, "QuoteCandidateHydrator").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
-        let quoting = feed.posts.iter().find(|p| p.tweet_id == PostId(200)).unwrap();
+        let quoting = feed.items.iter().find(|p| p.tweet_id == PostId(200)).unwrap();
         assert_eq!((quoting.quoted_tweet_id, &quoting.quoted_text), (Some(PostId(999)), &None));
     }
 }
@@ -264,7 +265,7 @@ async fn without_counts_the_posts_have_no_counts() {
     for fault in ALL {
         let feed = feed_with(world(), Call::EngagementCounts, fault, "EngagementCountsHydrator").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
-        assert!(feed.posts.iter().all(|p| p.engagement_counts.is_none()));
+        assert!(feed.items.iter().all(|p| p.engagement_counts.is_none()));
     }
 }
 
@@ -273,7 +274,7 @@ async fn without_people_the_posts_have_no_names() {
     for fault in ALL {
         let feed = feed_with(world(), Call::Gizmoduck, fault, "GizmoduckCandidateHydrator").await;
         assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
-        assert!(feed.posts.iter().all(|p| p.author_screen_name.is_none()));
+        assert!(feed.items.iter().all(|p| p.author_screen_name.is_none()));
     }
 }
 
@@ -285,7 +286,7 @@ async fn without_visibility_only_the_network_is_shown() {
     }
     let mocks = Mocks::new(world());
     mocks.fail(Call::Visibility, Fault::Error);
-    let open = home_mixer::MixerParams { visibility_fail_closed: false, ..Default::default() };
+    let open = home_mixer::params::MixerParams { visibility_fail_closed: false, ..Default::default() };
     let feed = mocks.mixer_with(open).scored_posts(query(), FeedOptions::default()).await.unwrap();
     assert_eq!(ids(&feed), sorted([&IN_NETWORK, &OUT_OF_NETWORK]));
 }
@@ -326,7 +327,7 @@ async fn when_everything_fails_there_is_an_answer() {
     }
     let start = tokio::time::Instant::now();
     let feed = mocks.mixer().scored_posts(query(), FeedOptions::default()).await.unwrap();
-    assert!(feed.posts.is_empty());
+    assert!(feed.items.is_empty());
     assert!(feed.degraded.len() >= 4, "{:?}", feed.degraded);
     assert!(start.elapsed() <= std::time::Duration::from_secs(1), "{:?}", start.elapsed());
 }

@@ -2,8 +2,8 @@
 
 use foryou_types::seams::{CoreData, UserProfile};
 use foryou_types::{PostId, TimeMs, UserId};
-use home_mixer::FeedOptions;
 use home_mixer::candidate::ServedType;
+use mixer_kit::FeedOptions;
 
 use crate::mocks::{HOUR, Mocks, NOW, VIEWER, World, post, query, some_history};
 
@@ -67,7 +67,7 @@ async fn the_scores_are_those_computed_by_hand() {
         (230, 0.001),
         (210, (0.25 - 2.34 + 367.2) / (367.2 + 43.05) * 0.001),
     ];
-    let got: Vec<_> = feed.posts.iter().map(|p| (p.tweet_id.0, p.score.unwrap())).collect();
+    let got: Vec<_> = feed.items.iter().map(|p| (p.tweet_id.0, p.score.unwrap())).collect();
     assert_eq!(got.iter().map(|(id, _)| *id).collect::<Vec<_>>(), expected.map(|(id, _)| id));
     for ((id, got), (_, expected)) in got.iter().zip(expected) {
         assert!((got - expected).abs() < 1e-12, "{id}: {got} is not {expected}");
@@ -79,7 +79,7 @@ async fn the_scores_are_those_computed_by_hand() {
     assert_eq!((feed.request_id.as_str(), feed.viewer, feed.now), ("request", VIEWER, NOW));
     assert_eq!((feed.sizes.sources, feed.sizes.filters, feed.sizes.selected), (8, 8, 8));
     assert!(feed.timings_ms.total > 0.0 && feed.timings_ms.total >= feed.timings_ms.scorers);
-    let sources: Vec<_> = feed.posts.iter().map(|p| (p.served_type.unwrap(), p.in_network.unwrap())).collect();
+    let sources: Vec<_> = feed.items.iter().map(|p| (p.served_type.unwrap(), p.in_network.unwrap())).collect();
     assert_eq!(sources[0], (ServedType::Thunder, true));
     assert_eq!(sources[1], (ServedType::PhoenixRetrieval, false));
 }

@@ -2,8 +2,9 @@
 
 use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{PostId, UserActionSequence, UserId};
+use home_mixer::params::MixerParams;
 use home_mixer::query::ScoredPostsQuery;
-use home_mixer::{FeedOptions, MixerParams};
+use mixer_kit::FeedOptions;
 
 use crate::behaviour::{feed, ids, strangers};
 use crate::mocks::{HOUR, Mocks, NOW, World, post, query, some_history};
@@ -22,7 +23,7 @@ async fn posts_that_nobody_acted_on_come_newest_first_with_authors_mixed() {
     let feed = feed(&mocks, ScoredPostsQuery { limit: 60, ..query() }).await;
     let rounds: Vec<u64> = (0..6).flat_map(|k| (0..10).map(move |author| 100 + author * 6 + k)).collect();
     assert_eq!(ids(&feed), rounds, "in each round the newest post of each author, the newest first");
-    assert!(feed.posts.iter().all(|p| p.weighted_score == Some(0.0)));
+    assert!(feed.items.iter().all(|p| p.weighted_score == Some(0.0)));
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use foryou_types::seams::{CoreData, FilteredReason};
 use foryou_types::{PostId, UserId};
+use home_mixer::FeedResult;
+use home_mixer::params::MixerParams;
 use home_mixer::query::ScoredPostsQuery;
-use home_mixer::{FeedOptions, FeedResult, MixerParams};
+use mixer_kit::FeedOptions;
 
 use crate::mocks::{HOUR, Mocks, NOW, World, post, query, some_history};
 
@@ -34,7 +36,7 @@ async fn feed_of(world: World, params: MixerParams, query: ScoredPostsQuery) -> 
 
 async fn ids(world: World) -> Vec<u64> {
     let feed = feed_of(world, MixerParams::default(), query()).await;
-    let mut ids: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
+    let mut ids: Vec<u64> = feed.items.iter().map(|p| p.tweet_id.0).collect();
     ids.sort_unstable();
     ids
 }
@@ -119,7 +121,7 @@ async fn in_the_january_place_a_hidden_repost_takes_the_original_with_it() {
     let mut muted = world();
     muted.graph.muted = [UserId(3)].into_iter().collect();
     let january = MixerParams { january_retweet_dedup: true, ..MixerParams::default() };
-    assert!(feed_of(muted, january, query()).await.posts.is_empty());
+    assert!(feed_of(muted, january, query()).await.items.is_empty());
 }
 
 #[tokio::test]
@@ -128,7 +130,7 @@ async fn a_listed_repost_counts_for_its_original_and_all_twins() {
     let (seen, served) = reposts.split_at(10);
     let listed = ScoredPostsQuery { seen_ids: seen.to_vec(), served_ids: served[..10].to_vec(), ..query() };
     let feed = feed_of(world(), MixerParams::default(), listed).await;
-    let mut left: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
+    let mut left: Vec<u64> = feed.items.iter().map(|p| p.tweet_id.0).collect();
     left.sort_unstable();
     assert_eq!(left, (520..530).collect::<Vec<_>>());
 }

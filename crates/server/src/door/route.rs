@@ -26,7 +26,7 @@ pub(super) struct Route {
 }
 
 /// Every path that has a name in metrics.
-const ROUTES: [(&str, Class); 19] = [
+const ROUTES: [(&str, Class); 20] = [
     ("/healthz", Class::Free),
     ("/readyz", Class::Free),
     ("/metrics", Class::Free),
@@ -45,6 +45,7 @@ const ROUTES: [(&str, Class); 19] = [
     (REFLECTION_V1ALPHA, Class::Free),
     // Labels of groups of paths.
     (REQUESTS, Class::Other),
+    (FEEDS, Class::Feed),
     (UNKNOWN_CALL, Class::Other),
     (UNKNOWN, Class::Other),
 ];
@@ -53,20 +54,21 @@ const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const REFLECTION_V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const REFLECTION_V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 const REQUESTS: &str = "/v1/requests/{id}";
+const FEEDS: &str = "/v1/feeds/{name}";
 const UNKNOWN_CALL: &str = "unknown gRPC call";
 const UNKNOWN: &str = "unknown";
 
 impl Route {
     /// The route of a path.
     pub(super) fn of(path: &str) -> Self {
-        let (label, class) = ROUTES.into_iter().find(|(known, _)| *known == path).unwrap_or_else(|| {
-            let label = match path.strip_prefix("/v1/requests/") {
-                Some(_) => REQUESTS,
-                None if is_call(path) => UNKNOWN_CALL,
-                None => UNKNOWN,
-            };
-            (label, Class::Other)
-        });
+        let known = |path: &str| ROUTES.into_iter().find(|(known, _)| *known == path);
+        let group = || match path {
+            _ if path.starts_with("/v1/requests/") => REQUESTS,
+            _ if path.starts_with("/v1/feeds/") => FEEDS,
+            _ if is_call(path) => UNKNOWN_CALL,
+            _ => UNKNOWN,
+        };
+        let (label, class) = known(path).or_else(|| known(group())).unwrap_or((UNKNOWN, Class::Other));
         Self { class, label, streams: matches!(label, WATCH | REFLECTION_V1 | REFLECTION_V1ALPHA) }
     }
 }
@@ -106,6 +108,7 @@ mod tests {
         assert_eq!(of("/v1/feed"), (Class::Feed, "/v1/feed"));
         assert_eq!(of("/v1/requests/abc"), (Class::Other, "/v1/requests/{id}"));
         assert_eq!(of("/v1/feed/"), (Class::Other, "unknown"));
+        assert_eq!(of("/v1/feeds/shop"), (Class::Feed, "/v1/feeds/{name}"));
         assert_eq!(of("/a.b.C/D"), (Class::Other, "unknown gRPC call"));
         assert_eq!(of("/"), (Class::Other, "unknown"));
         assert_eq!(of("/foryou.v1.EventService/Append").0, Class::Events);

@@ -143,8 +143,8 @@ impl Ids<'_> {
 mod tests {
     use event_log::{EventDecoder, event_to_json};
     use foryou_proto::v1::{Action, Delete, Edge, Media, MuteKeyword};
+    use foryou_types::NoNames;
     use foryou_types::TimeMs;
-    use foryou_types::ids::NoNames;
     use proptest::prelude::*;
     use prost::Message;
 

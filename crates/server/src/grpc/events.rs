@@ -7,7 +7,8 @@ use foryou_proto::v1::{AppendRequest, AppendResponse, Rejection};
 use tonic::{Request, Response, Status};
 
 use super::event_draft::draft;
-use crate::app::{App, AppendOutcome};
+use crate::app::App;
+use crate::append::AppendOutcome;
 use crate::limits;
 use crate::rest::check_number;
 
@@ -46,7 +47,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::app::Rejected;
+    use crate::append::Rejected;
 
     #[test]
     fn the_longest_answer_fits_what_clients_take() {

@@ -7,21 +7,29 @@ use foryou_proto::calls::caller_timeout;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
 use foryou_types::{PostId, TimeMs};
-use home_mixer::answer::Timings;
-use home_mixer::bloom::ImpressionBloomFilterEntry;
 use home_mixer::candidate::{PostCandidate, ServedType};
+use mixer_kit::ImpressionBloomFilterEntry;
+use mixer_kit::Timings;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Scored};
+use crate::app::App;
+use crate::feed::Scored;
+use crate::feeds::for_you::{FeedRequest, ForYou, ranked_by};
+use crate::folder::Folder;
 use crate::ids::GivenId;
 use crate::limits;
 use crate::problem::Problem;
-use crate::request::{FeedRequest, TimeText};
+use crate::time_text::TimeText;
 
 /// Serves the feed over gRPC.
-pub struct ScoredPostsGrpc(pub Arc<App>);
+pub struct ScoredPostsGrpc {
+    /// The folder.
+    pub app: Arc<App>,
+    /// The feed.
+    pub for_you: Arc<ForYou>,
+}
 
 #[tonic::async_trait]
 impl ScoredPostsService for ScoredPostsGrpc {
@@ -31,8 +39,8 @@ impl ScoredPostsService for ScoredPostsGrpc {
     ) -> Result<Response<ScoredPostsResponse>, Status> {
         let deadline = caller_timeout(request.metadata()).and_then(|time| Instant::now().checked_add(time));
         let request = read(request.into_inner()).map_err(|p| p.to_status())?;
-        let scored = self.0.scored(request, deadline).await.map_err(|p| p.to_status())?;
-        let answer = self.0.looking_up(move |app| Self(Arc::clone(app)).write(scored)).await;
+        let scored = self.app.scored(&self.for_you, request, deadline).await.map_err(|p| p.to_status())?;
+        let answer = self.app.folder().looking_up(move |folder| write(folder, scored)).await;
         answer.map(Response::new).map_err(|p| p.to_status())
     }
 }
@@ -84,50 +92,48 @@ fn read(query: ScoredPostsQuery) -> Result<FeedRequest, Problem> {
     })
 }
 
-impl ScoredPostsGrpc {
-    fn write(&self, scored: Scored) -> ScoredPostsResponse {
-        let clock = scored.clock_kind(&self.0).to_owned();
-        let ranked_by = scored.ranked_by().to_owned();
-        let result = scored.result;
-        let degraded = result.degraded.into_iter();
-        ScoredPostsResponse {
-            posts: result.posts.iter().zip(1..).map(|(post, rank)| self.post(rank, post)).collect(),
-            request_id: result.request_id,
-            model: result.model.unwrap_or_default(),
-            clock,
-            now_ms: result.now.0,
-            degraded: degraded.map(|d| v1::Degradation { component: d.component, reason: d.reason }).collect(),
-            timings_ms: timings(&result.timings_ms),
-            next_cursor: scored.next_cursor.unwrap_or_default(),
-            ranked_by,
-            empty_because: result.empty_because.unwrap_or_default(),
-        }
+fn write(folder: &Folder, scored: Scored<PostCandidate>) -> ScoredPostsResponse {
+    let clock = folder.clock_kind(scored.said_now).to_owned();
+    let ranked_by = ranked_by(&scored.result).to_owned();
+    let result = scored.result;
+    let degraded = result.degraded.into_iter();
+    ScoredPostsResponse {
+        posts: result.items.iter().zip(1..).map(|(post, rank)| scored_post(folder, rank, post)).collect(),
+        request_id: result.request_id,
+        model: result.model.unwrap_or_default(),
+        clock,
+        now_ms: result.now.0,
+        degraded: degraded.map(|d| v1::Degradation { component: d.component, reason: d.reason }).collect(),
+        timings_ms: timings(&result.timings_ms),
+        next_cursor: scored.next_cursor.unwrap_or_default(),
+        ranked_by,
+        empty_because: result.empty_because.unwrap_or_default(),
     }
+}
 
-    fn post(&self, rank: u32, post: &PostCandidate) -> v1::ScoredPost {
-        let ids = self.0.ids();
-        let number = |id: Option<PostId>| id.unwrap_or(PostId::NONE).0;
-        let heads = post.heads.as_deref().unwrap_or_default();
-        let named = self.0.profile.action_set.iter().zip(heads);
-        v1::ScoredPost {
-            post_id: post.tweet_id.0,
-            author_id: post.author_id.0,
-            rank,
-            score: post.score.unwrap_or_default(),
-            in_network: post.in_network.unwrap_or_default(),
-            source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
-            heads: named.map(|((_, action), &head)| (action.name.clone(), head)).collect(),
-            weighted_score: post.weighted_score.unwrap_or_default(),
-            text: cut(post.tweet_text.as_deref(), limits::ANSWER_TEXT_BYTES),
-            created_at_ms: post.created_at.map_or(0, |t| t.0),
-            in_reply_to_post_id: number(post.in_reply_to_tweet_id),
-            retweeted_post_id: number(post.retweeted_tweet_id),
-            quoted_post_id: number(post.quoted_tweet_id),
-            author_screen_name: cut(post.author_screen_name.as_deref(), limits::ANSWER_NAME_BYTES),
-            video_duration_ms: post.video_duration_ms.unwrap_or_default(),
-            post_id_string: ids.print_post(post.tweet_id),
-            author_id_string: ids.print_user(post.author_id).unwrap_or_default(),
-        }
+fn scored_post(folder: &Folder, rank: u32, post: &PostCandidate) -> v1::ScoredPost {
+    let ids = folder.ids();
+    let number = |id: Option<PostId>| id.unwrap_or(PostId::NONE).0;
+    let heads = post.heads.as_deref().unwrap_or_default();
+    let named = folder.profile.action_set.iter().zip(heads);
+    v1::ScoredPost {
+        post_id: post.tweet_id.0,
+        author_id: post.author_id.0,
+        rank,
+        score: post.score.unwrap_or_default(),
+        in_network: post.in_network.unwrap_or_default(),
+        source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
+        heads: named.map(|((_, action), &head)| (action.name.clone(), head)).collect(),
+        weighted_score: post.weighted_score.unwrap_or_default(),
+        text: cut(post.tweet_text.as_deref(), limits::ANSWER_TEXT_BYTES),
+        created_at_ms: post.created_at.map_or(0, |t| t.0),
+        in_reply_to_post_id: number(post.in_reply_to_tweet_id),
+        retweeted_post_id: number(post.retweeted_tweet_id),
+        quoted_post_id: number(post.quoted_tweet_id),
+        author_screen_name: cut(post.author_screen_name.as_deref(), limits::ANSWER_NAME_BYTES),
+        video_duration_ms: post.video_duration_ms.unwrap_or_default(),
+        post_id_string: ids.print_post(post.tweet_id),
+        author_id_string: ids.print_user(post.author_id).unwrap_or_default(),
     }
 }
 

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{Refused, read_body};
-use crate::app::{App, AppendOutcome, SentEvent};
+use crate::app::App;
+use crate::append::{AppendOutcome, SentEvent};
 use crate::problem::Problem;
 use crate::{limits, schema};
 

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::Method;
+use axum::{Json, Router, routing};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
-use super::{Refused, read_body};
-use crate::answer::FeedAnswer;
+use super::{Refused, Served, read_body};
 use crate::app::App;
+use crate::feed::Feed;
+use crate::feeds::for_you::{FeedAnswer, FeedRequest, ForYou};
 use crate::ids::GivenId;
 use crate::problem::Problem;
-use crate::request::{FeedRequest, TimeText};
 use crate::schema;
+use crate::time_text::TimeText;
 
 /// The query of `GET /v1/feed`. A flag may stand alone (`&in_network_only`).
 #[derive(Debug, Deserialize, IntoParams)]
@@ -94,13 +96,13 @@ impl From<FeedParams> for FeedRequest {
     responses((status = 200, description = "The feed", body = FeedAnswer), Refused)
 )]
 pub(super) async fn get(
-    State(app): State<Arc<App>>,
+    State(served): State<Served<ForYou>>,
     method: Method,
     params: Result<Query<FeedParams>, QueryRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
     let Query(mut params) = params.map_err(|e| Problem::bad_request(format!("the query: {}", said(&e))))?;
     params.record &= method != Method::HEAD;
-    app.feed(params.into(), None).await.map(Json)
+    served.feed(params.into()).await
 }
 
 /// What is wrong with a query, without the library's frame around it: the key and its problem.
@@ -120,10 +122,35 @@ fn said(rejection: &QueryRejection) -> String {
     responses((status = 200, description = "The feed", body = FeedAnswer), Refused)
 )]
 pub(super) async fn post(
-    State(app): State<Arc<App>>,
+    State(served): State<Served<ForYou>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<FeedAnswer>, Problem> {
+    served.feed(read_request(body)?).await
+}
+
+fn read_request<R: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<R, Problem> {
     let body = read_body(body)?;
-    let request = serde_json::from_slice(&body).map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
-    app.feed(request, None).await.map(Json)
+    serde_json::from_slice(&body).map_err(|e| Problem::bad_request(format!("the body: {e}")))
+}
+
+/// A further feed under `/v1/feeds/`: `GET` with its request as a query string, `POST` with its request as the body.
+pub fn feed_routes<F: Feed>(app: Arc<App>, feed: Arc<F>) -> Router {
+    let path = format!("/v1/feeds/{}", feed.name());
+    let routes = Router::new().route(&path, routing::get(get_any::<F>).post(post_any::<F>));
+    super::finished(super::of_the_moment(routes)).with_state(Served { app, feed })
+}
+
+async fn get_any<F: Feed>(
+    State(served): State<Served<F>>,
+    request: Result<Query<F::Request>, QueryRejection>,
+) -> Result<Json<F::Answer>, Problem> {
+    let Query(request) = request.map_err(|e| Problem::bad_request(format!("the query: {}", said(&e))))?;
+    served.feed(request).await
+}
+
+async fn post_any<F: Feed>(
+    State(served): State<Served<F>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<F::Answer>, Problem> {
+    served.feed(read_request(body)?).await
 }

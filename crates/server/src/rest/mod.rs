@@ -8,36 +8,69 @@ mod requests;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::feed::Feed;
+use crate::feeds::for_you::ForYou;
 use crate::limits;
 use crate::problem::{Problem, no_such_method};
 
 pub(crate) use events::check_number;
+pub use feed::feed_routes;
 use openapi::Refused;
 pub use openapi::openapi;
 
-/// The REST routes.
-pub fn routes(app: Arc<App>) -> axum::Router {
+/// A feed and the folder it is served from.
+pub(super) struct Served<F> {
+    app: Arc<App>,
+    feed: Arc<F>,
+}
+
+impl<F> Clone for Served<F> {
+    fn clone(&self) -> Self {
+        Self { app: Arc::clone(&self.app), feed: Arc::clone(&self.feed) }
+    }
+}
+
+impl FromRef<Served<ForYou>> for Arc<App> {
+    fn from_ref(served: &Served<ForYou>) -> Self {
+        Self::clone(&served.app)
+    }
+}
+
+impl<F: Feed> Served<F> {
+    async fn feed(&self, request: F::Request) -> Result<Json<F::Answer>, Problem> {
+        self.app.feed(&self.feed, request, None).await.map(Json)
+    }
+}
+
+/// The REST routes: events, the For You feed, and their description.
+pub fn routes(app: Arc<App>, for_you: Arc<ForYou>) -> Router {
     let (routes, _) = described().split_for_parts();
-    routes
-        .layer(axum::middleware::map_response(not_kept))
-        .route("/openapi.json", get(openapi::get))
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
-        .with_state(app)
+    let routes = of_the_moment(routes).route("/openapi.json", get(openapi::get)).fallback(no_such_path);
+    finished(routes).with_state(Served { app, feed: for_you })
+}
+
+/// Routes whose answers must not be cached.
+fn of_the_moment<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(axum::middleware::map_response(not_kept))
+}
+
+/// What holds for every route.
+fn finished<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.method_not_allowed_fallback(no_such_method).layer(DefaultBodyLimit::max(limits::BODY_BYTES))
 }
 
 /// The routes under `/v1` with their descriptions, listed once.
-fn described() -> OpenApiRouter<Arc<App>> {
+fn described() -> OpenApiRouter<Served<ForYou>> {
     OpenApiRouter::new()
         .routes(routes!(events::append))
         .routes(routes!(feed::get, feed::post))

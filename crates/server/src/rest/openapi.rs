@@ -67,5 +67,5 @@ pub fn openapi(profile: &Profile) -> Value {
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi(&app.profile).to_string())
+    ([(header::CONTENT_TYPE, "application/json")], openapi(&app.folder().profile).to_string())
 }

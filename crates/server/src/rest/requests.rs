@@ -1,21 +1,19 @@
 //! `GET /v1/requests/{id}`: the answer to an earlier request.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use home_mixer::answer::Timings;
 use home_mixer::candidate::ServedType;
 use home_mixer::side_effects::RequestInfo;
+use mixer_kit::Timings;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Refused;
-use crate::app::App;
+use super::{Refused, Served};
+use crate::feeds::for_you::ForYou;
 use crate::ids::Ids;
+use crate::limits::check_request_id;
 use crate::problem::Problem;
-use crate::request::check_request_id;
 use crate::schema;
 
 /// What is remembered about a request, for three hours.
@@ -63,17 +61,17 @@ pub(super) struct RequestPath {
     )
 )]
 pub(super) async fn get(
-    State(app): State<Arc<App>>,
+    State(served): State<Served<ForYou>>,
     path: Result<Path<RequestPath>, PathRejection>,
 ) -> Result<Json<RequestAnswer>, Problem> {
     let Path(RequestPath { id }) = path.map_err(|e| Problem::bad_request(e.body_text()))?;
     check_request_id("id", &id)?;
-    let info = app.mixer.request_info(&id).ok_or_else(|| {
+    let info = served.feed.mixer().request_info(&id).ok_or_else(|| {
         Problem::not_found(format!(
             "request {id:?} is not known: requests are remembered for three hours, and in-network requests not at all"
         ))
     })?;
-    app.looking_up(move |app| Json(answer(id, &info, app.ids()))).await
+    served.app.folder().looking_up(move |folder| Json(answer(id, &info, folder.ids()))).await
 }
 
 fn answer(id: String, info: &RequestInfo, ids: Ids<'_>) -> RequestAnswer {

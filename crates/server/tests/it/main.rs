@@ -4,4 +4,5 @@
 mod connections;
 mod grpc;
 mod rest;
+mod shop;
 mod support;

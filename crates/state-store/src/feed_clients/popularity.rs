@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use super::off_worker;
 use crate::StateStore;
 
-/// [`Ranking`] by the popularity prior ([`foryou_types::prior`]): the same for every viewer. Answers without a model version.
+/// [`Ranking`] by the popularity prior ([`foryou_types::PopularityPrior`]): the same for every viewer. Answers without a model version.
 pub struct PopularityRanking(pub Arc<StateStore>);
 
 #[async_trait]

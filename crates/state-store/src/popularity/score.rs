@@ -4,7 +4,7 @@
 //! `(left · Σ w_a n_a + 20 · Σ w_a r_a) / (max(N, left · max_a n_a) + 20)` where `left` is the share of
 //! the counts that is left now. So ranking needs only the weighted sum and the largest of each post's counts, not all counts.
 
-use foryou_types::prior::PRIOR_IMPRESSIONS;
+use foryou_types::PRIOR_IMPRESSIONS;
 use foryou_types::{ActionKind, PopularityPrior, TimeMs};
 
 use super::fading::Fading;

@@ -11,8 +11,10 @@ use foryou_io::SystemMonotonic;
 use foryou_types::seams::{InNetworkPosts, InNetworkRequest, InNetworkResponse, LightPost, SeamError};
 use foryou_types::{Clock, ManualClock, PostId, Profile, SplitMix64, Surface, TimeMs, UserId};
 use home_mixer::candidate::ServedType;
+use home_mixer::params::MixerParams;
 use home_mixer::query::ScoredPostsQuery;
-use home_mixer::{Clients, FeedOptions, FeedResult, HomeMixer, MixerParams};
+use home_mixer::{Clients, FeedResult, HomeMixer};
+use mixer_kit::FeedOptions;
 use parking_lot::Mutex;
 use state_store::{
     Ingestor, LogServedRecorder, PopularityRanking, PopularityRetrieval, StateGizmoduck, StateSocialGraph, StateStore,
@@ -131,7 +133,7 @@ impl Folder {
 
     pub(crate) async fn feed(&self) -> Vec<u64> {
         let feed = self.feed_with(FeedOptions::default()).await;
-        let mut ids: Vec<u64> = feed.posts.iter().map(|p| p.tweet_id.0).collect();
+        let mut ids: Vec<u64> = feed.items.iter().map(|p| p.tweet_id.0).collect();
         ids.sort_unstable();
         ids
     }
@@ -143,8 +145,8 @@ const ALL: [u64; 6] = [100, 101, 110, 111, 120, 121];
 async fn a_new_viewer_has_popular_posts() {
     let folder = Folder::new();
     let feed = folder.feed_with(FeedOptions::default()).await;
-    assert_eq!(feed.posts.len(), 6);
-    assert!(feed.posts.iter().all(|p| p.served_type == Some(ServedType::Popular) && p.in_network == Some(false)));
+    assert_eq!(feed.items.len(), 6);
+    assert!(feed.items.iter().all(|p| p.served_type == Some(ServedType::Popular) && p.in_network == Some(false)));
     assert_eq!((feed.model, feed.ranked_by_prior, feed.viewer_has_history), (None, true, false));
 }
 
@@ -153,9 +155,9 @@ async fn a_follow_brings_an_author_into_the_network() {
     let folder = Folder::new();
     folder.edge(EdgeKind::Follow, VIEWER, 11);
     let feed = folder.feed_with(FeedOptions::default()).await;
-    let in_network: Vec<_> = feed.posts.iter().filter(|p| p.in_network == Some(true)).map(|p| p.author_id.0).collect();
+    let in_network: Vec<_> = feed.items.iter().filter(|p| p.in_network == Some(true)).map(|p| p.author_id.0).collect();
     assert_eq!(in_network, [11, 11]);
-    assert!(feed.posts.iter().filter(|p| p.author_id.0 == 11).all(|p| p.served_type == Some(ServedType::Thunder)));
+    assert!(feed.items.iter().filter(|p| p.author_id.0 == 11).all(|p| p.served_type == Some(ServedType::Thunder)));
 }
 
 #[tokio::test]
@@ -193,16 +195,16 @@ async fn a_liked_post_does_not_come_again() {
     folder.action("favorite", 110);
     let feed = folder.feed_with(FeedOptions::default()).await;
     assert!(feed.viewer_has_history);
-    assert!(feed.posts.iter().all(|p| p.tweet_id != PostId(110)));
-    assert_eq!(feed.posts.len(), 5);
-    assert!(feed.posts.iter().all(|p| p.served_type == Some(ServedType::PhoenixRetrieval)));
+    assert!(feed.items.iter().all(|p| p.tweet_id != PostId(110)));
+    assert_eq!(feed.items.len(), 5);
+    assert!(feed.items.iter().all(|p| p.served_type == Some(ServedType::PhoenixRetrieval)));
 }
 
 #[tokio::test]
 async fn a_served_feed_does_not_come_again() {
     let folder = Folder::new();
     let served = folder.feed_with(FeedOptions { record: true, ..FeedOptions::default() }).await;
-    assert_eq!(served.posts.len(), 6);
+    assert_eq!(served.items.len(), 6);
     // No wait in between: the request itself waits for the record.
     assert_eq!(folder.feed().await, [0u64; 0]);
 }

@@ -4,9 +4,7 @@ use event_log::{
     ActionEvent, EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent,
     ProfileEvent, ServedEvent,
 };
-use foryou_types::{
-    Clock, ClockKind, IdForm, ManualClock, Namespace, PostId, Profile, TimeMs, UserId, profile::IdForms,
-};
+use foryou_types::{Clock, ClockKind, IdForm, IdForms, ManualClock, Namespace, PostId, Profile, TimeMs, UserId};
 use state_store::{Ingestor, LogClock, Outcome, folder_clock};
 
 use crate::support::{Folder, HOUR, act, delete, dwell, edge, event, follow, post, reading, shown, undo};

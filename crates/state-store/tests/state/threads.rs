@@ -2,6 +2,7 @@
 
 use event_log::{EdgeKind, EventBody, PostEvent, ProfileEvent};
 use foryou_types::{PostId, UserId};
+use mixer_kit::Ranked;
 
 use crate::feed::{Folder, VIEWER};
 
@@ -39,19 +40,19 @@ fn chain() -> Folder {
 
 /// Those of the chain that the feed has, and what they repost.
 async fn shown(folder: &Folder) -> Vec<(u64, u64)> {
-    let feed = folder.feed_with(home_mixer::FeedOptions::default()).await;
-    let chain = feed.posts.iter().filter(|p| [100, 300, 301, 302].contains(&p.tweet_id.0));
+    let feed = folder.feed_with(mixer_kit::FeedOptions::default()).await;
+    let chain = feed.items.iter().filter(|p| [100, 300, 301, 302].contains(&p.tweet_id.0));
     chain.map(|p| (p.tweet_id.0, p.original_id().0)).collect()
 }
 
 #[tokio::test]
 async fn a_repost_of_a_repost_shows_the_original_once() {
     let folder = chain();
-    let feed = folder.feed_with(home_mixer::FeedOptions::default()).await;
-    let of_chain: Vec<_> = feed.posts.iter().filter(|p| p.original_id() == PostId(100)).collect();
+    let feed = folder.feed_with(mixer_kit::FeedOptions::default()).await;
+    let of_chain: Vec<_> = feed.items.iter().filter(|p| p.original_id() == PostId(100)).collect();
     assert_eq!(of_chain.len(), 1, "{:?}", shown(&folder).await);
     let post = of_chain[0];
-    assert_eq!((post.original_author(), post.tweet_text.as_deref()), (UserId(10), Some("post 100 about topic10")));
+    assert_eq!((post.group_id(), post.tweet_text.as_deref()), (UserId(10), Some("post 100 about topic10")));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use foryou_types::{TimeMs, ids::NoNames};
+use foryou_types::{NoNames, TimeMs};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use event_log::NameAllocator;
 use foryou_types::Namespace;
-use foryou_types::ids::NoNames;
+use foryou_types::NoNames;
 use phoenix::{CandidateItem, HistoryItem};
 use proptest::prelude::*;
 

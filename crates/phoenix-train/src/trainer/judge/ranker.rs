@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use evaluation::weighted_auc;
-use foryou_types::prior::PRIOR_IMPRESSIONS;
+use foryou_types::PRIOR_IMPRESSIONS;
 use foryou_types::{ActionSet, PostId, UserId};
 use phoenix::Pass;
 use rustc_hash::FxHashMap;

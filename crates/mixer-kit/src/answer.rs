@@ -1,16 +1,13 @@
-//! The options and the result of a request for scored posts.
+//! The options and the result of a request for a feed.
 
 use std::sync::Arc;
-
 use std::time::Instant;
 
-use candidate_pipeline::{ComponentTiming, Removed, StageSizes, StageTimings, Trace};
+use candidate_pipeline::{ComponentTiming, Removed, StageSizes, Trace};
 use foryou_types::{TimeMs, UserId};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::candidate::PostCandidate;
-use crate::notes::Degraded;
+use crate::notes::{Degraded, Timings};
 
 /// How one request is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +22,7 @@ pub struct FeedOptions {
 
 /// A request that cannot be answered.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum MixerError {
+pub enum FeedError {
     /// The request is wrong; asking again will not help.
     #[error("{field}: {problem}")]
     InvalidArgument {
@@ -36,51 +33,15 @@ pub enum MixerError {
     },
 }
 
-/// Wall time of each stage, in milliseconds, under the keys of the answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Timings {
-    /// Stage 1.
-    pub query_hydrators: f64,
-    /// Stage 2.
-    pub sources: f64,
-    /// Stage 3.
-    pub hydrators: f64,
-    /// Stage 4.
-    pub filters: f64,
-    /// Stage 5.
-    pub scorers: f64,
-    /// Stage 6.
-    pub selector: f64,
-    /// Stages 7 and 8 with all refills.
-    pub post_selection: f64,
-    /// The whole request.
-    pub total: f64,
-}
-
-impl From<&StageTimings> for Timings {
-    fn from(t: &StageTimings) -> Self {
-        Self {
-            query_hydrators: t.query_hydrators,
-            sources: t.sources,
-            hydrators: t.hydrators,
-            filters: t.filters,
-            scorers: t.scorers,
-            selector: t.selector,
-            post_selection: t.post_selection,
-            total: t.total,
-        }
-    }
-}
-
 /// A ranked feed.
 #[derive(Debug)]
-pub struct FeedResult {
+pub struct FeedResult<C> {
     /// The request's id, generated where the caller gave none.
     pub request_id: String,
     /// The viewer.
     pub viewer: UserId,
-    /// The posts, best first.
-    pub posts: Vec<PostCandidate>,
+    /// The items, best first.
+    pub items: Arc<Vec<C>>,
     /// The model version that predicted the actions; `None` for the popularity prior.
     pub model: Option<String>,
     /// Whether the popularity prior predicted the actions: no model, a viewer without history, or a ranker that failed (then
@@ -92,7 +53,7 @@ pub struct FeedResult {
     pub now: TimeMs,
     /// What did not go as it should; empty when all is well.
     pub degraded: Vec<Degraded>,
-    /// Why the feed is empty: what the sources gave and which filters removed it; `None` if it has posts.
+    /// Why the feed is empty: what the sources gave and which filters removed it; `None` if it has items.
     pub empty_because: Option<String>,
     /// Where the time went.
     pub timings_ms: Timings,
@@ -101,16 +62,16 @@ pub struct FeedResult {
     /// How many candidates each stage left.
     pub sizes: StageSizes,
     /// Every decision, where [`FeedOptions::explain`] asked for it.
-    pub explanation: Option<Explanation>,
+    pub explanation: Option<Explanation<C>>,
 }
 
 /// Every decision about every candidate of a request.
 #[derive(Debug)]
-pub struct Explanation {
+pub struct Explanation<C> {
     /// The way of each candidate through the pipeline.
     pub trace: Trace,
     /// What each filter removed, with the candidates as they were then.
-    pub removed: Vec<Removed<PostCandidate>>,
+    pub removed: Vec<Removed<C>>,
     /// Ranked candidates that are not in the feed, in score order.
-    pub non_selected: Arc<Vec<PostCandidate>>,
+    pub non_selected: Arc<Vec<C>>,
 }

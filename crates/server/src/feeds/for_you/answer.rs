@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use foryou_types::{ActionKind, ClockKind};
-use home_mixer::answer::Timings;
+use foryou_types::ActionKind;
 use home_mixer::candidate::{PostCandidate, ServedType};
-use home_mixer::notes::Degraded;
+use mixer_kit::{Degraded, FeedResult, Timings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::{App, Scored};
 use crate::explain::Explained;
+use crate::feed::Scored;
+use crate::folder::Folder;
 use crate::{limits, schema};
 
 /// What may have ranked a feed: a model, the popularity prior, or nothing where both failed.
@@ -117,14 +117,17 @@ pub struct FeedPost {
 
 impl FeedAnswer {
     /// A ranked feed with ids as the folder prints them.
-    pub(crate) fn new(app: &App, scored: Scored) -> Self {
-        let ids = app.ids();
+    pub(super) fn new(folder: &Folder, scored: &Scored<PostCandidate>) -> Self {
         let result = &scored.result;
         Self {
-            feed: result.posts.iter().enumerate().map(|(i, post)| feed_post(app, i + 1, post)).collect(),
-            model: result.model.as_deref().map(str::to_owned),
-            ranked_by: scored.ranked_by().to_owned(),
-            clock: ClockUsed { kind: scored.clock_kind(app).to_owned(), now: result.now.0, made_by: None },
+            feed: result.items.iter().enumerate().map(|(i, post)| feed_post(folder, i + 1, post)).collect(),
+            model: result.model.clone(),
+            ranked_by: ranked_by(result).to_owned(),
+            clock: ClockUsed {
+                kind: folder.clock_kind(scored.said_now).to_owned(),
+                now: result.now.0,
+                made_by: scored.made_by.clone(),
+            },
             degraded: result.degraded.clone(),
             empty_because: result.empty_because.clone(),
             timings_ms: result.timings_ms,
@@ -136,30 +139,19 @@ impl FeedAnswer {
                 selected: result.sizes.selected,
             },
             request_id: result.request_id.clone(),
-            explanation: result.explanation.as_ref().map(|e| Explained::new(&result.posts, e, ids)),
-            viewer: scored.viewer,
-            next_cursor: scored.next_cursor,
+            explanation: scored.explained(folder),
+            viewer: scored.viewer.clone(),
+            next_cursor: scored.next_cursor.clone(),
         }
     }
 }
 
-impl Scored {
-    /// What ranked the feed.
-    pub(crate) fn ranked_by(&self) -> &'static str {
-        ranked_by(self.result.model.is_some(), self.result.ranked_by_prior)
-    }
-
-    /// Where the feed's moment comes from: the machine's clock, the log's clock, or the request.
-    pub(crate) fn clock_kind(&self, app: &App) -> &'static str {
-        match app.profile.clock {
-            _ if self.said_now => "request",
-            ClockKind::Wall => "wall",
-            ClockKind::Log => "log",
-        }
-    }
+/// What ranked a feed.
+pub(crate) fn ranked_by<C>(result: &FeedResult<C>) -> &'static str {
+    ranked(result.model.is_some(), result.ranked_by_prior)
 }
 
-fn ranked_by(model: bool, prior: bool) -> &'static str {
+fn ranked(model: bool, prior: bool) -> &'static str {
     let [by_model, by_prior, by_nothing] = RANKED_BY;
     if model {
         by_model
@@ -170,12 +162,12 @@ fn ranked_by(model: bool, prior: bool) -> &'static str {
     }
 }
 
-fn feed_post(app: &App, rank: usize, post: &PostCandidate) -> FeedPost {
-    let ids = app.ids();
+fn feed_post(folder: &Folder, rank: usize, post: &PostCandidate) -> FeedPost {
+    let ids = folder.ids();
     let heads = post.heads.as_deref().unwrap_or_default();
     let mut probabilities = BTreeMap::new();
     let mut dwell_time = None;
-    for ((_, action), &head) in app.profile.action_set.iter().zip(heads) {
+    for ((_, action), &head) in folder.profile.action_set.iter().zip(heads) {
         match action.kind {
             ActionKind::Discrete => {
                 probabilities.insert(action.name.clone(), head);
@@ -209,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_feed_that_nothing_ranked_says_so() {
-        assert_eq!(ranked_by(true, false), "model");
-        assert_eq!(ranked_by(false, true), "popularity_prior");
-        assert_eq!(ranked_by(false, false), "none");
+        assert_eq!(ranked(true, false), "model");
+        assert_eq!(ranked(false, true), "popularity_prior");
+        assert_eq!(ranked(false, false), "none");
     }
 }

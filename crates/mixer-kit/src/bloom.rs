@@ -117,16 +117,16 @@ impl ImpressionBloomFilterEntry {
 
 /// The union of the well-formed filters of a request.
 #[derive(Clone, Debug, Default)]
-pub struct ImpressionBloomFilters<'e>(Vec<&'e ImpressionBloomFilterEntry>);
+pub(crate) struct BloomFilters<'e>(Vec<&'e ImpressionBloomFilterEntry>);
 
-impl<'e> ImpressionBloomFilters<'e> {
+impl<'e> BloomFilters<'e> {
     /// Checks each filter once and leaves out the malformed ones.
-    pub fn new(entries: &'e [ImpressionBloomFilterEntry]) -> Self {
+    pub(crate) fn new(entries: &'e [ImpressionBloomFilterEntry]) -> Self {
         Self(entries.iter().filter(|entry| entry.check().is_ok()).collect())
     }
 
     /// Whether any of the filters holds the id.
-    pub fn contains(&self, id: PostId) -> bool {
+    pub(crate) fn contains(&self, id: PostId) -> bool {
         self.0.iter().any(|entry| entry.has(id))
     }
 }
@@ -199,11 +199,11 @@ mod tests {
             ImpressionBloomFilterEntry::default(),
             ImpressionBloomFilterEntry::from_ids(&b, 2, NOW),
         ];
-        let union = ImpressionBloomFilters::new(&entries);
+        let union = BloomFilters::new(&entries);
         assert!(a.iter().chain(&b).all(|&id| union.contains(id)));
         let wrong = ids(1_000..2_000).into_iter().filter(|&id| union.contains(id)).count();
         assert!(wrong < 30, "{wrong}");
-        assert!(!ImpressionBloomFilters::default().contains(a[0]));
+        assert!(!BloomFilters::default().contains(a[0]));
     }
 
     proptest! {

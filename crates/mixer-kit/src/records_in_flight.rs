@@ -12,11 +12,11 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
 /// How long a request waits for its viewer's own records.
-pub(crate) const MAX_WAIT: Duration = Duration::from_millis(50);
+const MAX_WAIT: Duration = Duration::from_millis(50);
 
 /// The records under way, by viewer.
 #[derive(Debug, Default)]
-pub(crate) struct OwnWrites(Mutex<FxHashMap<UserId, Pending>>);
+pub struct RecordsInFlight(Mutex<FxHashMap<UserId, Pending>>);
 
 #[derive(Debug, Default)]
 struct Pending {
@@ -26,20 +26,20 @@ struct Pending {
 
 /// A record under way; through when the last clone of the query that holds it is dropped.
 #[derive(Debug)]
-pub struct OwnWrite {
-    all: Arc<OwnWrites>,
+pub struct RecordInFlight {
+    all: Arc<RecordsInFlight>,
     viewer: UserId,
 }
 
-impl OwnWrites {
+impl RecordsInFlight {
     /// Announces a record.
-    pub(crate) fn begin(self: &Arc<Self>, viewer: UserId) -> OwnWrite {
+    pub fn begin(self: &Arc<Self>, viewer: UserId) -> RecordInFlight {
         self.0.lock().entry(viewer).or_default().count += 1;
-        OwnWrite { all: Arc::clone(self), viewer }
+        RecordInFlight { all: Arc::clone(self), viewer }
     }
 
     /// Waits until the viewer has no record under way, at most [`MAX_WAIT`]. Returns whether all are through.
-    pub(crate) async fn settled(&self, viewer: UserId) -> bool {
+    pub async fn settled(&self, viewer: UserId) -> bool {
         let Some(done) = self.0.lock().get(&viewer).map(|pending| Arc::clone(&pending.done)) else { return true };
         let settle = async {
             loop {
@@ -56,7 +56,7 @@ impl OwnWrites {
     }
 }
 
-impl Drop for OwnWrite {
+impl Drop for RecordInFlight {
     fn drop(&mut self) {
         let mut all = self.all.0.lock();
         if let Some(pending) = all.get_mut(&self.viewer) {
@@ -75,7 +75,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_for_its_own_viewer_only_and_not_for_ever() {
-        let writes = Arc::new(OwnWrites::default());
+        let writes = Arc::new(RecordsInFlight::default());
         let (one, two) = (writes.begin(UserId(1)), writes.begin(UserId(1)));
         assert!(writes.settled(UserId(2)).await);
         let start = tokio::time::Instant::now();

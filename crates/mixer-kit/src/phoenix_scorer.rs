@@ -1,4 +1,4 @@
-//! What the viewer would do with each post.
+//! What the viewer would do with each item.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,9 @@ use foryou_types::seams::{Ranking, RankingCandidate, RankingRequest, RankingResp
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::candidate::{PostCandidate, ScoredBy};
 use crate::clients;
 use crate::notes::RankedBy;
-use crate::query::ScoredPostsQuery;
+use crate::ranked::{FeedQuery, Prediction, Ranked, ScoredBy};
 
 /// At most this much of the scorer's time is kept back for the popularity prior, which reads counts from memory or the
 /// embedded store: 2,200 posts take about 5 ms.
@@ -24,8 +23,7 @@ const MAX_RESERVE: Duration = Duration::from_millis(50);
 /// * A viewer without history (or whose history could not be fetched) gets the popularity prior, and so does everyone where
 ///   `ranking` is the prior because no model was promoted. The answer says so, and is not degraded.
 /// * A ranker that fails, is late, or answers for another number of posts or heads: the popularity prior, flagged.
-/// * A post that the ranker could not score (an empty row) gets the prior's heads, and the trace says so
-///   ([`PostCandidate::scored_by`]). One with a head that is not a finite number gets no score and goes to the end. Both are
+/// * A post that the ranker could not score (an empty row) gets the prior's heads, and the trace says so ([`Prediction::by`]). One with a head that is not a finite number gets no score and goes to the end. Both are
 ///   flagged, and neither changes anything for the other posts.
 /// * The prior fails too: no heads. The candidates count as unknown posts, and the feed is flagged.
 ///
@@ -33,14 +31,6 @@ const MAX_RESERVE: Duration = Duration::from_millis(50);
 pub struct PhoenixScorer {
     ranking: Arc<dyn Ranking>,
     prior: Arc<dyn Ranking>,
-}
-
-/// What is predicted for one candidate.
-#[derive(Clone, Debug, Default)]
-pub struct Prediction {
-    row: Row,
-    request: u64,
-    at_ms: u64,
 }
 
 /// The heads of one original.
@@ -102,7 +92,7 @@ impl PhoenixScorer {
     /// Fills the rows that the ranker left empty, and says so. A prior that is late must not cost the rows that there are.
     async fn fill(
         &self,
-        query: &ScoredPostsQuery,
+        query: &impl FeedQuery,
         request: RankingRequest,
         rows: &mut [Row],
         heads: usize,
@@ -118,43 +108,38 @@ impl PhoenixScorer {
         match self.prior(RankingRequest { candidates, ..request }, heads, time).await {
             Ok(filled) => {
                 empty.into_iter().zip(filled).for_each(|(i, row)| rows[i] = row);
-                query.notes.degrade(Self::NAME, format!("{not_scored}: ranked by the popularity prior"));
+                query.notes().degrade(Self::NAME, format!("{not_scored}: ranked by the popularity prior"));
             }
             Err(error) => {
-                query.notes.degrade(Self::NAME, format!("{not_scored}, nor did the popularity prior: {error}"));
+                query.notes().degrade(Self::NAME, format!("{not_scored}, nor did the popularity prior: {error}"));
             }
         }
     }
 }
 
 #[async_trait]
-impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
+impl<Q: FeedQuery, C: Ranked> Scorer<Q, C> for PhoenixScorer {
     type Fields = Prediction;
 
     fn name(&self) -> &'static str {
         Self::NAME
     }
 
-    async fn score(
-        &self,
-        query: &ScoredPostsQuery,
-        candidates: &[PostCandidate],
-        budget: &Budget,
-    ) -> Result<Vec<Prediction>, StageError> {
-        let heads = query.profile.action_set.len();
+    async fn score(&self, query: &Q, candidates: &[C], budget: &Budget) -> Result<Vec<Prediction>, StageError> {
+        let heads = query.profile().action_set.len();
         let (originals, places) = originals(query, candidates);
         let request = RankingRequest {
-            user_id: query.user_id,
-            history: query.user_action_sequence.clone().unwrap_or_default(),
+            user_id: query.viewer(),
+            history: query.actions().cloned().unwrap_or_default(),
             candidates: originals,
-            now: query.now,
+            now: query.now(),
         };
 
-        let ranked = if query.has_history() {
+        let ranked = if query.has_actions() {
             match self.ranked(request.clone(), heads, budget).await {
                 Ok(answer) => Some(answer),
                 Err(reason) => {
-                    query.notes.degrade(Self::NAME, format!("{reason}: ranked by the popularity prior"));
+                    query.notes().degrade(Self::NAME, format!("{reason}: ranked by the popularity prior"));
                     None
                 }
             }
@@ -164,25 +149,25 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
         let mut rows = if let Some(answer) = ranked {
             // A ranker without a model version is the prior.
             let by = if answer.model.is_some() { ScoredBy::Model } else { ScoredBy::PopularityPrior };
-            query.notes.set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
+            query.notes().set_ranked_by(answer.model.map_or(RankedBy::Prior, RankedBy::Model));
             let mut rows: Vec<Row> = answer.scores.into_iter().map(|heads| Row::of(heads, by)).collect();
             self.fill(query, request, &mut rows, heads, budget).await;
             rows
         } else {
             let rows = self.prior(request, heads, None).await?;
-            query.notes.set_ranked_by(RankedBy::Prior);
+            query.notes().set_ranked_by(RankedBy::Prior);
             rows
         };
         let unscorable = rows.iter().filter(|row| row.unscorable).count();
         if unscorable > 0 {
             let of = rows.len();
             query
-                .notes
+                .notes()
                 .degrade(Self::NAME, format!("{unscorable} of {of} posts: a head is NaN or infinite: put at the end"));
         }
 
-        let request = xxh3_64(query.request_id.as_bytes());
-        let at_ms = u64::try_from(query.now.0).unwrap_or(0);
+        let request = xxh3_64(query.request_id().as_bytes());
+        let at_ms = u64::try_from(query.now().0).unwrap_or(0);
         let mut left = vec![0u32; rows.len()];
         for &i in &places {
             left[i] += 1;
@@ -192,15 +177,12 @@ impl Scorer<ScoredPostsQuery, PostCandidate> for PhoenixScorer {
             // Nearly every original has one candidate, which takes the row.
             if left[i] == 0 { std::mem::take(&mut rows[i]) } else { rows[i].clone() }
         };
-        Ok(places.into_iter().map(|i| Prediction { row: row_of(i), request, at_ms }).collect())
+        let predict = |Row { heads, by, unscorable }| Prediction { heads, by, unscorable, request, at_ms };
+        Ok(places.into_iter().map(|i| predict(row_of(i))).collect())
     }
 
-    fn update(&self, candidate: &mut PostCandidate, Prediction { row, request, at_ms }: Prediction) {
-        candidate.heads = row.heads;
-        candidate.scored_by = row.by;
-        candidate.unscorable = row.unscorable;
-        candidate.prediction_request_id = Some(request);
-        candidate.last_scored_at_ms = Some(at_ms);
+    fn update(&self, candidate: &mut C, prediction: Prediction) {
+        candidate.set_prediction(prediction);
     }
 }
 
@@ -213,28 +195,25 @@ async fn within<T>(time: Option<Duration>, answer: impl Future<Output = Result<T
 }
 
 /// The distinct originals, and per candidate the place of its own.
-fn originals(query: &ScoredPostsQuery, candidates: &[PostCandidate]) -> (Vec<RankingCandidate>, Vec<usize>) {
+fn originals(query: &impl FeedQuery, candidates: &[impl Ranked]) -> (Vec<RankingCandidate>, Vec<usize>) {
+    let surface = query.surface();
     let mut originals: Vec<RankingCandidate> = Vec::with_capacity(candidates.len());
     let mut known: FxHashMap<PostId, usize> = FxHashMap::default();
+    known.reserve(candidates.len());
     let places = candidates
         .iter()
         .map(|candidate| {
-            let post_id = candidate.original_id();
-            let created_at = if candidate.retweeted_tweet_id.is_some() {
-                candidate.core.as_ref().and_then(|core| core.reposted_created_at)
-            } else {
-                candidate.created_at
-            };
+            let (post_id, author_id) = (candidate.original_id(), candidate.group_id());
+            let created_at = candidate.original_created_at();
             let place = *known.entry(post_id).or_insert_with(|| {
-                let author_id = candidate.original_author();
-                originals.push(RankingCandidate { post_id, author_id, created_at, surface: query.surface });
+                originals.push(RankingCandidate { post_id, author_id, created_at, surface });
                 originals.len() - 1
             });
             // A repost may come first and know less of the original than the original itself.
             let original = &mut originals[place];
             original.created_at = original.created_at.or(created_at);
             if original.author_id.is_none() {
-                original.author_id = candidate.original_author();
+                original.author_id = author_id;
             }
             place
         })

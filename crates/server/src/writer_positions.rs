@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 ///
 /// Bounded: beyond [`Self::KEPT`] writers, those with the oldest last write are dropped.
 #[derive(Debug, Default)]
-pub(crate) struct OwnWrites {
+pub(crate) struct WriterPositions {
     inner: Mutex<Inner>,
 }
 
@@ -28,7 +28,7 @@ impl Inner {
     }
 }
 
-impl OwnWrites {
+impl WriterPositions {
     const KEPT: usize = 10_000;
 
     /// A user wrote up to `next_seq`.
@@ -66,17 +66,17 @@ impl OwnWrites {
 mod tests {
     use super::*;
 
-    fn needed(writes: &OwnWrites, user: u64) -> Option<u64> {
+    fn needed(writes: &WriterPositions, user: u64) -> Option<u64> {
         writes.needed(UserId(user), |_| false)
     }
 
     #[test]
     fn the_last_write_counts_and_memory_is_bounded() {
-        let writes = OwnWrites::default();
+        let writes = WriterPositions::default();
         writes.wrote(UserId(1), 5);
         writes.wrote(UserId(1), 9);
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (Some(9), None));
-        for user in 2..=(OwnWrites::KEPT as u64 + 1) {
+        for user in 2..=(WriterPositions::KEPT as u64 + 1) {
             writes.wrote(UserId(user), 10 + user);
         }
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (None, Some(12)));
@@ -84,19 +84,19 @@ mod tests {
 
     #[test]
     fn who_wrote_last_is_remembered_however_early_their_first_write_was() {
-        let writes = OwnWrites::default();
-        for user in 1..=OwnWrites::KEPT as u64 {
+        let writes = WriterPositions::default();
+        for user in 1..=WriterPositions::KEPT as u64 {
             writes.wrote(UserId(user), user);
         }
         writes.wrote(UserId(1), 20_000);
         writes.wrote(UserId(99_999), 20_001);
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (Some(20_000), None));
-        assert_eq!(writes.len(), OwnWrites::KEPT);
+        assert_eq!(writes.len(), WriterPositions::KEPT);
     }
 
     #[test]
     fn what_everybody_has_applied_is_forgotten() {
-        let writes = OwnWrites::default();
+        let writes = WriterPositions::default();
         writes.wrote(UserId(1), 5);
         assert_eq!(writes.needed(UserId(1), |position| position <= 4), Some(5));
         assert_eq!(writes.needed(UserId(1), |position| position <= 5), None);

@@ -1,30 +1,20 @@
 //! A feed request as callers write it, the same over REST, gRPC and the command line.
 
-use foryou_types::{PostId, Surface, TimeMs};
-use home_mixer::bloom::ImpressionBloomFilterEntry;
+use std::sync::Arc;
+
+use foryou_types::{PostId, Surface};
 use home_mixer::query::ScoredPostsQuery;
+use mixer_kit::ImpressionBloomFilterEntry;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
-use crate::cursor::{self, Scope};
-use crate::ids::{GivenId, Ids, Viewer};
+use crate::feed::{Asked, Common};
+use crate::folder::Folder;
+use crate::ids::{GivenId, Ids};
 use crate::limits;
 use crate::problem::Problem;
 use crate::schema;
-
-/// A moment as a caller gave it: Unix milliseconds or RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeText(pub TimeMs);
-
-impl<'de> Deserialize<'de> for TimeText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let GivenId::Text(text) = GivenId::deserialize(deserializer)? else {
-            return Err(serde::de::Error::custom("a time is a string or an integer"));
-        };
-        event_log::json::read_time(&text).map(TimeText).map_err(serde::de::Error::custom)
-    }
-}
+use crate::time_text::TimeText;
 
 /// Everything that a caller may say about a feed: the unhydrated fields of the documents' `ScoredPostsQuery` under their names,
 /// and a few of our own.
@@ -102,34 +92,27 @@ pub struct FeedRequest {
     pub explain: bool,
 }
 
-/// A request whose ids were looked up, once.
-#[derive(Debug)]
-pub(crate) struct Resolved {
-    pub(crate) viewer: Viewer,
-    /// The posts of earlier pages.
-    pub(crate) earlier: Vec<PostId>,
-    pub(crate) scope: Scope,
-    pub(crate) query: ScoredPostsQuery,
-    /// Whether the caller gave the moment of the feed.
-    pub(crate) said_now: bool,
-    pub(crate) record: bool,
-    pub(crate) explain: bool,
-}
-
 impl FeedRequest {
-    /// The pipeline's query. The posts of earlier pages (from the cursor) count as served.
-    pub(crate) fn resolve(self, app: &App) -> Result<Resolved, Problem> {
+    /// What every feed understands of it.
+    pub(super) fn common(&self) -> Result<Common, Problem> {
         self.check()?;
-        let ids = app.ids();
-        let viewer = ids.viewer(&self.user_id).map_err(|e| Problem::field("user_id", e))?;
-        let said_now = self.now.is_some();
-        if said_now && self.record == Some(true) {
-            let problem = "a feed with its own now is never recorded: leave out now or record";
-            return Err(Problem::field("record", problem));
-        }
-        let now = self.now.map_or_else(|| app.clock.now(), |t| t.0);
-        let mut query = ScoredPostsQuery::new(viewer.id, now, app.profile.clone(), self.request_id);
-        query.dictionary = home_mixer::Dictionary(app.log.clone());
+        Ok(Common {
+            user_id: self.user_id.clone(),
+            limit: self.limit,
+            now: self.now,
+            cursor: self.cursor.clone(),
+            record: self.record,
+            request_id: self.request_id.clone(),
+            explain: self.explain,
+        })
+    }
+
+    /// The pipeline's query.
+    pub(super) fn query(self, asked: Asked, folder: &Folder) -> Result<ScoredPostsQuery, Problem> {
+        let ids = folder.ids();
+        let profile = Arc::clone(&folder.profile);
+        let mut query = ScoredPostsQuery::new(asked.viewer, asked.now, profile, asked.request_id);
+        query.dictionary = home_mixer::Dictionary(folder.log.clone());
         query.client_app_id = self.client_app_id;
         query.country_code = self.country_code;
         query.language_code = self.language_code;
@@ -142,25 +125,14 @@ impl FeedRequest {
         query.video_only = self.video_only;
         query.topic_ids = self.topic_ids;
         query.surface = self.surface.unwrap_or(Surface::Home);
-        query.limit = self.limit.unwrap_or(app.default_limit);
-        let scope = Scope::of(&query);
-        let mut earlier = Vec::new();
-        if let Some(cursor) = &self.cursor {
-            earlier = cursor::decode(&app.cursor_key, &scope, cursor)?;
-            query.served_ids.extend(&earlier);
-            query.is_bottom_request = true;
-        }
-        // A viewer who is missing from the dictionary has no name to record under, and a feed with its own now was shown to
-        // nobody.
-        let record = self.record.unwrap_or(true) && !viewer.stranger && !said_now;
-        Ok(Resolved { viewer, earlier, scope, query, said_now, record, explain: self.explain })
+        query.limit = asked.limit;
+        Ok(query)
     }
 
     /// Refuses strings and lists that are longer than the schema allows; the error names the field.
     fn check(&self) -> Result<(), Problem> {
         limits::text("country_code", &self.country_code, event_log::limits::COUNTRY)?;
         limits::text("language_code", &self.language_code, event_log::limits::LANGUAGE)?;
-        check_request_id("request_id", &self.request_id)?;
         limits::list("seen_ids", &self.seen_ids, limits::LISTED_POSTS)?;
         limits::list("served_ids", &self.served_ids, limits::LISTED_POSTS)?;
         limits::list("topic_ids", &self.topic_ids, limits::TOPICS)?;
@@ -169,20 +141,8 @@ impl FeedRequest {
             limits::list(&format!("bloom_filter_entries[{i}].bits"), &entry.bits, limits::BLOOM_BYTES)?;
             entry.check().map_err(|e| Problem::field(&format!("bloom_filter_entries[{i}]"), e.to_string()))?;
         }
-        if self.limit.is_some_and(|limit| !(1..=limits::FEED).contains(&limit)) {
-            return Err(Problem::field("limit", format!("must be between 1 and {}", limits::FEED)));
-        }
         Ok(())
     }
-}
-
-/// Refuses a request id that is too long, or that cannot be put into a header or a log line.
-pub(crate) fn check_request_id(field: &str, id: &str) -> Result<(), Problem> {
-    limits::text(field, id, event_log::limits::REQUEST_ID)?;
-    if id.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    }
-    Err(Problem::field(field, "must consist of visible ASCII characters"))
 }
 
 fn posts(ids: Ids<'_>, field: &str, given: &[GivenId]) -> Result<Vec<PostId>, Problem> {

@@ -4,21 +4,22 @@ use async_trait::async_trait;
 use candidate_pipeline::{Budget, Scorer, StageError};
 use foryou_types::{ActionKind, ActionSet};
 
-use crate::candidate::PostCandidate;
-use crate::params::MixerParams;
-use crate::query::ScoredPostsQuery;
+use crate::ranked::{FeedQuery, Ranked};
 
 /// The last step of scoring: brings scores that predict harm into `[0, 0.001)` and all others to 0.001 and above, in the order
-/// they had. Takes no part in the January order, where [`WeightedScorer`](super::WeightedScorer) applies the offset.
+/// they had. Takes no part where the [`WeightedScorer`](crate::WeightedScorer) applies the offset before the multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct OffsetScorer {
     enabled: bool,
 }
 
 impl OffsetScorer {
-    /// A scorer for the service's order of offset and multipliers.
-    pub const fn new(params: &MixerParams) -> Self {
-        Self { enabled: !params.january_order }
+    /// The component's name.
+    pub const NAME: &'static str = "OffsetScorer";
+
+    /// A scorer that takes part, or not.
+    pub const fn new(enabled: bool) -> Self {
+        Self { enabled }
     }
 }
 
@@ -57,29 +58,24 @@ impl ScoreOffset {
 }
 
 #[async_trait]
-impl Scorer<ScoredPostsQuery, PostCandidate> for OffsetScorer {
+impl<Q: FeedQuery, C: Ranked> Scorer<Q, C> for OffsetScorer {
     type Fields = Option<f64>;
 
     fn name(&self) -> &'static str {
-        "OffsetScorer"
+        Self::NAME
     }
 
-    fn enable(&self, _: &ScoredPostsQuery) -> bool {
+    fn enable(&self, _: &Q) -> bool {
         self.enabled
     }
 
-    async fn score(
-        &self,
-        query: &ScoredPostsQuery,
-        candidates: &[PostCandidate],
-        _: &Budget,
-    ) -> Result<Vec<Option<f64>>, StageError> {
-        let offset = ScoreOffset::of(&query.profile.action_set);
-        Ok(candidates.iter().map(|candidate| candidate.score.map(|score| offset.apply(score))).collect())
+    async fn score(&self, query: &Q, candidates: &[C], _: &Budget) -> Result<Vec<Option<f64>>, StageError> {
+        let offset = ScoreOffset::of(&query.profile().action_set);
+        Ok(candidates.iter().map(|candidate| candidate.score().map(|score| offset.apply(score))).collect())
     }
 
-    fn update(&self, candidate: &mut PostCandidate, score: Option<f64>) {
-        candidate.score = score;
+    fn update(&self, candidate: &mut C, score: Option<f64>) {
+        candidate.set_score(score);
     }
 }
 
@@ -89,7 +85,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::filters::testing::{post, query};
 
     fn close(got: f64, expected: f64) {
         assert!((got - expected).abs() < 1e-15, "{got} is not {expected}");
@@ -118,21 +113,6 @@ mod tests {
         let only = ScoreOffset::of(&ActionSet { version: 1, actions: vec![seconds(0.004)] });
         assert_eq!([only.apply(-0.5), only.apply(0.0), only.apply(0.12)], [0.0, 0.0, 0.12]);
         assert!(only.apply(f64::NAN).is_nan());
-    }
-
-    #[tokio::test]
-    async fn every_score_gets_it_and_no_score_stays_none() {
-        let scorer = OffsetScorer::new(&MixerParams::default());
-        let candidates = [PostCandidate { score: Some(0.25), ..post(1) }, post(2)];
-        let scores = scorer.score(&query(), &candidates, &Budget::UNLIMITED).await.unwrap();
-        assert_eq!(scores, [Some(0.251), None]);
-    }
-
-    #[test]
-    fn it_takes_no_part_in_the_january_order() {
-        let january = MixerParams { january_order: true, ..MixerParams::default() };
-        assert!(!OffsetScorer::new(&january).enable(&query()));
-        assert!(OffsetScorer::new(&MixerParams::default()).enable(&query()));
     }
 
     proptest! {

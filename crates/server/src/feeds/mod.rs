@@ -1,0 +1,3 @@
+//! The feeds that the service knows by name.
+
+pub(crate) mod for_you;
