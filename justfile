@@ -32,3 +32,8 @@ deny:
 # Write the references in docs/ again, from the binary.
 docs:
     UPDATE_DOCS=1 cargo test --profile ci -p foryou --test cli reference
+
+# Write the snapshots of what people read again. Read their difference before you commit it.
+snapshots:
+    INSTA_UPDATE=always cargo test --profile ci -p foryou --test cli snapshots
+    INSTA_UPDATE=always cargo test --profile ci -p experiments snapshots

@@ -9,6 +9,8 @@
 
 mod error;
 pub mod evaluate;
+#[cfg(test)]
+mod snapshots;
 pub mod stream;
 mod vectors;
 mod watcher;

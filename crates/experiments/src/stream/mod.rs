@@ -40,6 +40,8 @@ use crate::{ExperimentError, Watcher};
 
 pub use self::actions::ActionRow;
 pub use self::options::StreamOptions;
+#[cfg(test)]
+pub(crate) use self::report::differences;
 pub use self::report::{Difference, StreamReport};
 
 /// A log to live through.

@@ -249,7 +249,7 @@ fn is_model(name: &str) -> bool {
     name.starts_with("ranker") || name.starts_with("retrieval")
 }
 
-fn differences<O: Measured>(table: &PrequentialTable<O>, seed: u64) -> Vec<Difference> {
+pub(crate) fn differences<O: Measured>(table: &PrequentialTable<O>, seed: u64) -> Vec<Difference> {
     let (models, others): (Vec<&str>, Vec<&str>) =
         table.models().iter().map(String::as_str).partition(|name| is_model(name));
     let mut all = Vec::new();

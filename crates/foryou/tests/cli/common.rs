@@ -212,6 +212,12 @@ impl Service {
     }
 }
 
+/// Imports the example town into a data folder; gives the report.
+pub(crate) fn small_town(data: &Path) -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/town/events.jsonl");
+    json(&["import", "events", file, "--data", data.to_str().expect("a path of text")])
+}
+
 /// The post ids of a feed.
 pub(crate) fn post_ids(feed: &Value) -> Vec<String> {
     feed["feed"].as_array().expect("a feed").iter().map(|p| p["post_id"].as_str().expect("an id").to_owned()).collect()

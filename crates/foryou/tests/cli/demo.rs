@@ -1,6 +1,6 @@
 //! `foryou demo --once`: from nothing to a feed.
 
-use crate::common::{json, post_ids, same_part};
+use crate::common::{json, post_ids, same_part, small_town};
 
 #[test]
 fn the_demo_s_feed_has_both_networks_heads_and_timings() {
@@ -58,9 +58,8 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
 fn the_example_town_is_what_its_page_says() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("town");
+    let report = small_town(&data);
     let data = data.to_str().unwrap();
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/town/events.jsonl");
-    let report = json(&["import", "events", file, "--data", data]);
     assert_eq!((&report["imported"]["posts"], &report["rejected"]), (&6.into(), &serde_json::json!([])));
     let feed = json(&["feed", "--data", data, "--user", "42"]);
     let posts = feed["feed"].as_array().unwrap();

@@ -28,6 +28,7 @@ mod reposts;
 mod rest;
 mod seeds;
 mod small_model;
+mod snapshots;
 mod startup;
 mod stream;
 mod times;
