@@ -15,7 +15,7 @@
 //!
 //! Invariants:
 //! * The pipeline never knows where its data lives: it asks [`Clients`], which are traits of [`foryou_types::seams`].
-//! * A feed is a function of the query (with its `now` and request id), what the clients answer, and [`MixerParams`]: nothing here
+//! * A feed is a function of the query (with its `now` and request id), what the clients answer, and [`params::MixerParams`]: nothing here
 //!   reads the clock or a random source on its own.
 //! * A failing client never fails a request and never passes silently: the answer says what was degraded.
 //! * No filter that protects the viewer lets a post through because a service was down.

@@ -38,7 +38,7 @@ impl RecordsInFlight {
         RecordInFlight { all: Arc::clone(self), viewer }
     }
 
-    /// Waits until the viewer has no record under way, at most [`MAX_WAIT`]. Returns whether all are through.
+    /// Waits until the viewer has no record under way, at most 50 ms. Returns whether all are through.
     pub async fn settled(&self, viewer: UserId) -> bool {
         let Some(done) = self.0.lock().get(&viewer).map(|pending| Arc::clone(&pending.done)) else { return true };
         let settle = async {

@@ -19,7 +19,7 @@ use crate::query::ScoredPostsQuery;
 /// punctuation between them. `rust` also mutes `#rust`, `@rust` and `$rust`, while `#rust` mutes the hashtag only; in scripts
 /// without separators between words, and for emoji, a keyword is found anywhere. Inflected forms are words of their own.
 ///
-/// A viewer's matcher is kept for as long as their list stays the same, within [`CACHE_BYTES`].
+/// A viewer's matcher is kept for as long as their list stays the same, within 64 MB.
 pub struct MutedKeywordFilter {
     matchers: Cache<UserId, Arc<KeywordMatcher>, Bytes>,
 }

@@ -12,7 +12,7 @@ use crate::query::ScoredPostsQuery;
 /// The last filter before scoring, so that it chooses among posts that may all be shown. With [`MixerParams::january_retweet_dedup`]
 /// it stands where the public release has it, before the filters that judge who reposted.
 ///
-/// [`MixerParams::january_retweet_dedup`]: crate::MixerParams::january_retweet_dedup
+/// [`MixerParams::january_retweet_dedup`]: crate::params::MixerParams::january_retweet_dedup
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetweetDeduplicationFilter;
 
