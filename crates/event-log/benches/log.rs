@@ -12,7 +12,8 @@ use std::io::Write;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use event_log::{
-    ActionEvent, EmbeddedLog, Event, EventBody, EventLog, ImportProgress, LogOptions, Origin, Topic, codec,
+    ActionEvent, EmbeddedLog, Event, EventBody, EventSink, EventSource, ImportProgress, LogOptions, Origin, Topic,
+    codec,
 };
 use foryou_types::{PostId, Rng, SplitMix64, TimeMs, UserId};
 
@@ -87,7 +88,7 @@ fn read(c: &mut Criterion) {
     group.bench_function("all", |b| {
         b.iter(|| {
             let mut events = 0;
-            log.read_from(0, &mut |records, _| {
+            log.read_from(&event_log::Position::default(), &mut |records, _| {
                 events += black_box(&records).len();
                 true
             })

@@ -4,8 +4,11 @@ use foryou_types::Namespace;
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::error::LogError;
 use crate::event::{Event, EventBody, Topic};
-use crate::log::{AppendError, LogError, Refusal};
+use crate::position::Position;
+use crate::segment::BatchEnd;
+use crate::sink::{AppendError, Refusal};
 
 /// Longest event id, string id, kind or role, in bytes: they become keys of the index.
 pub const MAX_KEY_BYTES: usize = 1_024;
@@ -51,6 +54,19 @@ impl Layout {
         } else {
             None
         }
+    }
+
+    /// The position with these offsets per slot; `end` is the batch that ends there, if one does.
+    pub(crate) fn position(self, ends: &[u64], end: Option<BatchEnd>) -> Position {
+        let check = end.filter(|end| end.next_seq > 0).map(|end| end.check);
+        Position::of(Topic::ALL.map(|topic| self.partitions(topic)), ends.into(), check)
+    }
+
+    /// The offsets per slot of a position. `None`: it is that of a log with more partitions.
+    pub(crate) fn ends(self, position: &Position) -> Option<Vec<u64>> {
+        let slots = Topic::ALL.into_iter().flat_map(|topic| (0..self.partitions(topic)).map(move |p| (topic, p)));
+        let ends: Vec<u64> = slots.map(|(topic, partition)| position.offset(topic, partition)).collect();
+        (ends.iter().sum::<u64>() == position.events()).then_some(ends)
     }
 
     /// The slot of an event.

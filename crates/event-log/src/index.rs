@@ -21,8 +21,9 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use foryou_types::Namespace;
 
 use crate::batch::{Known, id_hash, join_chunks};
+use crate::error::LogError;
 use crate::event::{Event, EventBody};
-use crate::log::{LogError, Position};
+use crate::segment::BatchEnd;
 
 /// Raised when keys or values change: an index of another format is rebuilt.
 const FORMAT: &[u8] = b"1";
@@ -179,19 +180,19 @@ impl Index {
     }
 
     /// How far the index covers the log; `None` if it is of another format.
-    pub(crate) fn covered(&self) -> Result<Option<Position>, LogError> {
+    pub(crate) fn covered(&self) -> Result<Option<BatchEnd>, LogError> {
         if self.get(VERSION)?.as_deref() != Some(FORMAT) {
             return Ok(None);
         }
         match self.get(COVERED)?.as_deref().map(words) {
-            None => Ok(Some(Position::default())),
-            Some(Some(words)) if words.len() == 2 => Ok(Some(Position { next_seq: words[0], check: words[1] })),
+            None => Ok(Some(BatchEnd::default())),
+            Some(Some(words)) if words.len() == 2 => Ok(Some(BatchEnd { next_seq: words[0], check: words[1] })),
             Some(_) => Err(self.corrupt("the covered position cannot be read")),
         }
     }
 
     /// Writes entries and the position they bring the index to, together.
-    pub(crate) fn commit(&self, entries: Entries, covered: Position) -> Result<(), LogError> {
+    pub(crate) fn commit(&self, entries: Entries, covered: BatchEnd) -> Result<(), LogError> {
         let mut batch = self.database.batch();
         let mut entries = entries.0;
         // In key order, which is faster. A batch has one sequence number, so of equal keys only the last may be written.

@@ -1,6 +1,6 @@
 //! The events and the log that everything in foryou is projected from.
 //!
-//! Start with [`event::Event`] (what can happen) and [`log::EventLog`] (what a log promises). There are three logs:
+//! Start with [`Event`] (what can happen), then [`EventSource`] and [`EventSink`] (what a log promises) and [`Position`]. There are three logs:
 //! [`EmbeddedLog`], one folder on disk, [`ReadOnlyLog`], the same folder while another process may write it, and [`MemoryLog`], for
 //! tests and replays.
 //!
@@ -34,33 +34,40 @@
 //! * Whatever the index says can be computed from the segments; where the two disagree, the index is rebuilt.
 //! * Stored events carry the version of their schema; every version ever written stays readable ([`codec`]).
 
-pub mod batch;
+mod batch;
 pub mod codec;
 mod embedded;
-pub mod event;
+mod error;
+mod event;
+pub mod follow;
 mod index;
 pub mod json;
 pub mod limits;
-pub mod log;
+mod log;
 mod meaning;
 mod memory;
-pub mod names;
+mod names;
 mod now;
+mod position;
 mod segment;
+mod sink;
+mod source;
 pub mod varint;
 
-pub use batch::partition_of;
+pub use batch::{MAX_KEY_BYTES, partition_of};
 pub use embedded::{
     EmbeddedLog, Examination, FsyncPolicy, IndexCheck, LogOptions, ReadOnlyLog, Recovery, Repaired, check_index,
     examine, repair,
 };
+pub use error::{Damage, LogError};
 pub use event::*;
 pub use json::{DecodeError, EventDecoder, EventDraft, event_to_json};
-pub use log::{
-    AppendError, Appended, Damage, EventLog, LogError, LogHead, Position, Record, Refusal, Stored, append_storable,
-};
+pub use log::EventLog;
 pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;
-pub use names::NameAllocator;
+pub use names::{NameAllocator, preferred_number};
 pub use now::{ahead_of_now, made_now};
+pub use position::{Position, StoredPosition};
 pub use segment::storage::{Disk, SegmentFile, Storage, try_writing};
+pub use sink::{AppendError, Appended, EventSink, ImportLedger, Refusal, Stored, append_storable};
+pub use source::{EventSource, LogHead, Record};

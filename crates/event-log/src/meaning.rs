@@ -5,7 +5,7 @@ use std::path::Path;
 use foryou_types::{ActionKind, IdForm, Profile};
 use serde::{Deserialize, Serialize};
 
-use crate::log::LogError;
+use crate::error::LogError;
 
 /// The parts of a profile that stored events depend on. Weights, limits and clocks are not among them and may change freely.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

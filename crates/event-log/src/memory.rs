@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use foryou_types::{Names, Namespace, TimeMs};
+use foryou_types::{Dictionary, Namespace, TimeMs};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::batch::{Known, Layout, Plan, id_hash, join_chunks, plan};
 use crate::codec;
+use crate::error::LogError;
 use crate::event::{Event, EventBody, Origin, Topic};
-use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
+use crate::position::Position;
+use crate::segment::BatchEnd;
+use crate::sink::{AppendError, Appended, EventSink, ImportLedger};
+use crate::source::{EventSource, LogHead, Record};
 
-/// A log without files. It keeps the promises of [`EventLog`] until the process ends.
+/// A log without files. It keeps the promises of an [`EventLog`](crate::EventLog) until the process ends.
 #[derive(Debug)]
 pub struct MemoryLog {
     layout: Layout,
@@ -24,8 +28,8 @@ pub struct MemoryLog {
 #[derive(Debug, Default)]
 struct State {
     records: Vec<Record>,
-    /// The position after each batch, ascending.
-    batches: Vec<Position>,
+    /// The end of each batch, ascending.
+    batches: Vec<(BatchEnd, Position)>,
     /// Per slot, the places of its records.
     slots: Vec<Vec<usize>>,
     head: LogHead,
@@ -89,13 +93,15 @@ impl State {
             self.slots[slot].push(self.records.len());
             self.records.push(Record { seq, topic: planned.topic, partition: planned.partition, offset, event });
         }
-        let check = xxh3_64_with_seed(&bytes, self.head.position.check);
-        self.head.position = Position { next_seq: self.records.len() as u64, check };
-        self.batches.push(self.head.position);
+        let check = xxh3_64_with_seed(&bytes, self.head.position.check().unwrap_or_default());
+        let end = BatchEnd { next_seq: self.records.len() as u64, check };
+        let ends: Vec<u64> = self.slots.iter().map(|places| places.len() as u64).collect();
+        self.head.position = layout.position(&ends, Some(end));
+        self.batches.push((end, self.head.position.clone()));
     }
 }
 
-impl Names for MemoryLog {
+impl Dictionary for MemoryLog {
     fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
         self.state.read().numbers.get(&(namespace, name.to_owned())).copied()
     }
@@ -104,7 +110,7 @@ impl Names for MemoryLog {
     }
 }
 
-impl EventLog for MemoryLog {
+impl EventSink for MemoryLog {
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
         let mut state = self.state.write();
         let mut plan = plan(events, self.layout, &*state)?;
@@ -113,7 +119,7 @@ impl EventLog for MemoryLog {
         if accepted > 0 {
             state.commit(plan, self.layout);
         }
-        let position = state.head.position;
+        let position = state.head.position.clone();
         drop(state);
         let _waiters = self.grown.0.lock();
         self.grown.1.notify_all();
@@ -123,42 +129,63 @@ impl EventLog for MemoryLog {
     fn has_id(&self, id: &str) -> Result<bool, LogError> {
         self.state.read().has_event(id_hash(id))
     }
+}
 
+impl EventSource for MemoryLog {
     fn head(&self) -> LogHead {
-        self.state.read().head
+        self.state.read().head.clone()
     }
 
-    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
+    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let mut waiting = self.grown.0.lock();
-        while self.head().position.next_seq <= next_seq {
+        while position.covers(&self.head().position) {
             if self.grown.1.wait_until(&mut waiting, deadline).timed_out() {
-                return self.head().position.next_seq > next_seq;
+                return !position.covers(&self.head().position);
             }
         }
         true
     }
 
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
-        let state = self.state.read();
-        Ok(position == Position::default()
-            || state
-                .batches
-                .binary_search_by_key(&position.next_seq, |p| p.next_seq)
-                .is_ok_and(|i| state.batches[i].check == position.check))
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
+        let held = self.position_at(position.events())?;
+        Ok(held
+            .is_some_and(|held| held == *position && (position.check().is_none() || held.check() == position.check())))
     }
 
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
-        let mut next = from;
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        let state = self.state.read();
+        if let Ok(found) = state.batches.binary_search_by_key(&events, |(end, _)| end.next_seq) {
+            return Ok(Some(state.batches[found].1.clone()));
+        }
+        let Some(records) = usize::try_from(events).ok().and_then(|events| state.records.get(..events)) else {
+            return Ok(None);
+        };
+        let mut ends = vec![0; self.layout.slots()];
+        for slot in records.iter().filter_map(|record| self.layout.slot(record.topic, record.partition)) {
+            ends[slot] += 1;
+        }
+        Ok(Some(self.layout.position(&ends, None)))
+    }
+
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
+        let mut next = from.events();
+        if self.position_at(next)?.is_some_and(|there| there != *from) {
+            return Err(LogError::Foreign { position: from.to_string() });
+        }
         loop {
             // Copied out batch by batch: `apply` may append to this log.
             let state = self.state.read();
-            let batch = state.batches.partition_point(|p| p.next_seq <= next);
-            let Some(&position) = state.batches.get(batch) else { return Ok(()) };
-            let records = state.records[next as usize..position.next_seq as usize].to_vec();
+            let batch = state.batches.partition_point(|(end, _)| end.next_seq <= next);
+            let Some((end, position)) = state.batches.get(batch).cloned() else { return Ok(()) };
+            let records = state.records[next as usize..end.next_seq as usize].to_vec();
             drop(state);
-            next = position.next_seq;
-            if !apply(records, position) {
+            next = end.next_seq;
+            if !apply(records, &position) {
                 return Ok(());
             }
         }
@@ -199,7 +226,9 @@ impl EventLog for MemoryLog {
         let first = places.iter().position(|&place| state.records[place].event.at >= at);
         Ok(first.unwrap_or(places.len()) as u64)
     }
+}
 
+impl ImportLedger for MemoryLog {
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
         let state = self.state.read();
         let first = (kind.to_owned(), role.to_owned(), 0);

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use foryou_types::{Names, Namespace, TimeMs};
+use foryou_types::{Dictionary, Namespace, TimeMs};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -14,7 +14,7 @@ use crate::event::{Event, EventBody, Origin};
 
 /// Gives strings their numbers and remembers the new ones until they are written to the log.
 pub struct NameAllocator<'a> {
-    names: &'a dyn Names,
+    names: &'a dyn Dictionary,
     numbers: FxHashMap<(Namespace, String), u64>,
     taken: FxHashMap<(Namespace, u64), String>,
     /// New since the last [`Self::take_new`], oldest first.
@@ -38,12 +38,12 @@ pub fn preferred_number(namespace: Namespace, name: &str) -> u64 {
 
 impl<'a> NameAllocator<'a> {
     /// An allocator on top of a dictionary.
-    pub fn new(names: &'a dyn Names) -> Self {
+    pub fn new(names: &'a dyn Dictionary) -> Self {
         Self { names, numbers: FxHashMap::default(), taken: FxHashMap::default(), fresh: Vec::new() }
     }
 
     /// The underlying dictionary, without the new names.
-    pub fn names(&self) -> &'a dyn Names {
+    pub fn names(&self) -> &'a dyn Dictionary {
         self.names
     }
 
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     struct Five;
-    impl Names for Five {
+    impl Dictionary for Five {
         fn id_of(&self, _: Namespace, name: &str) -> Option<u64> {
             (name == "five").then_some(5)
         }

@@ -2,9 +2,10 @@
 
 use foryou_types::{Profile, TimeMs};
 
+use crate::error::LogError;
 use crate::event::{Origin, Topic};
 use crate::json::event_to_json;
-use crate::log::{EventLog, LogError};
+use crate::log::EventLog;
 
 /// Characters of an event that are shown.
 const SHOWN: usize = 200;
@@ -49,6 +50,7 @@ mod tests {
     use super::*;
     use crate::event::{Event, EventBody};
     use crate::memory::MemoryLog;
+    use crate::sink::EventSink;
 
     #[test]
     fn the_event_that_made_now_is_named_and_so_is_one_ahead_of_it() {

@@ -158,7 +158,7 @@ pub enum IdError {
 }
 
 /// The dictionary of string ids, as the event log keeps it.
-pub trait Names: Send + Sync {
+pub trait Dictionary: Send + Sync {
     /// The id of a string, if it has one.
     fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64>;
     /// The string of an id, if it has one.
@@ -169,7 +169,7 @@ pub trait Names: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoNames;
 
-impl Names for NoNames {
+impl Dictionary for NoNames {
     fn id_of(&self, _: Namespace, _: &str) -> Option<u64> {
         None
     }
@@ -180,7 +180,7 @@ impl Names for NoNames {
 
 impl IdForm {
     /// Reads an id printed in this form. The empty string is not an id; `0` is [`UserId::NONE`] in the numeric forms.
-    pub fn parse(self, namespace: Namespace, text: &str, names: &dyn Names) -> Result<u64, IdError> {
+    pub fn parse(self, namespace: Namespace, text: &str, names: &dyn Dictionary) -> Result<u64, IdError> {
         let not_a_number = |signed| IdError::NotANumber { text: text.to_owned(), signed };
         match self {
             Self::Unsigned => text.parse::<u64>().map_err(|_| not_a_number(false)),
@@ -192,7 +192,7 @@ impl IdForm {
     }
 
     /// Prints an id in this form. A dictionary id without a string (a corrupt or foreign one) prints as `#<number>`.
-    pub fn print(self, namespace: Namespace, id: u64, names: &dyn Names) -> String {
+    pub fn print(self, namespace: Namespace, id: u64, names: &dyn Dictionary) -> String {
         match self {
             Self::Unsigned => id.to_string(),
             Self::Signed => id.cast_signed().to_string(),

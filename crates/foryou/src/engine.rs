@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use event_log::{EdgeKind, EmbeddedLog, EventBody, EventLog, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog};
+use event_log::follow::Follows;
+use event_log::{
+    EdgeKind, EmbeddedLog, EventBody, EventLog, EventSource, FsyncPolicy, LogOptions, Meaning, Position, ReadOnlyLog,
+};
 use foryou_io::{Background, FolderLock, Step, SystemMonotonic};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, Clock, ClockKind, Profile, SplitMix64, UserId, WallClock};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
-use server::{App, FeedRequest, Folder, Follower, ForYou};
+use server::{App, FeedRequest, Folder, ForYou};
 use state_store::{
     Ingestor, LogServedRecorder, StateError, StateGizmoduck, StateSocialGraph, StateStore, StateStrato,
     StateTweetEntities, StateVisibility, folder_clock,
 };
-use thunder::ingest::{Ingest, bootstrap};
+use thunder::ingest::bootstrap;
 use thunder::{FollowingLookup, PostStore, ThunderService};
 
 use crate::config::{Config, Fsync};
@@ -86,8 +89,8 @@ impl Parts {
     pub fn open_watched(folder: DataFolder, config: &Config, startup: &Startup) -> anyhow::Result<Self> {
         let log = Arc::new(open_log(&folder, config)?);
         startup.log.finish();
-        let end = log.head().position.next_seq;
-        let report = |position: Position| startup.state.reached(position.next_seq, end);
+        let end = log.head().position.events();
+        let report = |position: &Position| startup.state.reached(position.events(), end);
         let path = folder.path().join("state");
         let state = match StateStore::open_reporting(&path, log.clone(), folder.profile(), &report) {
             // They may know events that were lost in a power cut; any other loss is refused.
@@ -240,41 +243,31 @@ impl Engine {
         let store = Arc::new(PostStore::new(store_config));
         let log: Arc<dyn EventLog> = parts.log.clone();
 
-        let mut followers: Vec<Arc<dyn Follower>> = Vec::new();
-        let mut filling = None;
-        let (readiness, trim) = match life {
+        let (ingest, ready) = (&config.thunder.ingest, &startup.thunder);
+        let (reader, trim) = match life {
             Life::Once => {
-                bootstrap(&*log, &store, &*parts.clock, &config.thunder.ingest)
-                    .context("filling Thunder from the log")?;
-                let ready = Step::new("thunder", "posts");
-                ready.finish();
-                (ready, None)
+                bootstrap(&*log, &store, &parts.clock, ingest, ready).context("filling Thunder from the log")?;
+                (None, None)
             }
             Life::Serving => {
-                let ingest = Ingest::start(log.clone(), store.clone(), parts.clock.clone(), &config.thunder.ingest)
-                    .context("starting Thunder's readers")?;
-                let readiness = ingest.readiness().clone();
-                let ingest = Arc::new(ingest);
-                filling = Some(Arc::clone(&ingest));
-                followers.push(Arc::new(ThunderFollower(ingest)));
+                let reader = thunder::ingest::follow(log.clone(), &store, &parts.clock, ingest, ready);
+                let reader = Arc::new(reader.context("starting Thunder's readers")?);
                 let trim = store.start_auto_trim(parts.clock.clone()).context("starting Thunder's trimming")?;
-                (readiness, Some(trim))
+                (Some(reader), Some(trim))
             }
         };
         let following: Arc<dyn FollowingLookup> = Arc::new(StateFollowing(parts.state.clone()));
         let thunder = ThunderService::with(
             store,
             parts.clock.clone(),
-            readiness,
+            startup.thunder.clone(),
             &config.thunder.service,
             Some(following),
             Arc::new(SystemMonotonic::new()),
         );
         let phoenix = Phoenix::start(&parts, config, life, startup)?;
-        if let Some(ingest) = filling {
-            wait_for_thunder(&ingest, startup);
-        }
-        startup.thunder.finish();
+        startup.thunder.wait_blocking(Duration::MAX);
+        let mut followers: Vec<Arc<dyn Follows>> = reader.map(|reader| reader as _).into_iter().collect();
         followers.extend(phoenix.follower());
         let in_network: Arc<dyn InNetworkPosts> = Arc::new(thunder.clone());
         let mixer = mixer(&parts, in_network, &phoenix, config)?;
@@ -317,17 +310,19 @@ impl Engine {
         let mut viewers = Vec::new();
         let folder = self.app.folder();
         let log = &folder.log;
-        let from = log.head().position.next_seq.saturating_sub(WARM_UP_EVENTS);
-        let read = log.read_from(from, &mut |records, _| {
-            for record in records {
-                let EventBody::Action(action) = &record.event.body else { continue };
-                if let Some(viewer) = folder.ids().print_user(action.user_id)
-                    && !viewers.contains(&viewer)
-                {
-                    viewers.push(viewer);
+        let end = log.head().position.events();
+        let read = log.position_at(end.saturating_sub(WARM_UP_EVENTS)).and_then(|from| {
+            log.read_from(&from.unwrap_or_default(), &mut |records, _| {
+                for record in records {
+                    let EventBody::Action(action) = &record.event.body else { continue };
+                    if let Some(viewer) = folder.ids().print_user(action.user_id)
+                        && !viewers.contains(&viewer)
+                    {
+                        viewers.push(viewer);
+                    }
                 }
-            }
-            viewers.len() < WARM_UP_VIEWERS
+                viewers.len() < WARM_UP_VIEWERS
+            })
         });
         if let Err(error) = read {
             tracing::debug!(%error, "nobody to warm up with");
@@ -343,14 +338,6 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const WARM_UP_VIEWERS: usize = 8;
 /// Events of the log's end among which these people are looked for.
 const WARM_UP_EVENTS: u64 = 2_000;
-
-/// Waits until Thunder has caught up, and reports progress.
-fn wait_for_thunder(ingest: &Ingest, startup: &Startup) {
-    while !ingest.wait_ready(Duration::from_millis(20)) {
-        let stats = ingest.stats();
-        startup.thunder.reached(stats.records, stats.records + stats.lag);
-    }
-}
 
 fn mixer(
     parts: &Parts,
@@ -379,22 +366,6 @@ fn mixer(
         rng: Arc::new(Mutex::new(SplitMix64::new(request_seed))),
     };
     HomeMixer::build_with_clients(clients, config.mixer.clone()).context("building the pipeline")
-}
-
-struct ThunderFollower(Arc<Ingest>);
-
-impl Follower for ThunderFollower {
-    fn name(&self) -> &'static str {
-        "thunder"
-    }
-
-    fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool {
-        self.0.wait_applied(next_seq, timeout)
-    }
-
-    fn position(&self) -> u64 {
-        self.0.position()
-    }
 }
 
 struct StateFollowing(Arc<StateStore>);

@@ -5,24 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use event_log::{EventLog, Topic};
+use event_log::follow::{Follower, Follows};
 use foryou_io::Background;
 use foryou_types::seams::{Ranking, Retrieval};
 use model_registry::{Families, Registry, RegistryError};
 use phoenix::{Corpus, ModelKind};
 use phoenix_engine::ServedFamilies;
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
-use phoenix_engine::service::{CorpusFollower, CorpusReader, HostParts, ModelHost, ServingConfig};
-use server::Follower;
+use phoenix_engine::service::{HostParts, ModelHost, ServingConfig, follow_posts, read_posts};
 use state_store::{PopularityRanking, PopularityRetrieval};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{Config, PhoenixConfig};
 use crate::engine::{Life, Parts};
 use crate::service::Startup;
-
-/// How often the progress of the reader of posts is checked.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The families of models that this program knows.
 const FAMILIES: Families = &[&phoenix::Phoenix];
@@ -44,7 +40,7 @@ pub struct Phoenix {
     pub prior: Arc<dyn Ranking>,
     /// Retrieves without a model.
     pub popular: Arc<dyn Retrieval>,
-    follower: Option<Arc<CorpusFollower>>,
+    follower: Option<Arc<Follower>>,
     _watch: Option<Background>,
 }
 
@@ -87,7 +83,6 @@ impl Phoenix {
             });
         }
 
-        let log: Arc<dyn EventLog> = parts.log.clone();
         let corpus = Arc::new(Corpus::new());
         let host = Arc::new(ModelHost::new(
             HostParts {
@@ -107,17 +102,17 @@ impl Phoenix {
                 ..serving.clone()
             },
         ));
-        let mut reader = CorpusReader::new(log.clone(), corpus);
         let (follower, watch) = match life {
             Life::Once => {
-                reader.catch_up().context("reading the posts for the models")?;
+                read_posts(&*parts.log, &corpus).context("reading the posts for the models")?;
                 host.refresh();
                 (None, None)
             }
             Life::Serving => {
                 // No model is loaded yet, so the listener has nothing to do until all posts are read.
-                let follower = reader.follow(Some(host.listener())).context("starting the reader of posts")?;
-                wait_for_posts(&follower, &*log, startup);
+                let follower = follow_posts(parts.log.clone(), &corpus, Some(host.listener()), &startup.phoenix);
+                let follower = follower.context("starting the reader of posts")?;
+                startup.phoenix.wait_blocking(Duration::MAX);
                 host.refresh();
                 let watch = host.start_watching().context("starting to watch for promoted models")?;
                 (Some(Arc::new(follower)), Some(watch))
@@ -133,14 +128,9 @@ impl Phoenix {
         })
     }
 
-    /// What a feed waits for, so that it sees its viewer's newest events.
-    pub fn follower(&self) -> Option<Arc<dyn Follower>> {
-        self.follower.clone().map(|follower| Arc::new(PostsFollower(follower)) as _)
-    }
-
-    /// What keeps the posts up to date in a service.
-    pub fn posts(&self) -> Option<&Arc<CorpusFollower>> {
-        self.follower.as_ref()
+    /// What keeps the posts up to date in a service. A feed waits for it, so that it sees its viewer's newest events.
+    pub fn follower(&self) -> Option<Arc<dyn Follows>> {
+        self.follower.clone().map(|follower| follower as _)
     }
 }
 
@@ -152,30 +142,4 @@ fn channel(address: &str) -> anyhow::Result<Option<Channel>> {
     let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("the address {address}"))?;
     // Requests are written whole: Nagle's algorithm would only delay them.
     Ok(Some(endpoint.tcp_nodelay(true).connect_timeout(Duration::from_secs(2)).connect_lazy()))
-}
-
-/// Waits until the end of the log is reached, and reports progress.
-fn wait_for_posts(follower: &CorpusFollower, log: &dyn EventLog, startup: &Startup) {
-    while !follower.is_caught_up() {
-        let ends = (0..log.partitions(Topic::Posts)).map(|partition| log.end_offset(Topic::Posts, partition));
-        let read = follower.stats();
-        startup.phoenix.reached(read.posts + read.deletes + read.skipped, ends.sum());
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-struct PostsFollower(Arc<CorpusFollower>);
-
-impl Follower for PostsFollower {
-    fn name(&self) -> &'static str {
-        "phoenix"
-    }
-
-    fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool {
-        self.0.wait_applied(next_seq, timeout)
-    }
-
-    fn position(&self) -> u64 {
-        self.0.position()
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datasets::import::{ImportSink, Marks, SinkError, SinkOutcome};
 use event_log::{Event, EventLog};
-use foryou_types::{DayTimes, Names, TimeMs};
+use foryou_types::{DayTimes, Dictionary, TimeMs};
 use state_store::Ingestor;
 
 /// Hands an importer's events to a folder's ingestion, which checks them and keeps the projections current.
@@ -59,7 +59,7 @@ impl ImportSink for FolderSink {
         Ok(self.log.import_progress(kind, role)?)
     }
 
-    fn names(&self) -> &dyn Names {
+    fn names(&self) -> &dyn Dictionary {
         &*self.log
     }
 }

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use foryou_types::NoNames;
-use foryou_types::{Names, Namespace, PostId, Profile, UserId};
+use foryou_types::{Namespace, NoNames, PostId, Profile, UserId};
 
 /// The dictionary of a folder's string ids, for the reasons that components give. Without one, such an id is printed as its number.
 #[derive(Clone)]
-pub struct Dictionary(pub Arc<dyn Names>);
+pub struct Dictionary(pub Arc<dyn foryou_types::Dictionary>);
 
 impl Default for Dictionary {
     fn default() -> Self {

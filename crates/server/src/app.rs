@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use event_log::follow::Follows;
 use foryou_types::{TimeMs, UserId};
 use mixer_kit::Degraded;
 use state_store::{Ingestor, StateStore};
@@ -15,23 +16,13 @@ use crate::writer_positions::WriterPositions;
 /// How long a feed waits for the viewer's own last write.
 const OWN_WRITE_WAIT: Duration = Duration::from_millis(50);
 
-/// Something that follows the log and can say how far it has come.
-pub trait Follower: Send + Sync {
-    /// Its name in `degraded`.
-    fn name(&self) -> &'static str;
-    /// Waits until everything before `next_seq` is applied, at most `timeout`; says whether it is.
-    fn wait_applied(&self, next_seq: u64, timeout: Duration) -> bool;
-    /// Everything before this `seq` is applied.
-    fn position(&self) -> u64;
-}
-
 /// The parts of one data folder. Feeds are served by [`App::feed`], events come in by [`App::append`].
 pub struct App {
     folder: Arc<Folder>,
     pub(crate) state: Arc<StateStore>,
     pub(crate) ingestor: Arc<Ingestor>,
     /// Thunder, and whatever else must have read a viewer's own writes.
-    followers: Vec<Arc<dyn Follower>>,
+    followers: Vec<Arc<dyn Follows>>,
     /// What else holds memory.
     pub(crate) measured: Vec<Arc<dyn Measured>>,
     pub(crate) writers: WriterPositions,
@@ -46,7 +37,7 @@ impl App {
 
     /// Adds a part that must have read a viewer's own writes before their feed.
     #[must_use]
-    pub fn following(mut self, follower: Arc<dyn Follower>) -> Self {
+    pub fn following(mut self, follower: Arc<dyn Follows>) -> Self {
         self.followers.push(follower);
         self
     }
@@ -70,15 +61,15 @@ impl App {
 
     /// Sets the gauges that are computed on demand: the end of the log, and how far each follower is behind it.
     pub fn report_metrics(&self) {
-        let head = self.folder.log.head().position.next_seq;
+        let head = self.folder.log.head().position.events();
         metrics::gauge!("log_events").set(head as f64);
         crate::memory::measure(self);
         let lag = |name, position: u64| {
             metrics::gauge!("follower_lag_events", "follower" => name).set(head.saturating_sub(position) as f64);
         };
-        lag("state", self.state.position().next_seq);
+        lag("state", self.state.position().events());
         for follower in &self.followers {
-            lag(follower.name(), follower.position());
+            lag(follower.name(), follower.position().events());
         }
     }
 
@@ -103,13 +94,12 @@ impl App {
 
     pub(crate) async fn wait_for_own_writes(self: &Arc<Self>, user: UserId) -> Option<Degraded> {
         // Nearly always everything is applied already, and nobody waits.
-        let applied = |position| self.followers.iter().all(|f| f.wait_applied(position, Duration::ZERO));
+        let applied = |position: &_| self.followers.iter().all(|f| f.wait_for(position, Duration::ZERO));
         let needed = self.writers.needed(user, applied)?;
         let app = Arc::clone(self);
         let late = tokio::task::spawn_blocking(move || {
             let until = Instant::now() + OWN_WRITE_WAIT;
-            let late =
-                |f: &&Arc<dyn Follower>| !f.wait_applied(needed, until.saturating_duration_since(Instant::now()));
+            let late = |f: &&Arc<dyn Follows>| !f.wait_for(&needed, until.saturating_duration_since(Instant::now()));
             app.followers.iter().find(late).map(|f| f.name())
         })
         .await

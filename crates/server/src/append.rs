@@ -89,9 +89,9 @@ impl App {
         let accepted = places.len() - duplicates - (rejected.len() - refused);
         rejected.sort_by_key(|r| r.index);
         for user in writers {
-            self.writers.wrote(user, outcome.position.next_seq);
+            self.writers.wrote(user, &outcome.position);
         }
-        Ok(AppendOutcome { accepted, duplicates, rejected, position: outcome.position.next_seq.to_string() })
+        Ok(AppendOutcome { accepted, duplicates, rejected, position: outcome.position.to_string() })
     }
 }
 

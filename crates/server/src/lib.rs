@@ -23,7 +23,7 @@ mod serve;
 mod time_text;
 mod writer_positions;
 
-pub use app::{App, Follower};
+pub use app::App;
 pub use append::{AppendOutcome, Rejected, SentEvent};
 pub use cursor::{CursorKey, Scope};
 pub use door::{Door, DoorConfig, DoorConfigError, RenderMetrics, Services};

@@ -1,13 +1,14 @@
 //! Read your own writes: how far the log must be applied before a viewer's next feed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use event_log::Position;
 use foryou_types::UserId;
 use parking_lot::Mutex;
 
 /// The last log position that each recent writer wrote, kept as long as a feed may have to wait for it.
 ///
-/// Bounded: beyond [`Self::KEPT`] writers, those with the oldest last write are dropped.
+/// Bounded: beyond [`Self::KEPT`] writers, those whose last write is the oldest are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct WriterPositions {
     inner: Mutex<Inner>,
@@ -15,15 +16,17 @@ pub(crate) struct WriterPositions {
 
 #[derive(Debug, Default)]
 struct Inner {
-    last: HashMap<UserId, u64>,
-    /// The same pairs by position: the oldest write first.
-    order: BTreeSet<(u64, UserId)>,
+    /// Per writer the number of the last write, and up to where it reached.
+    last: HashMap<UserId, (u64, Position)>,
+    /// The writers by these numbers: the oldest write first.
+    order: BTreeMap<u64, UserId>,
+    writes: u64,
 }
 
 impl Inner {
-    fn forget(&mut self, user: UserId) -> Option<u64> {
-        let position = self.last.remove(&user)?;
-        self.order.remove(&(position, user));
+    fn forget(&mut self, user: UserId) -> Option<Position> {
+        let (write, position) = self.last.remove(&user)?;
+        self.order.remove(&write);
         Some(position)
     }
 }
@@ -31,13 +34,15 @@ impl Inner {
 impl WriterPositions {
     const KEPT: usize = 10_000;
 
-    /// A user wrote up to `next_seq`.
-    pub(crate) fn wrote(&self, user: UserId, next_seq: u64) {
+    /// A user wrote up to `position`.
+    pub(crate) fn wrote(&self, user: UserId, position: &Position) {
         let mut inner = self.inner.lock();
-        // Two of a user's appends may end out of order: the later position counts.
-        let position = inner.forget(user).unwrap_or_default().max(next_seq);
-        inner.last.insert(user, position);
-        inner.order.insert((position, user));
+        // Two of a user's appends may end out of order: what one of both reached counts.
+        let position = inner.forget(user).unwrap_or_default().join(position);
+        inner.writes += 1;
+        let write = inner.writes;
+        inner.last.insert(user, (write, position));
+        inner.order.insert(write, user);
         if inner.last.len() > Self::KEPT
             && let Some((_, oldest)) = inner.order.pop_first()
         {
@@ -46,17 +51,17 @@ impl WriterPositions {
     }
 
     /// The position that a user's feed must cover; `None` if `is_applied` says that it does. What is applied is forgotten.
-    pub(crate) fn needed(&self, user: UserId, is_applied: impl Fn(u64) -> bool) -> Option<u64> {
+    pub(crate) fn needed(&self, user: UserId, is_applied: impl Fn(&Position) -> bool) -> Option<Position> {
         let mut inner = self.inner.lock();
-        let position = inner.last.get(&user).copied()?;
-        if is_applied(position) {
+        let position = inner.last.get(&user)?.1.clone();
+        if is_applied(&position) {
             inner.forget(user);
             return None;
         }
         Some(position)
     }
 
-    /// Most writers that are remembered.
+    /// Writers that are remembered.
     pub(crate) fn len(&self) -> usize {
         self.inner.lock().last.len()
     }
@@ -64,20 +69,26 @@ impl WriterPositions {
 
 #[cfg(test)]
 mod tests {
+    use event_log::Topic;
+
     use super::*;
 
+    fn at(posts: u64) -> Position {
+        Position::new(&[(Topic::Posts, &[posts])], None)
+    }
+
     fn needed(writes: &WriterPositions, user: u64) -> Option<u64> {
-        writes.needed(UserId(user), |_| false)
+        writes.needed(UserId(user), |_| false).map(|position| position.events())
     }
 
     #[test]
     fn the_last_write_counts_and_memory_is_bounded() {
         let writes = WriterPositions::default();
-        writes.wrote(UserId(1), 5);
-        writes.wrote(UserId(1), 9);
+        writes.wrote(UserId(1), &at(9));
+        writes.wrote(UserId(1), &at(5));
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (Some(9), None));
         for user in 2..=(WriterPositions::KEPT as u64 + 1) {
-            writes.wrote(UserId(user), 10 + user);
+            writes.wrote(UserId(user), &at(10 + user));
         }
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (None, Some(12)));
     }
@@ -86,10 +97,10 @@ mod tests {
     fn who_wrote_last_is_remembered_however_early_their_first_write_was() {
         let writes = WriterPositions::default();
         for user in 1..=WriterPositions::KEPT as u64 {
-            writes.wrote(UserId(user), user);
+            writes.wrote(UserId(user), &at(user));
         }
-        writes.wrote(UserId(1), 20_000);
-        writes.wrote(UserId(99_999), 20_001);
+        writes.wrote(UserId(1), &at(20_000));
+        writes.wrote(UserId(99_999), &at(20_001));
         assert_eq!((needed(&writes, 1), needed(&writes, 2)), (Some(20_000), None));
         assert_eq!(writes.len(), WriterPositions::KEPT);
     }
@@ -97,9 +108,9 @@ mod tests {
     #[test]
     fn what_everybody_has_applied_is_forgotten() {
         let writes = WriterPositions::default();
-        writes.wrote(UserId(1), 5);
-        assert_eq!(writes.needed(UserId(1), |position| position <= 4), Some(5));
-        assert_eq!(writes.needed(UserId(1), |position| position <= 5), None);
+        writes.wrote(UserId(1), &at(5));
+        assert_eq!(writes.needed(UserId(1), |position| at(4).covers(position)), Some(at(5)));
+        assert_eq!(writes.needed(UserId(1), |position| at(5).covers(position)), None);
         assert_eq!(writes.len(), 0);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use event_log::{
-    ActionEvent, EdgeEvent, EdgeKind, Event, EventBody, EventLog, MemoryLog, Origin, Position, PostEvent, Record, Topic,
+    ActionEvent, EdgeEvent, EdgeKind, Event, EventBody, MemoryLog, Origin, Position, PostEvent, Record, Topic,
 };
 use foryou_types::{EngagementCounts, PostId, Profile, Rng, SplitMix64, TimeMs, UserId};
 use state_store::StateStore;
@@ -47,13 +47,14 @@ fn records(count: usize) -> Vec<Record> {
 }
 
 fn open(dir: &std::path::Path) -> StateStore {
-    StateStore::open(dir, Arc::new(MemoryLog::default()) as Arc<dyn EventLog>, &Profile::live()).expect("a fresh state")
+    StateStore::open(dir, Arc::new(MemoryLog::default()), &Profile::live()).expect("a fresh state")
 }
 
 fn fill(state: &StateStore, records: &[Record]) {
     for batch in records.chunks(4_096) {
         let next_seq = batch.last().map_or(0, |record| record.seq + 1);
-        state.apply(batch, Position { next_seq, check: 0 }).expect("applied");
+        let end = Position::new(&[(Topic::Posts, &[next_seq])], None);
+        state.apply(batch, &end).expect("applied");
     }
 }
 

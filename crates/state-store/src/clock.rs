@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::{Clock, ClockKind, Profile, TimeMs, WallClock};
 
 /// Now is the time of the newest imported event that is not far ahead of all others ([`foryou_types::LogTime`]); before the first
 /// import, the time of another clock.
 pub struct LogClock {
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn EventSource>,
     before: Arc<dyn Clock>,
 }
 
 impl LogClock {
     /// The clock of a log; `before` is the clock until something is imported.
-    pub fn new(log: Arc<dyn EventLog>, before: Arc<dyn Clock>) -> Self {
+    pub fn new(log: Arc<dyn EventSource>, before: Arc<dyn Clock>) -> Self {
         Self { log, before }
     }
 }
@@ -26,7 +26,7 @@ impl Clock for LogClock {
 }
 
 /// The clock a folder's profile names.
-pub fn folder_clock(profile: &Profile, log: Arc<dyn EventLog>) -> Arc<dyn Clock> {
+pub fn folder_clock(profile: &Profile, log: Arc<dyn EventSource>) -> Arc<dyn Clock> {
     match profile.clock {
         ClockKind::Wall => Arc::new(WallClock),
         ClockKind::Log => Arc::new(LogClock::new(log, Arc::new(WallClock))),

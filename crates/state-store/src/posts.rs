@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use event_log::{Media, MediaKind, PostEvent};
 use foryou_types::reposts::chain;
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{Creation, Deletion, PostId, PostLife, TimeMs, UserId};
 use rustc_hash::FxHashMap;
 
 use crate::apply::{Applier, Target};
@@ -157,10 +157,11 @@ impl Applier<'_, '_> {
             return Ok(false);
         }
         let known = self.tx.read(&key(id), |value| Row::decode(id, value))?;
-        if known.as_ref().is_some_and(|row| row.created) {
-            return Ok(false);
-        }
-        let deleted = known.is_some_and(|row| row.post.deleted);
+        let deleted = match known.map_or_else(PostLife::default, |row| row.life()).create() {
+            Creation::Repeated => return Ok(false),
+            Creation::Stillborn => true,
+            Creation::Born => false,
+        };
         self.tx.put(key(id), |out| encode(post, at, deleted, true, out));
         let (author, source) = (post.author_id, post.source_post_id);
         // Actions and impressions may have come before the post they are on.
@@ -193,8 +194,10 @@ impl Applier<'_, '_> {
     /// Returns whether the post was not deleted before.
     pub(crate) fn delete_post(&mut self, at: TimeMs, id: PostId) -> Result<bool, StateError> {
         match self.tx.read(&key(id), |value| Row::decode(id, value))? {
-            Some(row) if row.created && row.post.deleted => Ok(false),
             Some(row) if row.created => {
+                if row.life().delete() == Deletion::Repeated {
+                    return Ok(false);
+                }
                 self.tx.put(key(id), |out| encode(&row.post.post, row.post.created_at, true, true, out));
                 self.tx.delete(by_time_key(row.post.created_at, id));
                 if let Some(counts) = self.popularity.remove(id) {
@@ -311,6 +314,10 @@ fn encode(post: &PostEvent, created_at: TimeMs, deleted: bool, created: bool, ou
 }
 
 impl Row {
+    const fn life(&self) -> PostLife {
+        PostLife::new(self.created, self.post.deleted)
+    }
+
     fn decode(id: PostId, mut value: Decoder<'_>) -> Option<Self> {
         let flags = value.byte()?;
         let created_at = value.time()?;

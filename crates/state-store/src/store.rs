@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use event_log::{Event, EventLog, Position, Record};
+use event_log::follow::{Projection, catch_up};
+use event_log::{Event, EventSource, Position, Record, StoredPosition};
 use foryou_types::{Accounts, PostId, Profile, TimeMs, UserActionSequence, UserId};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashSet;
@@ -29,8 +30,6 @@ mod tests;
 
 /// Version of the layout of keys and values. A store of another one is rebuilt.
 const SCHEMA: u32 = 3;
-/// Events applied in one batch while catching up: enough that the cost per batch does not matter, few enough (a few MB) for memory.
-const CATCH_UP_EVENTS: usize = 8_192;
 /// Most bytes of cached posts, and of cached histories (one has up to 48 KB).
 const POST_CACHE_BYTES: u64 = 32 << 20;
 const HISTORY_CACHE_BYTES: u64 = 32 << 20;
@@ -59,7 +58,7 @@ pub struct StateStore {
     pub(crate) profile_cache: ReadCache<UserId, Option<StoredProfile>>,
     pub(crate) keyword_cache: ReadCache<UserId, KeywordList>,
     pub(crate) answers: Answers,
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn EventSource>,
     writer: Mutex<Writer>,
     position: Mutex<Position>,
     moved: Condvar,
@@ -103,27 +102,22 @@ fn position_key() -> Key {
     Key::of(Table::Meta).raw(b"position")
 }
 
-fn decode_position(mut value: Decoder<'_>) -> Option<Position> {
-    let position = Position { next_seq: value.number()?, check: value.number()? };
-    value.end(position)
-}
-
 impl StateStore {
     /// Opens the state below `dir` and brings it to the end of the log.
     ///
     /// A state that cannot be read, of another layout or profile, or of another log is deleted and computed again from the log,
     /// with a warning that says why. One that covers more events than the log holds is an error ([`StateError::Ahead`]): it is
     /// what knows that the log lost its end.
-    pub fn open(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+    pub fn open(dir: &Path, log: Arc<dyn EventSource>, profile: &Profile) -> Result<Self, StateError> {
         Self::open_reporting(dir, log, profile, &|_| {})
     }
 
     /// As [`StateStore::open`]; while it catches up, `report` is told the position it has reached.
     pub fn open_reporting(
         dir: &Path,
-        log: Arc<dyn EventLog>,
+        log: Arc<dyn EventSource>,
         profile: &Profile,
-        report: &dyn Fn(Position),
+        report: &dyn Fn(&Position),
     ) -> Result<Self, StateError> {
         let why = match Self::open_existing(dir, &log, profile) {
             Ok(Found::Current(store)) => match store.catch_up_telling(&mut |_| {}, report) {
@@ -140,16 +134,16 @@ impl StateStore {
     }
 
     /// Deletes the state below `dir` and computes it again from the log.
-    pub fn rebuild(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+    pub fn rebuild(dir: &Path, log: Arc<dyn EventSource>, profile: &Profile) -> Result<Self, StateError> {
         Self::rebuild_reporting(dir, log, profile, &|_| {})
     }
 
     /// As [`StateStore::rebuild`]; `report` is told the position that is reached.
     pub fn rebuild_reporting(
         dir: &Path,
-        log: Arc<dyn EventLog>,
+        log: Arc<dyn EventSource>,
         profile: &Profile,
-        report: &dyn Fn(Position),
+        report: &dyn Fn(&Position),
     ) -> Result<Self, StateError> {
         // The lock of a running process lies in the folder that is about to go: ask for it first.
         match Storage::open(dir) {
@@ -163,7 +157,7 @@ impl StateStore {
         Ok(store)
     }
 
-    fn create(dir: &Path, log: Arc<dyn EventLog>, profile: &Profile) -> Result<Self, StateError> {
+    fn create(dir: &Path, log: Arc<dyn EventSource>, profile: &Profile) -> Result<Self, StateError> {
         let storage = Storage::open(dir)?;
         let settings = Settings::of(profile);
         let mut cache = WriterCache::new();
@@ -176,7 +170,7 @@ impl StateStore {
         Ok(Self::assemble(storage, settings, log, popularity, Position::default(), Batches::default()))
     }
 
-    fn open_existing(dir: &Path, log: &Arc<dyn EventLog>, profile: &Profile) -> Result<Found, StateError> {
+    fn open_existing(dir: &Path, log: &Arc<dyn EventSource>, profile: &Profile) -> Result<Found, StateError> {
         if !Storage::exists(dir) {
             return Self::create(dir, log.clone(), profile).map(|store| Found::Current(Box::new(store)));
         }
@@ -192,14 +186,14 @@ impl StateStore {
             let found = found.unwrap_or("no finished state");
             return Ok(Found::Stale(format!("it holds {found}, but {wanted} is needed")));
         }
-        let position = Self::stored_position(&storage)?;
-        let held = log.head().position.next_seq;
-        if position.next_seq > held {
-            return Err(StateError::Ahead { path: storage.path(), covered: position.next_seq, held });
+        let (covered, position) = Self::stored_position(&storage, &**log)?;
+        let held = log.head().position.events();
+        if covered > held {
+            return Err(StateError::Ahead { path: storage.path(), covered, held });
         }
-        if !log.holds(position)? {
-            return Ok(Found::Stale(format!("it covers {} events that are not in the log", position.next_seq)));
-        }
+        let Some(position) = position else {
+            return Ok(Found::Stale(format!("it covers {covered} events that are not in the log")));
+        };
         let Some(batches) = Batches::load(&storage)? else {
             return Ok(Found::Stale("one of its batches is missing".to_owned()));
         };
@@ -214,7 +208,7 @@ impl StateStore {
     fn assemble(
         storage: Storage,
         settings: Settings,
-        log: Arc<dyn EventLog>,
+        log: Arc<dyn EventSource>,
         popularity: Popularity,
         position: Position,
         batches: Batches,
@@ -254,31 +248,15 @@ impl StateStore {
     pub(crate) fn catch_up_telling(
         &self,
         idle: &mut dyn FnMut(u64),
-        report: &dyn Fn(Position),
+        report: &dyn Fn(&Position),
     ) -> Result<Position, StateError> {
-        let mut waiting: Vec<Record> = Vec::new();
-        let mut reached = self.position();
-        let mut failed = None;
-        self.log.read_from(reached.next_seq, &mut |records, position| {
-            waiting.extend(records);
-            reached = position;
-            if waiting.len() >= CATCH_UP_EVENTS {
-                failed = self.apply_records(&waiting, reached, idle).err();
-                waiting.clear();
-                report(reached);
-            }
-            failed.is_none()
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        self.apply_records(&waiting, reached, idle)?;
+        catch_up(&*self.log, &mut CatchingUp { store: self, idle }, report)?;
         Ok(self.position())
     }
 
     /// How far the state has come.
     pub fn position(&self) -> Position {
-        *self.position.lock()
+        self.position.lock().clone()
     }
 
     /// What the store holds in memory, by name.
@@ -298,16 +276,11 @@ impl StateStore {
         }
     }
 
-    /// Waits until the state covers every event before `next_seq`, at most `timeout`; says whether it does.
-    pub fn wait_for(&self, next_seq: u64, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+    /// Waits until the state covers `wanted`, at most `timeout`; says whether it does.
+    pub fn wait_for(&self, wanted: &Position, timeout: Duration) -> bool {
         let mut position = self.position.lock();
-        while position.next_seq < next_seq {
-            if self.moved.wait_until(&mut position, deadline).timed_out() {
-                return position.next_seq >= next_seq;
-            }
-        }
-        true
+        self.moved.wait_while_for(&mut position, |position| !position.covers(wanted), timeout);
+        position.covers(wanted)
     }
 
     /// Time of the newest event that is not the server's own record.
@@ -317,14 +290,14 @@ impl StateStore {
 
     /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the
     /// next call continues from what is on the disk). Events that the state has already are skipped.
-    pub fn apply(&self, records: &[Record], position: Position) -> Result<(), StateError> {
+    pub fn apply(&self, records: &[Record], position: &Position) -> Result<(), StateError> {
         self.apply_records(records, position, &mut |_| {})
     }
 
     fn apply_records(
         &self,
         records: &[Record],
-        position: Position,
+        position: &Position,
         idle: &mut dyn FnMut(u64),
     ) -> Result<(), StateError> {
         self.apply_events(records.iter().map(|record| (record.seq, &record.event)), position, idle)
@@ -334,18 +307,18 @@ impl StateStore {
     pub(crate) fn apply_events<'e>(
         &self,
         events: impl Iterator<Item = (u64, &'e Event)>,
-        position: Position,
+        position: &Position,
         idle: &mut dyn FnMut(u64),
     ) -> Result<(), StateError> {
         let mut writer = self.writer.lock();
         if writer.stopped {
             self.resume(&mut writer)?;
         }
-        let covered = self.position();
-        let mut events = events.skip_while(|(seq, _)| *seq < covered.next_seq).peekable();
+        let covered = self.position().events();
+        let mut events = events.skip_while(|(seq, _)| *seq < covered).peekable();
         let Some(&(first, _)) = events.peek() else { return Ok(()) };
-        if first != covered.next_seq {
-            return Err(StateError::Gap { path: self.storage.path(), expected: covered.next_seq, found: first });
+        if first != covered {
+            return Err(StateError::Gap { path: self.storage.path(), expected: covered, found: first });
         }
         let result = self.write_batch(&mut writer, events, first, position, idle);
         if result.is_err() {
@@ -358,7 +331,7 @@ impl StateStore {
         self.profile_cache.forget(written.profiles.into_iter());
         self.keyword_cache.forget(written.keyword_lists.into_iter());
         self.popularity.write().prune();
-        *self.position.lock() = position;
+        self.position.lock().clone_from(position);
         self.moved.notify_all();
         Ok(())
     }
@@ -366,7 +339,11 @@ impl StateStore {
     /// Continues after a failed write: memory may be ahead of the disk, so it is read from the disk again.
     fn resume(&self, writer: &mut Writer) -> Result<(), StateError> {
         self.storage.reopen()?;
-        let position = Self::stored_position(&self.storage)?;
+        let (covered, position) = Self::stored_position(&self.storage, &*self.log)?;
+        let Some(position) = position else {
+            let problem = format!("it covers {covered} events that are not in the log");
+            return Err(self.storage.corrupt(Table::Meta, &problem));
+        };
         let Some(batches) = Batches::load(&self.storage)? else {
             return Err(self.storage.corrupt(Table::Batches, "a batch is missing after a failed write"));
         };
@@ -385,12 +362,21 @@ impl StateStore {
         Ok(())
     }
 
-    fn stored_position(storage: &Storage) -> Result<Position, StateError> {
-        match storage.get(&position_key())? {
-            Some(value) => decode_position(Decoder(&value))
-                .ok_or_else(|| storage.corrupt(Table::Meta, "the position cannot be read")),
-            None => Ok(Position::default()),
-        }
+    /// How many events the store covers, and the position, if the log holds these events.
+    fn stored_position(storage: &Storage, log: &dyn EventSource) -> Result<(u64, Option<Position>), StateError> {
+        let Some(value) = storage.get(&position_key())? else { return Ok((0, Some(Position::default()))) };
+        Ok(match StoredPosition::decode(&value) {
+            Some(StoredPosition::Vector(position)) => {
+                let is_held = log.holds(&position)?;
+                (position.events(), is_held.then_some(position))
+            }
+            // Written before positions were vectors.
+            Some(StoredPosition::Counted { events, check }) => {
+                let there = log.position_at(events)?;
+                (events, there.filter(|position| position.check().unwrap_or_default() == check))
+            }
+            None => return Err(storage.corrupt(Table::Meta, "the position cannot be read")),
+        })
     }
 
     /// Returns which cached values the batch changed.
@@ -399,7 +385,7 @@ impl StateStore {
         writer: &mut Writer,
         mut events: impl Iterator<Item = (u64, &'e Event)>,
         first: u64,
-        position: Position,
+        position: &Position,
         idle: &mut dyn FnMut(u64),
     ) -> Result<Written, StateError> {
         let Writer { cache, batches, .. } = writer;
@@ -420,9 +406,9 @@ impl StateStore {
             }
         }
         tx.put(position_key(), |out| {
-            out.number(position.next_seq).number(position.check);
+            position.encode(&mut out.0);
         });
-        batches.add(&mut tx, first, position.next_seq);
+        batches.add(&mut tx, first, position.events());
         let first_number = |key: &Key| number_at(key.as_bytes(), 1);
         let written = Written {
             posts: tx.written(Table::Posts).filter_map(first_number).map(PostId).collect(),
@@ -463,6 +449,25 @@ impl StateStore {
             }
         })?;
         Ok(hash.digest())
+    }
+}
+
+/// A store that catches up with the log.
+struct CatchingUp<'a> {
+    store: &'a StateStore,
+    /// Gets each event that changed nothing.
+    idle: &'a mut dyn FnMut(u64),
+}
+
+impl Projection for CatchingUp<'_> {
+    type Error = StateError;
+
+    fn position(&self) -> Position {
+        self.store.position()
+    }
+
+    fn apply(&mut self, records: &[Record], position: &Position) -> Result<(), StateError> {
+        self.store.apply_records(records, position, self.idle)
     }
 }
 

@@ -3,8 +3,8 @@
 //! A string gets its number in the batch that creates its post. So a post is in the log exactly if the log's dictionary
 //! has its string, and an import that continues after an interruption needs no other memory of the posts it made.
 
-use event_log::{EventBody, NameAllocator, Origin, PostEvent, batch::MAX_KEY_BYTES, limits};
-use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
+use event_log::{EventBody, MAX_KEY_BYTES, NameAllocator, Origin, PostEvent, limits};
+use foryou_types::{Dictionary, Namespace, PostId, TimeMs, UserId};
 use rustc_hash::FxHashMap;
 
 use super::batch::Mapped;
@@ -37,7 +37,7 @@ struct Entry {
 ///
 /// Memory: about 100 bytes per string, and the descriptions of those that wait for their post.
 pub(super) struct Catalog<'a> {
-    log: &'a dyn Names,
+    log: &'a dyn Dictionary,
     /// The names of the batch that is being made.
     names: NameAllocator<'a>,
     places: FxHashMap<Box<str>, usize>,
@@ -47,7 +47,7 @@ pub(super) struct Catalog<'a> {
 
 impl<'a> Catalog<'a> {
     /// An empty catalog over the log's dictionary.
-    pub(super) fn new(log: &'a dyn Names) -> Self {
+    pub(super) fn new(log: &'a dyn Dictionary) -> Self {
         let names = NameAllocator::new(log);
         Self { log, names, places: FxHashMap::default(), entries: Vec::new(), first: None }
     }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use event_log::EventDecoder;
-use foryou_types::{ClockKind, DayTimes, Names, Profile, TimeMs};
+use foryou_types::{ClockKind, DayTimes, Dictionary, Profile, TimeMs};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -303,7 +303,7 @@ fn json_time(row: &Row<'_>) -> Option<TimeMs> {
 /// Reads events, with the names that are new in the batch.
 struct Rows<'a> {
     profile: &'a Profile,
-    log: &'a dyn Names,
+    log: &'a dyn Dictionary,
     decoder: EventDecoder<'a>,
     table: Option<&'a Columns>,
     unit: TimeUnit,
@@ -311,13 +311,13 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(profile: &'a Profile, log: &'a dyn Names, table: Option<&'a Columns>, unit: TimeUnit) -> Self {
+    fn new(profile: &'a Profile, log: &'a dyn Dictionary, table: Option<&'a Columns>, unit: TimeUnit) -> Self {
         Self { profile, log, decoder: decoder(profile, log), table, unit, order: TimeOrder::default() }
     }
 }
 
 /// A decoder for one batch. Rows of a file need their own time, so no present moment is wanted.
-fn decoder<'a>(profile: &'a Profile, log: &'a dyn Names) -> EventDecoder<'a> {
+fn decoder<'a>(profile: &'a Profile, log: &'a dyn Dictionary) -> EventDecoder<'a> {
     EventDecoder::for_import(profile, log, TimeMs::default())
 }
 

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use event_log::{ActionEvent, EventBody, NameAllocator, Origin, PostEvent};
 use foryou_types::{
-    ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, Names, Namespace, PostId, Profile, TimeMs, UserId,
+    ActionIndex, ActionSet, ClockKind, Dictionary, IdForm, IdForms, Limits, Namespace, PostId, Profile, TimeMs, UserId,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -121,7 +121,7 @@ spill_fields!(Click { user, article, client_app });
 
 struct Mapper<'a> {
     click: ActionIndex,
-    log: &'a dyn Names,
+    log: &'a dyn Dictionary,
     /// Numbers of the users that are new in the batch.
     names: NameAllocator<'a>,
     /// Numbers of the users met so far: a look into the dictionary costs more than all the rest of a row.
@@ -133,7 +133,7 @@ struct Mapper<'a> {
 }
 
 impl<'a> Mapper<'a> {
-    fn new(click: ActionIndex, log: &'a dyn Names) -> Self {
+    fn new(click: ActionIndex, log: &'a dyn Dictionary) -> Self {
         Self {
             click,
             log,

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::PathBuf};
 
 use event_log::{Event, EventBody, ImportProgress, Origin};
-use foryou_types::{DayTimes, Names, TimeMs};
+use foryou_types::{DayTimes, Dictionary, TimeMs};
 
 use super::{
     ImportError, ImportReport, ImportSink, SinkOutcome,
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
     }
 
     /// The dictionary of the log.
-    pub(super) fn names(&self) -> &'a dyn Names {
+    pub(super) fn names(&self) -> &'a dyn Dictionary {
         self.sink.names()
     }
 

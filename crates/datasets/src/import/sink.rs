@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use event_log::{Event, EventLog, append_storable};
-use foryou_types::{DayTimes, Names};
+use foryou_types::{DayTimes, Dictionary};
 
 /// A failure of a sink, in its own words.
 pub type SinkError = Box<dyn Error + Send + Sync>;
@@ -35,11 +35,11 @@ pub trait ImportSink {
     fn submit(&self, events: Vec<Event>, marks: Marks<'_>) -> Result<SinkOutcome, SinkError>;
 
     /// Hashes of the rows that `role` of a set of `kind` has in the log, by row
-    /// ([`EventLog::import_progress`]).
+    /// ([`event_log::ImportLedger`]).
     fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError>;
 
     /// The dictionary of string ids, with every name submitted so far.
-    fn names(&self) -> &dyn Names;
+    fn names(&self) -> &dyn Dictionary;
 }
 
 /// A bare log as a sink, without the checks that a data folder's ingestion makes: for tests, and to turn a set into a log
@@ -61,7 +61,7 @@ impl<L: EventLog> ImportSink for LogSink<'_, L> {
         Ok(self.0.import_progress(kind, role)?)
     }
 
-    fn names(&self) -> &dyn Names {
+    fn names(&self) -> &dyn Dictionary {
         self.0
     }
 }

@@ -7,7 +7,7 @@ use foryou_io::replace_file;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::log::LogError;
+use crate::error::LogError;
 use crate::meaning::Meaning;
 use crate::segment::{corrupt, io_error};
 

@@ -8,7 +8,7 @@ use foryou_io::{FolderLock, LOCK_FILE, Lock, unfinished};
 use parking_lot::Mutex;
 
 use super::description::{DESCRIPTION, Description, MAX_PARTITIONS};
-use crate::log::LogError;
+use crate::error::LogError;
 use crate::meaning::{Fit, Meaning};
 use crate::segment::{corrupt, io_error};
 

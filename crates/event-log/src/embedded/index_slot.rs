@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 
+use crate::error::LogError;
 use crate::event::Topic;
 use crate::index::{Entries, Index};
-use crate::log::{EventLog, LogError, Position};
+use crate::position::Position;
+use crate::segment::BatchEnd;
 use crate::segment::chain::Chain;
 use crate::segment::tail::Tail;
+use crate::source::EventSource;
 
 /// Entries are committed in portions of about this many.
 const PORTION: usize = 20_000;
@@ -102,7 +105,7 @@ fn rebuild(path: &Path, reason: &str, chain: &Chain, tail: &Tail) -> Result<Inde
         tracing::warn!(path = %path.display(), reason, "the index is rebuilt from the log");
     }
     let index = Index::begin_anew(path)?;
-    catch_up(&index, Position::default(), chain, tail)?;
+    catch_up(&index, BatchEnd::default(), chain, tail)?;
     note_segments(&index, chain)?;
     Ok(index)
 }
@@ -155,7 +158,7 @@ pub struct IndexCheck {
 }
 
 /// Compares every entry of the index in a log's folder with the log. The index must not be open. Returns `None` if it is missing.
-pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexCheck>, LogError> {
+pub fn check_index(folder: &Path, log: &dyn EventSource) -> Result<Option<IndexCheck>, LogError> {
     let path = folder.join("index");
     if !path.exists() {
         return Ok(None);
@@ -164,14 +167,15 @@ pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexChec
     let Some(covered) = index.covered()? else {
         return Err(LogError::Index { path: path.display().to_string(), problem: "it has another format".to_owned() });
     };
-    if !log.holds(covered)? {
+    let held = log.position_at(covered.next_seq)?;
+    if held.is_none_or(|held| held.check().unwrap_or_default() != covered.check) {
         let problem = format!("it covers {} events that are not those of the log", covered.next_seq);
         return Err(LogError::Index { path: path.display().to_string(), problem });
     }
     let mut found = IndexCheck { covers: covered.next_seq, ..IndexCheck::default() };
     let mut failed = None;
-    log.read_from(0, &mut |records, position| {
-        if position.next_seq > covered.next_seq {
+    log.read_from(&Position::default(), &mut |records, position| {
+        if position.events() > covered.next_seq {
             return false;
         }
         let mut entries = Entries::default();
@@ -190,7 +194,7 @@ pub fn check_index(folder: &Path, log: &dyn EventLog) -> Result<Option<IndexChec
     failed.map_or(Ok(Some(found)), Err)
 }
 
-fn catch_up(index: &Index, covered: Position, chain: &Chain, tail: &Tail) -> Result<(), LogError> {
+fn catch_up(index: &Index, covered: BatchEnd, chain: &Chain, tail: &Tail) -> Result<(), LogError> {
     if covered == tail.position {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use crate::log::LogError;
+use crate::error::LogError;
 use crate::segment::io_error;
 
 /// The file in a log's folder: a line for each loss.

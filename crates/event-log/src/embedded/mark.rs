@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::log::Position;
+use crate::segment::BatchEnd;
 
 /// The file in a log's folder.
 pub(crate) const SYNCED: &str = "synced";
@@ -30,25 +30,25 @@ impl SyncedMark {
     }
 
     /// The marked position; `None` if there is no mark or it cannot be read.
-    pub(crate) fn read(folder: &Path) -> Option<Position> {
+    pub(crate) fn read(folder: &Path) -> Option<BatchEnd> {
         let mut text = String::new();
         File::open(folder.join(SYNCED)).and_then(|file| file.take(256).read_to_string(&mut text)).ok()?;
         let (content, check) = text.trim_end().rsplit_once(' ')?;
         let mut words = content.split(' ');
         let next_seq = words.next()?.parse().ok()?;
-        let position = Position { next_seq, check: u64::from_str_radix(words.next()?, 16).ok()? };
+        let position = BatchEnd { next_seq, check: u64::from_str_radix(words.next()?, 16).ok()? };
         (check == checksum(content)).then_some(position)
     }
 
     /// Everything before `position` is on the disk; a position before the last one is ignored. A mark that cannot be written stays
     /// behind, but stays true.
-    pub(super) fn write(&self, position: Position) {
+    pub(super) fn write(&self, position: BatchEnd) {
         if let Err(error) = self.try_write(position) {
             tracing::warn!(path = %self.path.display(), %error, "the mark of what is on the disk could not be written");
         }
     }
 
-    fn try_write(&self, position: Position) -> io::Result<()> {
+    fn try_write(&self, position: BatchEnd) -> io::Result<()> {
         let content = format!("{:020} {:016x}", position.next_seq, position.check);
         let text = format!("{content} {}\n", checksum(&content));
         let mut slot = self.file.lock();
@@ -82,10 +82,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(SyncedMark::read(dir.path()), None);
         let mark = SyncedMark::of(dir.path());
-        let newest = Position { next_seq: u64::MAX, check: 0xabc };
+        let newest = BatchEnd { next_seq: u64::MAX, check: 0xabc };
         for (next_seq, reads) in [(7, 7), (u64::MAX, u64::MAX), (8, u64::MAX)] {
-            mark.write(Position { next_seq, ..newest });
-            assert_eq!(SyncedMark::read(dir.path()), Some(Position { next_seq: reads, ..newest }));
+            mark.write(BatchEnd { next_seq, ..newest });
+            assert_eq!(SyncedMark::read(dir.path()), Some(BatchEnd { next_seq: reads, ..newest }));
         }
         let path = dir.path().join(SYNCED);
         let bytes = std::fs::read(&path).unwrap();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use foryou_types::{Names, Namespace, TimeMs};
+use foryou_types::{Dictionary, Namespace, TimeMs};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 pub use examine::{Examination, examine};
@@ -30,10 +30,11 @@ pub use repair::{Repaired, repair};
 pub use sync::FsyncPolicy;
 
 use crate::batch::{Layout, plan};
+use crate::error::LogError;
 use crate::event::{Event, Topic};
 use crate::index::{Entries, Index};
-use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record, Refusal};
 use crate::meaning::Meaning;
+use crate::position::Position;
 use crate::segment::chain::Chain;
 use crate::segment::inspect::inspect;
 use crate::segment::reader::Cursor;
@@ -41,7 +42,9 @@ pub use crate::segment::recover::Recovery;
 use crate::segment::storage::{Disk, Storage, try_writing};
 use crate::segment::tail::Tail;
 use crate::segment::writer::{self, SegmentWriter};
-use crate::segment::{corrupt, frame, io_error, recover};
+use crate::segment::{BatchEnd, corrupt, frame, io_error, recover};
+use crate::sink::{AppendError, Appended, EventSink, ImportLedger, Refusal};
+use crate::source::{EventSource, LogHead, Record};
 use folder::Folder;
 use index_slot::IndexSlot;
 use mark::SyncedMark;
@@ -172,7 +175,7 @@ impl EmbeddedLog {
     /// Something else than the log knows that `known` events were acknowledged, more than the log holds. A power cut may have taken
     /// them if they were never on the disk: that is noted. Anything else is an error.
     pub fn account_for(&self, known: u64, witness: &'static str) -> Result<(), LogError> {
-        let held = self.head().position.next_seq;
+        let held = self.head().position.events();
         if !self.had_mark {
             return Err(missing(self.path(), held, known, witness));
         }
@@ -268,7 +271,7 @@ impl EmbeddedLog {
         })?;
         let (accepted, duplicates) = (plan.accepted.len(), plan.duplicates);
         if accepted == 0 {
-            return Ok(Appended { accepted, duplicates, position: writer.tail.position });
+            return Ok(Appended { accepted, duplicates, position: self.head().position });
         }
 
         let complete = writer.segment.bytes() >= self.options.segment_bytes;
@@ -324,28 +327,30 @@ impl EmbeddedLog {
                 self.syncer.written(writer.segment.file(), writer.tail.position);
             }
         }
-        self.publish(writer, before);
-        Ok(Appended { accepted, duplicates, position: writer.tail.position })
+        Ok(Appended { accepted, duplicates, position: self.publish(writer, before) })
     }
 
-    /// Publishes a batch to readers and waiters.
-    fn publish(&self, writer: &Writer, before: Cursor) {
+    /// Publishes a batch to readers and waiters; returns the new end.
+    fn publish(&self, writer: &Writer, before: Cursor) -> Position {
         let tail = &writer.tail;
+        let head = tail.head();
+        let end = head.position.clone();
         let mut view = self.view.write();
         if let Some(segment) = view.chain.0.last() {
             segment.mark(before, &view.ends);
             segment.publish(writer.segment.bytes());
         }
-        view.head = tail.head();
+        view.head = head;
         view.ends.clone_from(&tail.ends);
         view.newest_at.clone_from(&tail.newest_at);
         drop(view);
         let _waiters = self.grown.0.lock();
         self.grown.1.notify_all();
+        end
     }
 }
 
-impl EventLog for EmbeddedLog {
+impl EventSink for EmbeddedLog {
     fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
         let mut guard = self.writer.lock();
         let appended = self.append_to(&mut guard, events);
@@ -376,37 +381,38 @@ impl EventLog for EmbeddedLog {
     fn has_id(&self, id: &str) -> Result<bool, LogError> {
         self.index.read(|index| crate::batch::Known::has_event(index, crate::batch::id_hash(id)))
     }
+}
 
+impl EventSource for EmbeddedLog {
     fn head(&self) -> LogHead {
-        self.view.read().head
+        self.view.read().head.clone()
     }
 
-    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
+    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let mut waiting = self.grown.0.lock();
-        while self.head().position.next_seq <= next_seq {
+        while position.covers(&self.head().position) {
             if self.grown.1.wait_until(&mut waiting, deadline).timed_out() {
-                return self.head().position.next_seq > next_seq;
+                return !position.covers(&self.head().position);
             }
         }
         true
     }
 
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
-        let view = self.view.read();
-        if position.next_seq >= view.head.position.next_seq {
-            return Ok(position == view.head.position);
-        }
-        let chain = view.chain.clone();
-        drop(view);
-        chain.holds(position)
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
+        self.view().holds(self.layout, position)
     }
 
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
-        if from >= self.head().position.next_seq {
-            return Ok(());
-        }
-        view::read_from(&self.chain(), from, apply)
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        self.view().position_at(self.layout, events)
+    }
+
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
+        self.view().read_from(self.layout, from, apply)
     }
 
     fn read_partition(
@@ -419,8 +425,7 @@ impl EventLog for EmbeddedLog {
         if offset >= self.end_offset(topic, partition) {
             return Ok(());
         }
-        let view = self.view.read().clone();
-        view.read_partition(self.layout, (topic, partition), offset, apply)
+        self.view().read_partition(self.layout, (topic, partition), offset, apply)
     }
 
     fn partitions(&self, topic: Topic) -> u16 {
@@ -432,23 +437,27 @@ impl EventLog for EmbeddedLog {
     }
 
     fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
-        let Some(slot) = self.layout.slot(topic, partition) else { return Ok(0) };
-        let view = self.view.read().clone();
-        view.offset_for_time(slot, at)
+        self.layout.slot(topic, partition).map_or(Ok(0), |slot| self.view().offset_for_time(slot, at))
     }
+}
 
+impl ImportLedger for EmbeddedLog {
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
         self.index.read(|index| index.progress(kind, role))
     }
 }
 
 impl EmbeddedLog {
-    fn newest_base(&self) -> Position {
-        self.view.read().chain.0.last().map_or_else(Position::default, |segment| segment.header.base)
+    fn view(&self) -> View {
+        self.view.read().clone()
+    }
+
+    fn newest_base(&self) -> BatchEnd {
+        self.view.read().chain.0.last().map_or_else(BatchEnd::default, |segment| segment.header.base)
     }
 }
 
-impl Names for EmbeddedLog {
+impl Dictionary for EmbeddedLog {
     fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
         self.index.lookup("an id", |index| crate::batch::Known::known_id(index, namespace, name))
     }
@@ -476,7 +485,7 @@ impl Drop for EmbeddedLog {
 }
 
 /// The log must hold at least what is known to have been on the disk.
-fn check_mark(dir: &Path, mark: Option<Position>, held: u64) -> Result<(), LogError> {
+fn check_mark(dir: &Path, mark: Option<BatchEnd>, held: u64) -> Result<(), LogError> {
     match mark {
         Some(mark) if mark.next_seq > held => {
             Err(missing(dir, held, mark.next_seq, "the mark of what was on the disk"))

@@ -6,18 +6,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use foryou_io::FolderLock;
-use foryou_types::{Names, Namespace, TimeMs};
+use foryou_types::{Dictionary, Namespace, TimeMs};
 use rustc_hash::FxHashMap;
 
 use super::description::Description;
 use super::mark::SyncedMark;
-use super::view::{View, read_from};
+use super::view::View;
 use crate::batch::{Layout, join_chunks};
+use crate::error::LogError;
 use crate::event::{Event, EventBody, Topic};
-use crate::log::{AppendError, Appended, EventLog, LogError, LogHead, Position, Record};
 use crate::meaning::Meaning;
+use crate::position::Position;
 use crate::segment::chain::Chain;
 use crate::segment::inspect::{Inspected, inspect};
+use crate::sink::{AppendError, Appended, EventSink, ImportLedger};
+use crate::source::{EventSource, LogHead, Record};
 
 /// How often reading is tried again if a batch is just being written.
 const LOOKS: u32 = 20;
@@ -33,11 +36,11 @@ pub struct ReadOnlyLog {
     meaning: Option<Meaning>,
     view: View,
     /// Read from the log when first asked for: the index belongs to the writer.
-    dictionary: OnceLock<Result<Dictionary, String>>,
+    dictionary: OnceLock<Result<NameTable, String>>,
 }
 
 #[derive(Debug, Default)]
-struct Dictionary {
+struct NameTable {
     ids: FxHashMap<(Namespace, String), u64>,
     names: FxHashMap<(Namespace, u64), String>,
     progress: BTreeMap<(String, String, u64), Vec<u32>>,
@@ -93,9 +96,9 @@ impl ReadOnlyLog {
         self.view.chain.0.iter().map(|segment| segment.bytes()).sum()
     }
 
-    fn dictionary(&self) -> Result<&Dictionary, LogError> {
+    fn dictionary(&self) -> Result<&NameTable, LogError> {
         let read = || {
-            let mut dictionary = Dictionary::default();
+            let mut dictionary = NameTable::default();
             let take = &mut |record: Record| {
                 dictionary.take(record.event.body);
                 true
@@ -107,7 +110,7 @@ impl ReadOnlyLog {
         dictionary.map_err(|problem| crate::segment::corrupt(&self.path, problem.clone()))
     }
 
-    fn lookup<T>(&self, look: impl FnOnce(&Dictionary) -> Option<T>) -> Option<T> {
+    fn lookup<T>(&self, look: impl FnOnce(&NameTable) -> Option<T>) -> Option<T> {
         match self.dictionary() {
             Ok(dictionary) => look(dictionary),
             Err(error) => {
@@ -118,7 +121,7 @@ impl ReadOnlyLog {
     }
 }
 
-impl Dictionary {
+impl NameTable {
     fn take(&mut self, body: EventBody) {
         match body {
             EventBody::Name { namespace, id, name } => {
@@ -133,7 +136,7 @@ impl Dictionary {
     }
 }
 
-impl EventLog for ReadOnlyLog {
+impl EventSink for ReadOnlyLog {
     /// Always an error.
     fn append(&self, _: Vec<Event>) -> Result<Appended, AppendError> {
         Err(LogError::ReadOnly { path: self.path.display().to_string() }.into())
@@ -142,31 +145,38 @@ impl EventLog for ReadOnlyLog {
     /// Reads the log: the index of ids belongs to the writer.
     fn has_id(&self, id: &str) -> Result<bool, LogError> {
         let mut found = false;
-        self.read_from(0, &mut |records, _| {
+        self.read_from(&Position::default(), &mut |records, _| {
             found = records.iter().any(|record| record.event.id.as_deref() == Some(id));
             !found
         })?;
         Ok(found)
     }
+}
 
+impl EventSource for ReadOnlyLog {
     fn head(&self) -> LogHead {
-        self.view.head
+        self.view.head.clone()
     }
 
     /// Does not wait: the end never moves.
-    fn wait_past(&self, next_seq: u64, _: Duration) -> bool {
-        self.view.head.position.next_seq > next_seq
+    fn wait_past(&self, position: &Position, _: Duration) -> bool {
+        !position.covers(&self.view.head.position)
     }
 
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
-        self.view.holds(position)
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
+        self.view.holds(self.layout, position)
     }
 
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
-        if from >= self.head().position.next_seq {
-            return Ok(());
-        }
-        read_from(&self.view.chain, from, apply)
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        self.view.position_at(self.layout, events)
+    }
+
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
+        self.view.read_from(self.layout, from, apply)
     }
 
     fn read_partition(
@@ -190,7 +200,9 @@ impl EventLog for ReadOnlyLog {
     fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
         self.layout.slot(topic, partition).map_or(Ok(0), |slot| self.view.offset_for_time(slot, at))
     }
+}
 
+impl ImportLedger for ReadOnlyLog {
     fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
         let first = (kind.to_owned(), role.to_owned(), 0);
         let last = (kind.to_owned(), role.to_owned(), u64::MAX);
@@ -199,7 +211,7 @@ impl EventLog for ReadOnlyLog {
     }
 }
 
-impl Names for ReadOnlyLog {
+impl Dictionary for ReadOnlyLog {
     fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
         self.lookup(|dictionary| dictionary.ids.get(&(namespace, name.to_owned())).copied())
     }

@@ -7,10 +7,13 @@ use foryou_io::{FolderLock, sync_folder};
 
 use super::examine::{Examination, examine, partitions};
 use super::{EmbeddedLog, FsyncPolicy, LogOptions};
-use crate::log::{AppendError, EventLog, LogError, Position};
+use crate::error::LogError;
 use crate::meaning::Meaning;
+use crate::position::Position;
 use crate::segment::io_error;
 use crate::segment::recover::free_name;
+use crate::sink::{AppendError, EventSink};
+use crate::source::EventSource;
 
 /// What a repair did.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use foryou_io::{Background, Signal};
 use parking_lot::Mutex;
 
 use super::mark::SyncedMark;
-use crate::log::Position;
+use crate::segment::BatchEnd;
 use crate::segment::storage::SegmentFile;
 
 /// When an appended batch is forced to the disk. A killed process never loses anything; a power cut loses what was not forced.
@@ -33,7 +33,7 @@ struct State {
     /// Written since the last sync.
     dirty: Option<Arc<dyn SegmentFile>>,
     /// Up to here.
-    reached: Position,
+    reached: BatchEnd,
     /// Why a sync failed. It stays until the segment was written anew: what of it is on the disk is not known any more, and a
     /// second sync of the same file would say nothing about what the first one lost.
     failed: Option<std::io::Error>,
@@ -63,7 +63,7 @@ impl Syncer {
     }
 
     /// A batch that ends at `position` was written to `file`.
-    pub(super) fn written(&self, file: &Arc<dyn SegmentFile>, position: Position) {
+    pub(super) fn written(&self, file: &Arc<dyn SegmentFile>, position: BatchEnd) {
         let Some(thread) = &self.thread else { return };
         let mut state = self.state.lock();
         state.reached = position;
@@ -74,13 +74,13 @@ impl Syncer {
     }
 
     /// Everything up to `position`, which is all that was written, was synced by the caller.
-    pub(super) fn clean(&self, position: Position) {
+    pub(super) fn clean(&self, position: BatchEnd) {
         self.state.lock().dirty = None;
         self.mark.write(position);
     }
 
     /// The segment whose sync failed was written anew, and is on the disk up to `position`.
-    pub(super) fn healed(&self, position: Position) {
+    pub(super) fn healed(&self, position: BatchEnd) {
         self.state.lock().failed = None;
         self.clean(position);
     }

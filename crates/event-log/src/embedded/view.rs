@@ -5,11 +5,14 @@ use std::ops::ControlFlow;
 use foryou_types::TimeMs;
 
 use crate::batch::Layout;
+use crate::error::LogError;
 use crate::event::Topic;
-use crate::log::{LogError, LogHead, Position, Record};
+use crate::position::Position;
+use crate::segment::BatchEnd;
 use crate::segment::chain::{Chain, Visit};
 use crate::segment::record::RecordHeader;
 use crate::segment::tail::Tail;
+use crate::source::{LogHead, Record};
 
 /// The log up to an end.
 #[derive(Clone)]
@@ -27,11 +30,54 @@ impl View {
         Self { chain, head: tail.head(), ends: tail.ends.clone(), newest_at: tail.newest_at.clone() }
     }
 
-    pub(super) fn holds(&self, position: Position) -> Result<bool, LogError> {
-        if position.next_seq >= self.head.position.next_seq {
-            return Ok(position == self.head.position);
+    pub(super) fn holds(&self, layout: Layout, position: &Position) -> Result<bool, LogError> {
+        let events = position.events();
+        if events >= self.head.position.events() {
+            return Ok(*position == self.head.position && position.check() == self.head.position.check());
         }
-        self.chain.holds(position)
+        match position.check() {
+            Some(check) => self.chain.holds(BatchEnd { next_seq: events, check }),
+            None => Ok(self.position_at(layout, events)?.as_ref() == Some(position)),
+        }
+    }
+
+    /// The position at which so many events are covered; `None` beyond the end.
+    pub(super) fn position_at(&self, layout: Layout, events: u64) -> Result<Option<Position>, LogError> {
+        if events >= self.head.position.events() {
+            return Ok((events == self.head.position.events()).then(|| self.head.position.clone()));
+        }
+        self.chain.position_at(layout, events).map(Some)
+    }
+
+    /// Reads the events that `from` does not cover, see [`crate::EventSource::read_from`].
+    pub(super) fn read_from(
+        &self,
+        layout: Layout,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
+        let next_seq = from.events();
+        if next_seq >= self.head.position.events() {
+            return Ok(());
+        }
+        let Some(mut ends) = layout.ends(from) else { return Err(foreign(from)) };
+        self.chain.visit_from(next_seq, &mut |visit| {
+            let mut records = Vec::with_capacity(visit.frame.header.count as usize);
+            for found in visit.records() {
+                let (seq, found) = found?;
+                if seq >= next_seq {
+                    // Every event takes one offset: the sum has led to the right place, or the position is of another log.
+                    let end = layout.slot(found.topic, found.partition).and_then(|slot| ends.get_mut(slot));
+                    match end {
+                        Some(end) if *end == found.offset => *end += 1,
+                        _ => return Err(foreign(from)),
+                    }
+                    records.push(record(&visit, seq, &found)?);
+                }
+            }
+            let more = apply(records, &layout.position(&ends, Some(visit.frame.header.end())));
+            Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })
     }
 
     pub(super) fn read_partition(
@@ -64,23 +110,9 @@ impl View {
     }
 }
 
-/// Reads the events from `from` on, see [`crate::EventLog::read_from`].
-pub(super) fn read_from(
-    chain: &Chain,
-    from: u64,
-    apply: &mut dyn FnMut(Vec<Record>, Position) -> bool,
-) -> Result<(), LogError> {
-    chain.visit_from(from, &mut |visit| {
-        let mut records = Vec::with_capacity(visit.frame.header.count as usize);
-        for found in visit.records() {
-            let (seq, found) = found?;
-            if seq >= from {
-                records.push(record(&visit, seq, &found)?);
-            }
-        }
-        let more = apply(records, visit.frame.header.end());
-        Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })
+/// The error for a position that this log did not give.
+fn foreign(position: &Position) -> LogError {
+    LogError::Foreign { position: position.to_string() }
 }
 
 fn record(visit: &Visit<'_>, seq: u64, record: &RecordHeader<'_>) -> Result<Record, LogError> {

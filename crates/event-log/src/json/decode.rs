@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use foryou_types::{ActionKind, IdForm, Names, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{ActionKind, Dictionary, IdForm, Namespace, PostId, Profile, TimeMs, UserId};
 use serde_json::Value;
 
 use super::draft::EventDraft;
@@ -47,13 +47,13 @@ pub struct EventDecoder<'a> {
 
 impl<'a> EventDecoder<'a> {
     /// A decoder of live events: those without a time happened `now`, and `served` is refused (the server writes it itself).
-    pub fn new(profile: &'a Profile, names: &'a dyn Names, now: TimeMs) -> Self {
+    pub fn new(profile: &'a Profile, names: &'a dyn Dictionary, now: TimeMs) -> Self {
         Self { profile, names: NameAllocator::new(names), now, origin: Origin::Live }
     }
 
     /// A decoder of a file's events: each needs its time, and `served` is taken, as the record of the server that wrote it
     /// ([`Origin::Server`], which moves no log clock).
-    pub fn for_import(profile: &'a Profile, names: &'a dyn Names, now: TimeMs) -> Self {
+    pub fn for_import(profile: &'a Profile, names: &'a dyn Dictionary, now: TimeMs) -> Self {
         Self { origin: Origin::Import, ..Self::new(profile, names, now) }
     }
 

@@ -1,6 +1,6 @@
 //! From events to JSON.
 
-use foryou_types::{Names, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{Dictionary, Namespace, PostId, Profile, TimeMs, UserId};
 use serde_json::{Map, Value, json};
 
 use super::{EDGES, MEDIA_KINDS, SURFACES};
@@ -9,7 +9,7 @@ use crate::event::{ActionEvent, Event, EventBody, ImpressionEvent, LabelTarget, 
 /// An event as [`super::EventDecoder`] reads it. Keys without a value are left out; ids are strings in the profile's form.
 ///
 /// [`EventBody::Name`] and [`EventBody::ImportProgress`] have a form too, for people to read; it cannot be sent.
-pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Names) -> Value {
+pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Dictionary) -> Value {
     let mut out = Object { keys: Map::new(), profile, names };
     out.put("type", kind(&event.body));
     out.put("at", time(event.at));
@@ -81,7 +81,7 @@ fn kind(body: &EventBody) -> &'static str {
 struct Object<'a> {
     keys: Map<String, Value>,
     profile: &'a Profile,
-    names: &'a dyn Names,
+    names: &'a dyn Dictionary,
 }
 
 impl Object<'_> {

@@ -15,7 +15,10 @@ use super::reader::{Cursor, FrameReader, ReadFault};
 use super::record::RecordHeader;
 use super::tail::Tail;
 use super::{corrupt, io_error, salvage};
-use crate::log::{Damage, LogError, Position};
+use crate::batch::Layout;
+use crate::error::{Damage, LogError};
+use crate::position::Position;
+use crate::segment::BatchEnd;
 
 /// Distance of the marks in the newest segment, in bytes: a reader that follows the end scans no more than this.
 const MARK_BYTES: u64 = 256 * 1024;
@@ -219,8 +222,30 @@ impl Chain {
         Ok(())
     }
 
+    /// The position at which `events` events are covered; there must be more.
+    pub(crate) fn position_at(&self, layout: Layout, events: u64) -> Result<Position, LogError> {
+        let first = self.0.partition_point(|s| s.header.base.next_seq <= events).saturating_sub(1);
+        let Some(segment) = self.0.get(first) else { return Ok(Position::default()) };
+        let mut ends = segment.header.ends.clone();
+        let mut end = segment.header.base;
+        self.visit(first, segment.start(), 0, &mut |visit| {
+            for found in visit.records() {
+                let (seq, found) = found?;
+                if seq >= events {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if let Some(slot) = layout.slot(found.topic, found.partition) {
+                    ends[slot] = found.offset + 1;
+                }
+            }
+            end = visit.frame.header.end();
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(layout.position(&ends, (end.next_seq == events).then_some(end)))
+    }
+
     /// Whether a batch ends exactly at `position`, with its checksum.
-    pub(crate) fn holds(&self, position: Position) -> Result<bool, LogError> {
+    pub(crate) fn holds(&self, position: BatchEnd) -> Result<bool, LogError> {
         if position.next_seq == 0 {
             return Ok(position.check == 0);
         }

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 use super::record::{self, Records};
 use super::tail::{Tail, moves_the_clock};
 use crate::batch::Planned;
-use crate::log::Position;
+use crate::segment::BatchEnd;
 
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 32;
@@ -104,8 +104,8 @@ impl FrameHeader {
     }
 
     /// The position after the frame.
-    pub(crate) const fn end(&self) -> Position {
-        Position { next_seq: self.first_seq + self.count as u64, check: self.check }
+    pub(crate) const fn end(&self) -> BatchEnd {
+        BatchEnd { next_seq: self.first_seq + self.count as u64, check: self.check }
     }
 }
 
@@ -168,6 +168,6 @@ pub(crate) fn build(batch: Vec<Planned>, tail: &mut Tail, out: &mut Vec<u8>) -> 
     out[28..32].copy_from_slice(&own_check.to_le_bytes());
     let check = checksum(out, tail.position.check);
     out[..8].copy_from_slice(&check.to_le_bytes());
-    tail.position = Position { next_seq: first_seq + u64::from(count), check };
+    tail.position = BatchEnd { next_seq: first_seq + u64::from(count), check };
     Ok(())
 }

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::tail::Tail;
 use crate::batch::Layout;
-use crate::log::Position;
+use crate::segment::BatchEnd;
 
 const MAGIC: [u8; 8] = *b"foryoulg";
 
@@ -34,7 +34,7 @@ const FIXED_BYTES: usize = 56;
 pub(crate) struct SegmentHeader {
     pub(crate) layout: Layout,
     /// The end of the segment before.
-    pub(crate) base: Position,
+    pub(crate) base: BatchEnd,
     /// Length of the segment before, in bytes.
     pub(crate) previous_bytes: u64,
     pub(crate) imported: LogTime,
@@ -122,7 +122,7 @@ impl SegmentHeader {
             {
                 Ok(Self {
                     layout,
-                    base: Position { next_seq: *next_seq, check: *check },
+                    base: BatchEnd { next_seq: *next_seq, check: *check },
                     previous_bytes: *previous_bytes,
                     imported: imported_of(*imported, TimeMs(newest.cast_signed())),
                     ends: ends.to_vec(),
@@ -171,7 +171,7 @@ mod tests {
 
     fn header() -> SegmentHeader {
         let mut tail = Tail::empty(Layout::new(4));
-        tail.position = Position { next_seq: 77, check: 0xdead_beef };
+        tail.position = BatchEnd { next_seq: 77, check: 0xdead_beef };
         tail.imported = LogTime::new(Some(TimeMs(-5)), Some(TimeMs(-5)));
         tail.ends[3] = 12;
         SegmentHeader::at(&tail, 1_000)

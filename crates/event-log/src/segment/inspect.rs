@@ -12,7 +12,8 @@ use super::reader::{Cursor, FrameReader, ReadFault};
 use super::tail::Tail;
 use super::{corrupt, io_error, list, salvage};
 use crate::batch::Layout;
-use crate::log::{Damage, LogError, Position};
+use crate::error::{Damage, LogError};
+use crate::segment::BatchEnd;
 
 /// The segments of a folder up to the last whole batch.
 pub(crate) struct Inspected {
@@ -72,7 +73,7 @@ pub(crate) fn inspect(folder: &Path, layout: Layout) -> Result<Inspected, LogErr
     }
     let unfinished = listing.unfinished;
     let Some(newest) = segments.last().cloned() else {
-        let cursor = Cursor { offset: 0, position: Position::default() };
+        let cursor = Cursor { offset: 0, position: BatchEnd::default() };
         return Ok(Inspected { segments, tail: Tail::empty(layout), cursor, torn, unfinished });
     };
     let (tail, cursor, torn) = if torn.is_some() {

@@ -31,7 +31,17 @@ pub(crate) mod writer;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::log::LogError;
+use crate::error::LogError;
+
+/// The end of a batch. Every event takes one offset of one partition, so the sum of a position's offsets is `next_seq`: a log of
+/// this kind finds the place of a position by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BatchEnd {
+    /// The first event behind the batch.
+    pub(crate) next_seq: u64,
+    /// Checksum of the batch's frame; 0 at the start of the log.
+    pub(crate) check: u64,
+}
 
 /// An [`LogError::Io`] as a closure for `map_err`.
 pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LogError {

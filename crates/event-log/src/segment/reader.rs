@@ -7,7 +7,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::frame::{self, Frame, FrameFault, FrameHeader, HEADER_BYTES};
-use crate::log::Position;
+use crate::segment::BatchEnd;
 
 /// Size of the read buffer: many small frames are read with one system call.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -17,7 +17,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub(crate) struct Cursor {
     /// In bytes from the start of the file.
     pub(crate) offset: u64,
-    pub(crate) position: Position,
+    pub(crate) position: BatchEnd,
 }
 
 /// Why a frame could not be read.
@@ -93,7 +93,7 @@ impl FrameReader {
     }
 
     /// Skips frames by their headers until one ends at or after `next_seq`. Returns the position there; `None` past the end.
-    pub(crate) fn pass_to(&mut self, next_seq: u64) -> Result<Option<Position>, ReadFault> {
+    pub(crate) fn pass_to(&mut self, next_seq: u64) -> Result<Option<BatchEnd>, ReadFault> {
         while self.cursor.position.next_seq < next_seq {
             let Some(header) = self.header()? else { return Ok(None) };
             self.file.seek_relative(i64::from(header.payload_bytes))?;

@@ -14,7 +14,7 @@ use super::storage::Storage;
 use super::tail::Tail;
 use super::{corrupt, io_error, writer};
 use crate::batch::Layout;
-use crate::log::LogError;
+use crate::error::LogError;
 
 /// What opening a log found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

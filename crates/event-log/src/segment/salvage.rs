@@ -10,7 +10,7 @@ use super::frame::{self, Frame, FrameFault, FrameHeader, HEADER_BYTES, MAGIC};
 use super::header::{HeaderFault, SegmentHeader};
 use super::{corrupt, io_error, list};
 use crate::batch::Layout;
-use crate::log::{Damage, LogError};
+use crate::error::{Damage, LogError};
 
 /// A whole frame and its place.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,14 @@ use foryou_types::LogTime;
 use super::record::RecordHeader;
 use crate::batch::Layout;
 use crate::event::{Origin, Topic};
-use crate::log::{LogHead, Position};
+use crate::segment::BatchEnd;
+use crate::source::LogHead;
 
 /// The state of the log after its last batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tail {
     pub(crate) layout: Layout,
-    pub(crate) position: Position,
+    pub(crate) position: BatchEnd,
     pub(crate) imported: LogTime,
     /// Per slot, the next offset.
     pub(crate) ends: Vec<u64>,
@@ -23,7 +24,7 @@ impl Tail {
     pub(crate) fn empty(layout: Layout) -> Self {
         Self {
             layout,
-            position: Position::default(),
+            position: BatchEnd::default(),
             imported: LogTime::default(),
             ends: vec![0; layout.slots()],
             newest_at: vec![i64::MIN; layout.slots()],
@@ -31,7 +32,7 @@ impl Tail {
     }
 
     pub(crate) fn head(&self) -> LogHead {
-        LogHead { position: self.position, imported: self.imported }
+        LogHead { position: self.layout.position(&self.ends, Some(self.position)), imported: self.imported }
     }
 
     /// Takes in one more record. The error says why it cannot follow.

@@ -12,7 +12,8 @@ use super::header::SegmentHeader;
 use super::storage::{SegmentFile, Storage};
 use super::tail::Tail;
 use super::{corrupt, io_error};
-use crate::log::{LogError, Position};
+use crate::error::LogError;
+use crate::segment::BatchEnd;
 
 /// Ending of a segment file whose header may not be on the disk yet.
 pub(crate) const UNFINISHED: &str = ".log.tmp";
@@ -53,7 +54,7 @@ pub(crate) fn create(
 pub(crate) fn write_anew(
     segment: &Segment,
     bytes: u64,
-    end: Position,
+    end: BatchEnd,
     storage: &dyn Storage,
 ) -> Result<Arc<dyn SegmentFile>, LogError> {
     let path = &segment.path;

@@ -59,7 +59,7 @@ fn the_log_of_format_1_opens_and_becomes_one_of_format_2() {
     drop(log);
     assert!(fs::read_to_string(dir.path().join("log.toml")).unwrap().contains("format = 2"));
     let log = EmbeddedLog::open(dir.path(), LogOptions::default()).unwrap();
-    assert_eq!(all(&log).len() as u64, log.head().position.next_seq);
+    assert_eq!(all(&log).len() as u64, log.head().position.events());
 }
 
 #[test]
@@ -126,7 +126,7 @@ proptest! {
             match (memory.append(batch.clone()), log.append(batch)) {
                 (Ok(a), Ok(b)) => {
                     prop_assert_eq!((a.accepted, a.duplicates), (b.accepted, b.duplicates));
-                    prop_assert_eq!(a.position.next_seq, b.position.next_seq);
+                    prop_assert_eq!(a.position.events(), b.position.events());
                 }
                 (Err(a), Err(b)) => prop_assert_eq!(a.to_string(), b.to_string()),
                 (a, b) => prop_assert!(false, "{a:?} but {b:?}"),

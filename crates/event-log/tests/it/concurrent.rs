@@ -24,19 +24,19 @@ fn readers_see_whole_batches_while_the_log_grows() {
         let log = &log;
         for _ in 0..2 {
             scope.spawn(move || {
-                let mut next = 0;
-                while next < BATCHES * PER_BATCH {
-                    assert!(log.wait_past(next, Duration::from_secs(30)));
-                    log.read_from(next, &mut |records, position| {
+                let mut next = Position::default();
+                while next.events() < BATCHES * PER_BATCH {
+                    assert!(log.wait_past(&next, Duration::from_secs(30)));
+                    log.read_from(&next.clone(), &mut |records, position| {
                         assert_eq!(records.len() as u64, PER_BATCH);
-                        assert_eq!(records[0].seq, next);
-                        next = position.next_seq;
-                        let seen = (next / PER_BATCH - 1) as i64;
+                        assert_eq!(records[0].seq, next.events());
+                        next.clone_from(position);
+                        let seen = (next.events() / PER_BATCH - 1) as i64;
                         assert!(records.iter().all(|r| r.event.at == TimeMs(seen)));
                         true
                     })
                     .unwrap();
-                    assert!(log.holds(log.head().position).unwrap());
+                    assert!(log.holds(&log.head().position).unwrap());
                 }
             });
         }
@@ -102,7 +102,7 @@ fn a_copy_made_while_the_log_grows_opens_to_whole_batches() {
         let mut copies = 0;
         while !done.load(Ordering::SeqCst) || copies == 0 {
             // Oldest segment first, as a backup does; the index is left out, it is built anew.
-            let at_least = log.head().position.next_seq;
+            let at_least = log.head().position.events();
             let copy = tempfile::tempdir().unwrap();
             std::fs::copy(dir.path().join("log.toml"), copy.path().join("log.toml")).unwrap();
             let segments = copy.path().join("segments");

@@ -1,4 +1,4 @@
-//! What [`EventLog`] promises, of both logs.
+//! What an [`EventLog`] promises, of both logs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn what_was_appended_is_read() {
             assert_eq!(log.append(vec![event.clone()]).unwrap().accepted, 1);
         }
         assert_eq!(events(log), sent);
-        assert_eq!(log.head().position.next_seq, sent.len() as u64);
+        assert_eq!(log.head().position.events(), sent.len() as u64);
     });
 }
 
@@ -44,11 +44,11 @@ fn the_same_id_twice_is_one_event() {
         let batch = vec![with_id("b", action(1, 3, 3)), with_id("a", action(9, 9, 9)), with_id("b", action(1, 4, 4))];
         let second = log.append(batch).unwrap();
         assert_eq!((second.accepted, second.duplicates), (1, vec![1, 2]));
-        assert_eq!(second.position.next_seq, 3);
+        assert_eq!(second.position.events(), 3);
         // A batch of nothing but duplicates leaves the end where it is.
         let third = log.append(vec![with_id("a", action(1, 1, 1))]).unwrap();
         assert_eq!((third.accepted, third.position), (0, second.position));
-        assert!(log.holds(first.position).unwrap());
+        assert!(log.holds(&first.position).unwrap());
     });
 }
 
@@ -75,7 +75,7 @@ fn what_can_be_stored_of_a_batch_is_stored_and_the_rest_is_named_at_once() {
         assert_eq!(stored.refused.iter().map(|refusal| refusal.index).collect::<Vec<_>>(), [0, 2, 5]);
         assert_eq!(told, [vec![], vec![0, 2, 5]]);
         let stored = append_storable(log, &[bad()], &mut |_| Vec::new()).unwrap();
-        assert_eq!((stored.appended.accepted, stored.refused.len(), log.head().position.next_seq), (0, 1, 3));
+        assert_eq!((stored.appended.accepted, stored.refused.len(), log.head().position.events()), (0, 1, 3));
         let nothing = append_storable(log, &[], &mut |_| Vec::new()).unwrap();
         assert_eq!(nothing.appended.position, log.head().position);
     });
@@ -102,18 +102,25 @@ fn readers_start_anywhere() {
         for from in 0..=whole.len() as u64 + 2 {
             let mut read = Vec::new();
             let mut ends = Vec::new();
-            log.read_from(from, &mut |batch, position| {
+            let Some(position) = log.position_at(from).unwrap() else {
+                assert!(from > whole.len() as u64);
+                continue;
+            };
+            assert_eq!(position.events(), from, "every event takes one offset");
+            assert!(log.holds(&position).unwrap());
+            log.read_from(&position, &mut |batch, position| {
                 assert!(!batch.is_empty());
                 read.extend(batch);
-                ends.push(position);
+                ends.push(position.clone());
                 true
             })
             .unwrap();
-            assert_eq!(read, whole[whole.len().min(from as usize)..]);
-            assert!(ends.iter().all(|end| log.holds(*end).unwrap()));
+            assert_eq!(read, whole[from as usize..]);
+            assert!(ends.iter().all(|end| log.holds(end).unwrap() && end.check().is_some()));
+            assert_eq!(ends.last().map_or(from, Position::events), whole.len() as u64);
         }
         let mut batches = 0;
-        log.read_from(0, &mut |_, _| {
+        log.read_from(&Position::default(), &mut |_, _| {
             batches += 1;
             batches < 3
         })
@@ -204,17 +211,30 @@ fn only_imported_events_move_the_clock() {
 #[test]
 fn a_position_stands_for_what_was_before_it() {
     on_both(|log| {
-        assert!(log.holds(Position::default()).unwrap());
-        assert!(!log.holds(Position { next_seq: 0, check: 1 }).unwrap());
-        let ends: Vec<_> =
-            (0..30).map(|i| log.append(vec![action(i, 1, 1), action(i, 2, 1)]).unwrap().position).collect();
-        for end in &ends {
-            assert!(log.holds(*end).unwrap());
-            assert!(!log.holds(Position { check: end.check ^ 1, ..*end }).unwrap());
-            assert!(!log.holds(Position { next_seq: end.next_seq - 1, ..*end }).unwrap(), "inside a batch");
-            assert!(!log.holds(Position { next_seq: end.next_seq + 60, ..*end }).unwrap(), "beyond the end");
+        assert!(log.holds(&Position::default()).unwrap());
+        assert!(!log.holds(&Position::new(&[], Some(1))).unwrap());
+        let appended = |i| log.append(vec![action(i, 1, 1), action(i, 2, 1)]).unwrap().position;
+        let ends: Vec<_> = (0..30).map(appended).collect();
+        for (place, end) in ends.iter().enumerate() {
+            assert!(log.holds(end).unwrap());
+            let offsets = |shift: u64| [0, 1, 2, 3].map(|p| end.offset(Topic::Actions, p) + shift);
+            let with = |offsets: [u64; 4], check| Position::new(&[(Topic::Actions, &offsets)], check);
+            assert!(log.holds(&with(offsets(0), end.check())).unwrap());
+            assert!(!log.holds(&with(offsets(0), end.check().map(|check| check ^ 1))).unwrap());
+            assert!(!log.holds(&with(offsets(15), end.check())).unwrap(), "beyond the end");
+            // The same number of events, but others: the offsets do not fit, and reading says so.
+            let mut turned = offsets(0);
+            turned.rotate_left(1);
+            if turned != offsets(0) {
+                assert!(!log.holds(&with(turned, None)).unwrap());
+                // Where enough follows that every partition is met.
+                if place < 15 {
+                    let read = log.read_from(&with(turned, None), &mut |_, _| true);
+                    assert!(matches!(read, Err(LogError::Foreign { .. })), "{read:?}");
+                }
+            }
         }
-        let checks: std::collections::HashSet<_> = ends.iter().map(|end| end.check).collect();
+        let checks: std::collections::HashSet<_> = ends.iter().map(Position::check).collect();
         assert_eq!(checks.len(), ends.len());
     });
 }
@@ -258,15 +278,15 @@ fn import_progress_is_joined() {
 #[test]
 fn waiters_wake_when_the_log_grows() {
     on_both(|log| {
-        assert!(!log.wait_past(0, Duration::from_millis(5)));
+        assert!(!log.wait_past(&Position::default(), Duration::from_millis(5)));
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| log.wait_past(1, Duration::from_secs(20)));
-            log.append(vec![action(1, 1, 1)]).unwrap();
+            let first = log.append(vec![action(1, 1, 1)]).unwrap().position;
+            let waiter = scope.spawn(move || log.wait_past(&first, Duration::from_secs(20)));
             std::thread::sleep(Duration::from_millis(10));
             assert!(!waiter.is_finished());
             log.append(vec![action(1, 2, 1)]).unwrap();
             assert!(waiter.join().unwrap());
         });
-        assert!(log.wait_past(0, Duration::ZERO));
+        assert!(log.wait_past(&Position::default(), Duration::ZERO));
     });
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use event_log::*;
-use foryou_types::{Names, Namespace};
+use foryou_types::{Dictionary, Namespace};
 
 use crate::samples::{action, all, events, name, with_id};
 
@@ -104,7 +104,7 @@ fn a_full_disk_takes_nothing_of_a_batch() {
         assert!(matches!(error, AppendError::Log(LogError::Io { .. })), "{text}");
         assert!(text.contains("00000000000000000000.log") && text.contains("writing"), "{text}");
         assert_eq!(events(&log), before);
-        assert_eq!(log.head().position.next_seq, 3);
+        assert_eq!(log.head().position.events(), 3);
         assert_eq!(log.id_of(Namespace::Users, "user 1"), None);
     }
     // Space again: the very same batch is taken, as new.

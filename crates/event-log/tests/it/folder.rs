@@ -3,7 +3,7 @@
 use std::fs;
 
 use event_log::*;
-use foryou_types::{Names, Namespace, TimeMs};
+use foryou_types::{Dictionary, Namespace, TimeMs};
 
 use crate::samples::{action, all, events, imported, name, newest_segment, progress, with_id};
 
@@ -205,7 +205,8 @@ fn damage_in_an_old_segment_is_an_error_that_says_where() {
     paths.sort();
     let second = &paths[1];
     let whole = fs::read(second).unwrap();
-    let read = |log: Result<EmbeddedLog, LogError>| log.and_then(|log| log.read_from(0, &mut |_, _| true));
+    let read =
+        |log: Result<EmbeddedLog, LogError>| log.and_then(|log| log.read_from(&Position::default(), &mut |_, _| true));
     let damage = |error: LogError| match error {
         LogError::Damaged(damage) => {
             assert_eq!(damage.path, *second);
@@ -263,7 +264,7 @@ fn an_event_of_an_unknown_schema_version_is_named() {
     fs::remove_file(dir.path().join("synced")).unwrap();
 
     let log = EmbeddedLog::open(dir.path(), small()).unwrap();
-    let error = log.read_from(0, &mut |_, _| true).unwrap_err().to_string();
+    let error = log.read_from(&Position::default(), &mut |_, _| true).unwrap_err().to_string();
     assert!(error.contains("event 0") && error.contains("version 77"), "{error}");
     // Readers that do not need the event are not disturbed by it.
     let partition = partition_of(0, 4);

@@ -1,9 +1,7 @@
 //! Events through JSON and back, in every form of id.
 
 use event_log::*;
-use foryou_types::IdForms;
-use foryou_types::NoNames;
-use foryou_types::{IdForm, Names, Namespace, Profile, TimeMs};
+use foryou_types::{Dictionary, IdForm, IdForms, Namespace, NoNames, Profile, TimeMs};
 use proptest::prelude::*;
 
 use crate::samples::every_kind;
@@ -12,7 +10,7 @@ use crate::strategies::sendable;
 /// A dictionary that has a name for every number.
 struct AnyName;
 
-impl Names for AnyName {
+impl Dictionary for AnyName {
     fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
         name.strip_prefix(namespace.as_str())?.strip_prefix('-')?.parse().ok()
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use event_log::*;
-use foryou_types::{Names, Namespace, Rng, SplitMix64};
+use foryou_types::{Dictionary, Namespace, Rng, SplitMix64};
 
 use crate::samples::{action, events, name, progress, with_id};
 
@@ -36,7 +36,7 @@ fn child() {
     let from = log.import_progress("kind", "role").unwrap().len() as u64;
     for n in from.. {
         let position = log.append(batch(n)).unwrap().position;
-        writeln!(std::io::stdout(), "\nacknowledged {n} {}", position.next_seq).unwrap();
+        writeln!(std::io::stdout(), "\nacknowledged {n} {}", position.events()).unwrap();
     }
 }
 
@@ -73,7 +73,7 @@ fn a_killed_process_loses_nothing_it_acknowledged() {
         let log = EmbeddedLog::open(dir.path(), options()).unwrap();
         let rows = log.import_progress("kind", "role").unwrap();
         assert!(rows.len() as u64 > last, "round {round}: batch {last} was acknowledged, {} are there", rows.len());
-        assert!(log.head().position.next_seq >= next_seq);
+        assert!(log.head().position.events() >= next_seq);
         let wanted: Vec<_> = (0..rows.len() as u64).flat_map(batch).collect();
         assert_eq!(events(&log), wanted, "round {round}");
         for n in 0..rows.len() as u64 + 2 {

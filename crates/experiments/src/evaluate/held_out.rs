@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datasets::world::{Slate, WorldManifest, read_slates};
-use event_log::{EventBody, EventLog};
+use event_log::{EventBody, EventSource, Position};
 use foryou_types::{ActionSet, PostId, TimeMs};
 use phoenix::Corpus;
-use phoenix_engine::service::CorpusReader;
+use phoenix_engine::service::read_posts;
 use phoenix_train::data::{self, DataOptions, EvalSlate};
 use rustc_hash::FxHashMap;
 
@@ -64,7 +64,7 @@ impl HeldOut {
     ) -> Result<Self, ExperimentError> {
         let World { log, profile, watcher, .. } = world;
         let corpus = Arc::new(Corpus::new());
-        CorpusReader::new(log.clone(), corpus.clone()).catch_up().during(|| "reading the posts".to_owned())?;
+        read_posts(&**log, &corpus).during(|| "reading the posts".to_owned())?;
         let mut by_length = Vec::new();
         for history in lengths {
             let options = DataOptions { history, ..DataOptions::default() };
@@ -113,9 +113,9 @@ impl HeldOut {
     }
 }
 
-fn engagements(log: &dyn EventLog, set: &ActionSet) -> Result<Vec<Engagement>, ExperimentError> {
+fn engagements(log: &dyn EventSource, set: &ActionSet) -> Result<Vec<Engagement>, ExperimentError> {
     let mut found = Vec::new();
-    log.read_from(0, &mut |records, _| {
+    log.read_from(&Position::default(), &mut |records, _| {
         for record in records {
             if let EventBody::Action(action) = &record.event.body
                 && !action.undo

@@ -105,7 +105,7 @@ impl Life<'_> {
         let head = stream.log.head().position;
         let fingerprint = json!({
             "set": [stream.name, stream.checksum],
-            "log": [head.next_seq.to_string(), head.check.to_string()],
+            "log": [head.events().to_string(), head.check().unwrap_or_default().to_string()],
             "test-share": options.share,
             "every": self.every,
             "train-every": options.train_every_ms,
@@ -178,7 +178,7 @@ impl Run<'_> {
     ) -> Result<Progress<T::Outcome>, ExperimentError> {
         let mut models = progress.checkpoints.load(self.folder.path())?;
         let stream = self.life.stream;
-        let total = stream.log.head().position.next_seq;
+        let total = stream.log.head().position.events();
         let mut pace = Pace::new(stream.options.speed);
         let mut next = 0;
         // A refresh reads the log itself, so it is done between two readings of it.
@@ -227,7 +227,9 @@ impl Run<'_> {
             Ok(true)
         };
         let mut end = Ok(true);
-        let read = self.life.stream.log.read_from(from, &mut |records, _| {
+        let log = self.life.stream.log;
+        let from = log.position_at(from).during(|| "reading the log".to_owned())?.unwrap_or_default();
+        let read = log.read_from(&from, &mut |records, _| {
             for record in &records {
                 end = if stop.load(Ordering::Relaxed) { Err(ExperimentError::Stopped) } else { live(record) };
                 if !matches!(end, Ok(true)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use evaluation::{Day, DaySpan, pool_tail};
-use event_log::{EventBody, EventLog};
+use event_log::{EventBody, EventSource, Position};
 use foryou_types::{Has, Profile, TimeMs};
 
 use crate::ExperimentError;
@@ -24,10 +24,10 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// If impressions show one post each (a player, not a list), there is no order to judge.
-    pub(crate) fn of(log: &dyn EventLog, profile: &Profile) -> Result<Self, ExperimentError> {
+    pub(crate) fn of(log: &dyn EventSource, profile: &Profile) -> Result<Self, ExperimentError> {
         let mut lists = false;
         if profile.has(Has::Impressions) {
-            log.read_from(0, &mut |records, _| {
+            log.read_from(&Position::default(), &mut |records, _| {
                 let list = |body: &EventBody| matches!(body, EventBody::Impression(shown) if shown.post_ids.len() > 1);
                 lists = records.iter().any(|record| list(&record.event.body));
                 !lists
@@ -61,13 +61,13 @@ impl Plan {
     /// Makes the plan in one pass over the log: the last `share` of the judged events are predicted; events of one moment stay
     /// together.
     pub(crate) fn survey(
-        log: &dyn EventLog,
+        log: &dyn EventSource,
         kind: Kind,
         share: f64,
         train_every_ms: i64,
     ) -> Result<Self, ExperimentError> {
         let mut times = Vec::new();
-        log.read_from(0, &mut |records, _| {
+        log.read_from(&Position::default(), &mut |records, _| {
             let judged = records.iter().filter(|record| kind.judges(&record.event.body));
             times.extend(judged.map(|record| record.event.at));
             true
@@ -113,7 +113,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use event_log::{ActionEvent, Event, ImpressionEvent, MemoryLog, Origin};
+    use event_log::{ActionEvent, Event, EventSink, ImpressionEvent, MemoryLog, Origin};
     use foryou_types::{PostId, UserId};
 
     use super::*;

@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     }
     let files = config.data.join("world");
     let parts = Parts::open(folder, config)?;
-    if !files.join("events.jsonl").is_file() && parts.state.position().next_seq > 0 {
+    if !files.join("events.jsonl").is_file() && parts.state.position().events() > 0 {
         wrong_use!(
             "{} holds a world that the demo did not make: serve it with `foryou up`, or give another folder with --data",
             config.data.display()

@@ -102,7 +102,7 @@ pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportRepo
                 error.downcast_ref::<ImportError>(),
                 Some(ImportError::NothingTaken { report, .. }) if report.imported.total() == 0
             );
-            if fresh && (is_nothing || parts.log.head().position.next_seq == 0) {
+            if fresh && (is_nothing || parts.log.head().position.events() == 0) {
                 // Nothing was imported: the folder must not keep this kind.
                 parts.discard()?;
                 if let Some(path) = made {

@@ -108,7 +108,7 @@ pub(super) async fn serve(
     let open = move || {
         let parts = Parts::open_watched(folder, &settings, &startup)?;
         let phoenix = Phoenix::start(&parts, &settings, Life::Serving, &startup)?;
-        phoenix.posts().context("phoenix.ranking_address and phoenix.retrieval_address both name other services: there is nothing to serve here")?;
+        phoenix.follower().context("phoenix.ranking_address and phoenix.retrieval_address both name other services: there is nothing to serve here")?;
         Ok((phoenix, parts))
     };
     // The parts hold the folder: they stay until the service has ended.

@@ -105,7 +105,7 @@ fn read_log(
     recipe: &Recipe,
     output: Output,
 ) -> anyhow::Result<TrainingData> {
-    let bar = output.progress(Some(source.log.head().position.next_seq), "reading");
+    let bar = output.progress(Some(source.log.head().position.events()), "reading");
     let until = learn_until(&config.data.join("world"), job.until)?;
     if let (Some(since), Some(until)) = (job.since, until)
         && since >= until

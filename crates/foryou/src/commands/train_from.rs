@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::TimeMs;
 
 use crate::config::Config;
@@ -33,18 +33,20 @@ impl Since {
     }
 
     /// The moment.
-    pub(super) fn moment(self, log: &dyn EventLog) -> anyhow::Result<TimeMs> {
+    pub(super) fn moment(self, log: &dyn EventSource) -> anyhow::Result<TimeMs> {
         let number = match self {
             Self::At(moment) => return Ok(moment),
             Self::Event(number) => number,
         };
         let mut moment = None;
-        log.read_from(number, &mut |records, _| {
-            moment = records.first().map(|record| record.event.at);
-            moment.is_none()
-        })?;
+        if let Some(before) = log.position_at(number)? {
+            log.read_from(&before, &mut |records, _| {
+                moment = records.first().map(|record| record.event.at);
+                moment.is_none()
+            })?;
+        }
         let Some(moment) = moment else {
-            wrong_use!("--since @{number}: the log has only {} events", log.head().position.next_seq);
+            wrong_use!("--since @{number}: the log has only {} events", log.head().position.events());
         };
         Ok(moment)
     }
@@ -76,7 +78,7 @@ fn version_name(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use event_log::{Event, EventBody, MemoryLog, Origin};
+    use event_log::{Event, EventBody, EventSink, MemoryLog, Origin};
     use foryou_types::PostId;
     use proptest::prelude::*;
 

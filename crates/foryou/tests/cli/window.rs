@@ -15,7 +15,7 @@ use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, Corpus, HashTables, HistoryItem, IdCounts, ModelConfig, ModelKind,
     Phoenix, TableInit, age_bucket,
 };
-use phoenix_engine::service::CorpusReader;
+use phoenix_engine::service::read_posts;
 use phoenix_engine::{Ranker, ServedRanker};
 use phoenix_train::data::{DataOptions, slates_after};
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl Taught {
         let log: Arc<dyn EventLog> =
             Arc::new(EmbeddedLog::open(&data.join("log"), LogOptions::default()).expect("the folder's log"));
         let corpus = Arc::new(Corpus::new());
-        CorpusReader::new(log.clone(), corpus.clone()).catch_up().unwrap();
+        read_posts(&*log, &corpus).unwrap();
         let mut histories = Vec::new();
         for s in LENGTHS {
             let options = DataOptions { history: s, ..DataOptions::default() };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candidate_pipeline::{Budget, Filter, FilterPolicy, KeepMask, StageError};
-use foryou_types::{Names, Namespace, PostId, Profile, TimeMs, UserId};
+use foryou_types::{Namespace, PostId, Profile, TimeMs, UserId};
 
 use crate::candidate::PostCandidate;
 use crate::ids::Dictionary;
@@ -36,7 +36,7 @@ pub(crate) fn query_over(change: impl FnOnce(&mut Profile)) -> ScoredPostsQuery 
 /// A dictionary of one name.
 pub(crate) fn dictionary(namespace: Namespace, id: u64, name: &'static str) -> Dictionary {
     struct One(Namespace, u64, &'static str);
-    impl Names for One {
+    impl foryou_types::Dictionary for One {
         fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
             (namespace == self.0 && name == self.2).then_some(self.1)
         }

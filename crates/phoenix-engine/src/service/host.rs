@@ -30,7 +30,7 @@ pub struct HostParts {
     pub ranker: Kind,
     /// The kind of the versions that retrieve.
     pub retrieval: Kind,
-    /// The posts, kept up to date by a [`CorpusReader`](super::CorpusReader).
+    /// The posts, kept up to date by [`follow_posts`](super::follow_posts).
     pub corpus: Arc<Corpus>,
     /// The data's actions: the order of every answer, and what a model must have been trained for.
     pub action_set: ActionSet,
@@ -131,7 +131,7 @@ impl ModelHost {
         Arc::clone(&self.retrieval_seam)
     }
 
-    /// Keeps the indexes up to date: for [`CorpusReader::follow`](super::CorpusReader::follow).
+    /// Keeps the indexes up to date: for [`follow_posts`](super::follow_posts).
     pub fn listener(&self) -> Arc<dyn CorpusListener> {
         Arc::clone(&self.retrieval) as Arc<dyn CorpusListener>
     }

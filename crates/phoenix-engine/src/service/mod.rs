@@ -1,7 +1,7 @@
 //! The models as services: behind the seams of [`foryou_types::seams`], filled from the log, exchanged while they serve.
 //!
 //! ```text
-//! log ── CorpusReader ──> Corpus ──────────────┐
+//! log ── follow_posts ──> Corpus ──────────────┐
 //!            └─ CorpusListener ──> PhoenixRetrieval (index per model)   PhoenixRanking (contexts per model)
 //! Registry ── ModelHost ── loads, swaps ──────────┴───────────────────────────┘
 //! ```
@@ -30,7 +30,7 @@ mod recent_posts;
 mod retrieval;
 
 pub use config::{ConfigError, ServingConfig};
-pub use corpus_reader::{CorpusFollower, CorpusListener, CorpusReader, ReaderStats};
+pub use corpus_reader::{CorpusListener, follow_posts, read_posts};
 pub use fleet::{Fleet, Loaded, Serving};
 pub use host::{HostParts, HostStatus, KindStatus, ModelHost};
 pub use load_error::LoadError;

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
+use event_log::follow::Follows;
 use event_log::{
-    AppendError, Appended, EdgeEvent, EdgeKind, Event, EventBody, EventLog, LogError, LogHead, MemoryLog, Position,
-    Record, Topic,
+    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, LogError, LogHead, MemoryLog, Position, Record,
+    Topic,
 };
-use foryou_types::{Names, Namespace, PostId, TimeMs, UserId};
+use foryou_io::Step;
+use foryou_types::{PostId, TimeMs, UserId};
 use parking_lot::Mutex;
 use phoenix::post_info;
 use phoenix::{Corpus, PostInfo};
-use phoenix_engine::service::{CorpusListener, CorpusReader};
+use phoenix_engine::service::{CorpusListener, follow_posts, read_posts};
 
 use crate::support::{LONG, NOW, created_at, delete, event, post, post_event};
 
@@ -45,41 +48,43 @@ fn follow() -> Event {
     event(NOW, EventBody::Edge(edge))
 }
 
+fn ready() -> Step {
+    Step::new("phoenix corpus", "posts")
+}
+
 #[test]
 fn it_reads_what_there_is_and_then_what_comes() {
     for partitions in [1, 4] {
-        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(partitions));
+        let log = Arc::new(MemoryLog::new(partitions));
         // A delete may come before its post.
         log.append(vec![delete(7)]).unwrap();
         log.append((1..=10).map(post).chain([follow(), delete(3)]).collect()).unwrap();
         let corpus = Arc::new(Corpus::new());
-        let mut reader = CorpusReader::new(Arc::clone(&log), Arc::clone(&corpus));
-        assert!(corpus.is_empty());
-        let stats = reader.catch_up().unwrap();
+        let stats = read_posts(&*log, &corpus).unwrap();
         assert_eq!(ids(&corpus), [1, 2, 4, 5, 6, 8, 9, 10]);
-        assert_eq!((stats.posts, stats.deletes, stats.skipped), (10, 2, 0));
-        assert_eq!(stats.position, log.head().position.next_seq);
+        assert_eq!((stats.records, stats.skipped), (12, 0));
+        assert_eq!(stats.position, log.head().position);
         assert_eq!(corpus.get(PostId(5)), Some(post_info(created_at(5), &post_event(5))));
 
-        log.append(vec![post(11)]).unwrap();
         let notes = Arc::new(Notes::default());
-        let follower = reader.follow(Some(notes.clone())).unwrap();
+        let (corpus, step) = (Arc::new(Corpus::new()), ready());
+        let follower = follow_posts(log.clone(), &corpus, Some(notes.clone()), &step).unwrap();
+        assert!(step.wait_blocking(LONG));
+        assert_eq!(ids(&corpus), [1, 2, 4, 5, 6, 8, 9, 10]);
+        notes.told.lock().clear();
         for id in 12..40 {
-            let end = log.append(vec![post(id)]).unwrap().position.next_seq;
-            assert!(follower.wait_applied(end, LONG));
+            let end = log.append(vec![post(id)]).unwrap().position;
+            assert!(follower.wait_for(&end, LONG));
             assert!(corpus.get(PostId(id)).is_some());
         }
         // An event of another topic moves the position too.
-        let end = log.append(vec![delete(39), follow()]).unwrap().position.next_seq;
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(follower.applied(end));
-        assert!(follower.is_caught_up());
-        runtime.block_on(follower.caught_up());
+        let end = log.append(vec![delete(39), follow()]).unwrap().position;
+        assert!(follower.wait_for(&end, LONG));
         assert!(corpus.get(PostId(39)).is_none());
-        let told: Vec<_> = (11..40).map(|id| (id, true)).chain([(39, false)]).collect();
-        assert_eq!(*notes.told.lock(), told, "only of what was not read before");
-        assert_eq!(follower.stats().posts, 39);
-        follower.shutdown();
+        let told: Vec<_> = (12..40).map(|id| (id, true)).chain([(39, false)]).collect();
+        assert_eq!(*notes.told.lock(), told);
+        assert_eq!(follower.stats().records, 41);
+        drop(follower);
         log.append(vec![post(50)]).unwrap();
         assert!(corpus.get(PostId(50)).is_none());
     }
@@ -87,24 +92,23 @@ fn it_reads_what_there_is_and_then_what_comes() {
 
 #[test]
 fn an_empty_log_is_caught_up_at_once() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(2));
-    let follower = CorpusReader::new(log, Arc::new(Corpus::new())).follow(None).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(follower.caught_up());
-    assert!(follower.wait_applied(0, LONG));
-    assert!(!follower.wait_applied(1, std::time::Duration::from_millis(10)));
+    let step = ready();
+    let follower = follow_posts(Arc::new(MemoryLog::new(2)), &Arc::new(Corpus::new()), None, &step).unwrap();
+    assert!(step.wait_blocking(LONG));
+    assert!(follower.wait_for(&Position::default(), LONG));
+    assert!(!follower.wait_for(&Position::new(&[(Topic::Posts, &[1])], None), Duration::from_millis(10)));
 }
 
 #[test]
 fn a_panic_over_one_post_costs_that_post_and_nothing_else() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(1));
-    log.append((1..=5).map(post).collect()).unwrap();
+    let log = Arc::new(MemoryLog::new(1));
+    let end = log.append((1..=5).map(post).collect()).unwrap().position;
     let notes = Arc::new(Notes { panics_over: Some(3), ..Notes::default() });
     let corpus = Arc::new(Corpus::new());
-    let follower = CorpusReader::new(Arc::clone(&log), corpus).follow(Some(notes.clone())).unwrap();
-    assert!(follower.wait_applied(5, LONG));
+    let follower = follow_posts(log, &corpus, Some(notes.clone()), &ready()).unwrap();
+    assert!(follower.wait_for(&end, LONG));
     assert_eq!(notes.told.lock().iter().map(|told| told.0).collect::<Vec<_>>(), [1, 2, 4, 5]);
-    assert_eq!(follower.stats().skipped, 1);
+    assert_eq!((follower.stats().skipped, follower.stats().panics), (1, 1));
 }
 
 /// A log with a record that cannot be read, and that cannot be reached at first.
@@ -114,32 +118,24 @@ struct Faulty {
     failures: AtomicUsize,
 }
 
-impl Names for Faulty {
-    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
-        self.log.id_of(namespace, name)
-    }
-    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
-        self.log.name_of(namespace, id)
-    }
-}
-
-impl EventLog for Faulty {
-    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
-        self.log.append(events)
-    }
-    fn has_id(&self, id: &str) -> Result<bool, LogError> {
-        self.log.has_id(id)
-    }
+impl EventSource for Faulty {
     fn head(&self) -> LogHead {
         self.log.head()
     }
-    fn wait_past(&self, next_seq: u64, timeout: std::time::Duration) -> bool {
-        self.log.wait_past(next_seq, timeout)
+    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
+        self.log.wait_past(position, timeout)
     }
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
         self.log.holds(position)
     }
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        self.log.position_at(events)
+    }
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
         self.log.read_from(from, apply)
     }
     fn read_partition(
@@ -172,22 +168,18 @@ impl EventLog for Faulty {
     fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
         self.log.offset_for_time(topic, partition, at)
     }
-    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
-        self.log.import_progress(kind, role)
-    }
 }
 
 #[test]
 fn what_cannot_be_read_is_skipped_and_what_cannot_be_reached_is_asked_again() {
     let log = MemoryLog::new(1);
-    log.append((1..=5).map(post).collect()).unwrap();
+    let end = log.append((1..=5).map(post).collect()).unwrap().position;
     let log = Arc::new(Faulty { log, corrupt: 2, failures: AtomicUsize::new(1) });
     let corpus = Arc::new(Corpus::new());
-    let mut reader = CorpusReader::new(log.clone(), Arc::clone(&corpus));
-    assert!(matches!(reader.catch_up(), Err(LogError::Io { .. })), "who reads once is told");
+    assert!(matches!(read_posts(&*log, &corpus), Err(LogError::Io { .. })), "who reads once is told");
     log.failures.store(2, SeqCst);
-    let follower = reader.follow(None).unwrap();
-    assert!(follower.wait_applied(5, LONG));
+    let follower = follow_posts(log, &corpus, None, &ready()).unwrap();
+    assert!(follower.wait_for(&end, LONG));
     assert_eq!(ids(&corpus), [1, 2, 4, 5]);
     let stats = follower.stats();
     assert_eq!((stats.skipped, stats.read_errors), (1, 2));

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use event_log::{EventLog, MemoryLog};
+use event_log::follow::Follows;
+use event_log::{EventSink, EventSource, MemoryLog};
+use foryou_io::Step;
 use foryou_types::seams::{Retrieval, RetrievalRequest, SeamError};
 use foryou_types::{Clock, ManualClock, PostId};
 use phoenix::post_info;
 use phoenix::{Checkpoint, Corpus, ModelKind};
 use phoenix_engine::RetrievalModel;
-use phoenix_engine::service::{CorpusListener, CorpusReader, Fleet, PhoenixRetrieval, ServingConfig};
+use phoenix_engine::service::{CorpusListener, Fleet, PhoenixRetrieval, ServingConfig, follow_posts};
 
 use crate::support::{
     LONG, MAX_AGE_MS, NOW, checkpoint, clock, corpus, created_at, delete, ids, post, post_event, repost,
@@ -51,25 +53,25 @@ async fn the_best_come_first_with_their_authors_and_the_versions_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_post_is_found_by_the_very_next_request_and_a_deleted_one_is_not() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(3));
+    let log = Arc::new(MemoryLog::new(3));
     log.append((1..=20).map(post).collect()).unwrap();
     let corpus = Arc::new(Corpus::new());
     let retrieval = retrieval_of(Arc::clone(&corpus), clock());
-    let mut reader = CorpusReader::new(Arc::clone(&log), corpus);
-    reader.catch_up().unwrap();
+    let ready = Step::new("phoenix corpus", "posts");
+    let follower = follow_posts(log.clone(), &corpus, Some(retrieval.clone()), &ready).unwrap();
+    assert!(ready.wait_blocking(LONG));
     load(&retrieval, &checkpoint(ModelKind::Retrieval, 3));
-    let follower = reader.follow(Some(retrieval.clone())).unwrap();
     let found = async || {
         let answer = retrieval.retrieve(retrieval_request(1, 9, 1_000)).await.unwrap();
         ids(&answer).into_iter().collect::<BTreeSet<_>>()
     };
     assert_eq!(found().await, (1..=20).collect());
     for id in 21..=60 {
-        let end = log.append(vec![post(id)]).unwrap().position.next_seq;
-        assert!(follower.wait_applied(end, LONG));
+        let end = log.append(vec![post(id)]).unwrap().position;
+        assert!(follower.wait_for(&end, LONG));
         assert!(found().await.contains(&id), "post {id}");
-        let end = log.append(vec![delete(id - 10), repost(1_000 + id, id)]).unwrap().position.next_seq;
-        assert!(follower.wait_applied(end, LONG));
+        let end = log.append(vec![delete(id - 10), repost(1_000 + id, id)]).unwrap().position;
+        assert!(follower.wait_for(&end, LONG));
         let found = found().await;
         assert!(!found.contains(&(id - 10)) && !found.contains(&(1_000 + id)));
     }
@@ -83,13 +85,13 @@ async fn a_new_post_is_found_by_the_very_next_request_and_a_deleted_one_is_not()
 
 #[test]
 fn an_index_that_is_filled_while_posts_come_and_go_misses_nothing_and_keeps_nothing() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(2));
+    let log = Arc::new(MemoryLog::new(2));
     log.append((1..=3_000).map(post).collect()).unwrap();
     let corpus = Arc::new(Corpus::new());
     let retrieval = retrieval_of(Arc::clone(&corpus), clock());
-    let mut reader = CorpusReader::new(Arc::clone(&log), Arc::clone(&corpus));
-    reader.catch_up().unwrap();
-    let follower = reader.follow(Some(retrieval.clone())).unwrap();
+    let ready = Step::new("phoenix corpus", "posts");
+    let follower = follow_posts(log.clone(), &corpus, Some(retrieval.clone()), &ready).unwrap();
+    assert!(ready.wait_blocking(LONG));
     let checkpoint = checkpoint(ModelKind::Retrieval, 3);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -101,7 +103,7 @@ fn an_index_that_is_filled_while_posts_come_and_go_misses_nothing_and_keeps_noth
             load(&retrieval, &checkpoint);
         }
     });
-    assert!(follower.wait_applied(log.head().position.next_seq, LONG));
+    assert!(follower.wait_for(&log.head().position, LONG));
     let mut expected: Vec<PostId> = Vec::new();
     corpus.for_each(|post, _| expected.push(post));
     assert_eq!((expected.len(), indexed(&retrieval)), (3_000, 3_000));

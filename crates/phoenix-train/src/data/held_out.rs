@@ -1,6 +1,6 @@
 //! Slates for judging a model: shown after the last moment that it learnt from.
 
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::{ActionMask, Profile, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, HistoryItem};
 
@@ -33,7 +33,7 @@ pub struct EvalSlate {
 /// The slates shown at or after `from`, in the order of the log. Histories see every event before their slate, held-out ones
 /// too, as in serving. The log is read to its end, whatever [`DataOptions::until`] and [`DataOptions::since`] say. Finding no slates is not an error.
 pub fn slates_after(
-    log: &dyn EventLog,
+    log: &dyn EventSource,
     profile: &Profile,
     options: &DataOptions,
     from: TimeMs,

@@ -41,7 +41,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use event_log::{EventLog, Position};
+use event_log::{EventSource, Position};
 use foryou_types::{ActionKind, Has, PostId, Profile, TimeMs};
 use phoenix::IdCounts;
 use phoenix::{Corpus, Pass};
@@ -118,7 +118,7 @@ fn count(passes: &[Pass]) -> u64 {
 
 /// Reads a log into training data. `progress` is told events read and events in all.
 pub fn load(
-    log: &dyn EventLog,
+    log: &dyn EventSource,
     profile: &Profile,
     options: &DataOptions,
     progress: &dyn Fn(u64, u64),
@@ -150,7 +150,7 @@ pub fn load(
 
     let drafts = builder.finish();
     let validation_from = drafts.validation_from(options.validation_share);
-    let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position);
+    let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position.clone());
     let outcomes = replay.outcomes();
     let split = drafts.split(&outcomes, validation_from);
     let impressions = split.shown.values().map(|n| u64::from(*n)).sum();

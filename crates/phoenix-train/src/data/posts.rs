@@ -2,7 +2,7 @@
 
 use event_log::PostEvent;
 use foryou_types::reposts::original;
-use foryou_types::{PostId, Surface, TimeMs, UserId};
+use foryou_types::{Creation, Deletion, PostId, PostLife, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, Corpus, age_bucket, post_info};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -18,8 +18,7 @@ struct Deleted {
     created: bool,
 }
 
-/// The posts, as the state store knows them: a post known twice keeps its first creation, a delete before its create keeps the
-/// post deleted.
+/// The posts, as the state store knows them ([`PostLife`]).
 #[derive(Default)]
 pub(crate) struct Posts {
     corpus: Corpus,
@@ -38,14 +37,14 @@ pub(crate) struct Posts {
 impl Posts {
     pub(crate) fn create(&mut self, at: TimeMs, post: &PostEvent) {
         let id = post.post_id;
-        if self.corpus.get(id).is_some() {
-            return;
-        }
-        if let Some(deleted) = self.deleted.get_mut(&id) {
-            if !deleted.created {
-                *deleted = Deleted { author: post.author_id, source: post.source_post_id, created: true };
+        match self.life(id).create() {
+            Creation::Born => {}
+            Creation::Stillborn => {
+                let gone = Deleted { author: post.author_id, source: post.source_post_id, created: true };
+                self.deleted.insert(id, gone);
+                return;
             }
-            return;
+            Creation::Repeated => return,
         }
         let info = post_info(at, post);
         if info.author.is_some() {
@@ -65,12 +64,23 @@ impl Posts {
         self.created += 1;
     }
 
+    /// What is known of a post.
+    fn life(&self, id: PostId) -> PostLife {
+        match self.deleted.get(&id) {
+            Some(gone) => PostLife::new(gone.created, true),
+            None => PostLife::new(self.corpus.get(id).is_some(), false),
+        }
+    }
+
     pub(crate) fn delete(&mut self, id: PostId) {
+        if self.life(id).delete() == Deletion::Repeated {
+            return;
+        }
         let info = self.corpus.get(id);
         self.corpus.remove(id);
         self.dead += usize::from(info.as_ref().is_some_and(|info| info.source.is_none()));
         let known = info.map(|info| Deleted { author: info.author, source: info.source, created: true });
-        self.deleted.entry(id).or_insert_with(|| known.unwrap_or_default());
+        self.deleted.insert(id, known.unwrap_or_default());
     }
 
     /// Brings the originals into the order of time that [`Self::created_until`] needs. Cheap where nothing was created out of order

@@ -3,7 +3,7 @@
 //! A slate has the place of its impression in the log. It knows the actions that stand after all earlier events in the log, if their
 //! time is strictly before the slate's, and the posts created and not deleted before it. Its outcomes come later ([`Labels`]).
 
-use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, Position};
+use event_log::{ActionEvent, Event, EventBody, EventSource, ImpressionEvent, Position};
 #[cfg(test)]
 use foryou_types::UserActionSequence;
 use foryou_types::{ActionKind, Has, PostId, Profile, Surface, TimeMs, UserId};
@@ -112,30 +112,30 @@ impl<'a> Replay<'a> {
     /// Reads the log to the end it has now, leaving out events at or after `until`.
     pub(crate) fn run(
         &mut self,
-        log: &dyn EventLog,
+        log: &dyn EventSource,
         until: Option<TimeMs>,
         events: Option<u64>,
         progress: &dyn Fn(u64, u64),
         slate: &mut dyn FnMut(Slate),
     ) -> Result<(), DataError> {
-        let head = log.head().position.next_seq;
+        let head = log.head().position.events();
         let total = events.map_or(head, |events| events.min(head));
         self.counts.events = total;
         let mut reported = 0;
-        let result = log.read_from(0, &mut |records, position| {
+        let result = log.read_from(&Position::default(), &mut |records, position| {
             for record in records.iter().filter(|record| record.seq < total) {
                 if until.is_none_or(|until| record.event.at < until) {
                     self.event(&record.event, slate);
                 }
             }
-            self.position = position;
-            if position.next_seq - reported >= EVENTS_PER_REPORT {
-                reported = position.next_seq;
+            self.position.clone_from(position);
+            if position.events() - reported >= EVENTS_PER_REPORT {
+                reported = position.events();
                 progress(reported.min(total), total);
             }
-            position.next_seq < total
+            position.events() < total
         });
-        result.map_err(|source| DataError::Log { read: self.position.next_seq, total, source })?;
+        result.map_err(|source| DataError::Log { read: self.position.events(), total, source })?;
         progress(total, total);
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(super) fn begin(
             data.train.iter().map(|pass| pass.history.len() as u64).sum(),
             data.train.iter().map(|pass| pass.candidates.len() as u64).sum(),
         ],
-        events: data.log_position.next_seq,
+        events: data.log_position.events(),
         from: warm.as_ref().map(|warm| warm.fingerprint.clone()),
         check: None,
     };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use event_log::{EventLog, MemoryLog};
+use event_log::follow::Follows;
+use event_log::{EventLog, MemoryLog, Position};
 use foryou_types::{Clock, ManualClock, PostId, Profile, TimeMs, UserId};
 use mixer_kit::{FeedError, FeedOptions, FeedResult, Prediction, Ranked, Timings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use server::{App, Asked, Common, CursorKey, Feed, Folder, Follower, Problem, Scope, Scored, rest};
+use server::{App, Asked, Common, CursorKey, Feed, Folder, Problem, Scope, Scored, rest};
 use state_store::{Ingestor, StateStore};
 use tower::ServiceExt;
 
@@ -132,16 +133,16 @@ impl Feed for Shop {
 /// A part that never comes further.
 struct Stuck;
 
-impl Follower for Stuck {
+impl Follows for Stuck {
     fn name(&self) -> &'static str {
         "warehouse"
     }
-    fn wait_applied(&self, _: u64, timeout: std::time::Duration) -> bool {
+    fn position(&self) -> Position {
+        Position::default()
+    }
+    fn wait_for(&self, _: &Position, timeout: std::time::Duration) -> bool {
         std::thread::sleep(timeout);
         false
-    }
-    fn position(&self) -> u64 {
-        0
     }
 }
 
@@ -155,7 +156,7 @@ fn shopping() -> Shopping {
     let dir = tempfile::tempdir().unwrap();
     let profile = Arc::new(Profile::live());
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
-    let state = Arc::new(StateStore::open(dir.path(), Arc::clone(&log), &profile).unwrap());
+    let state = Arc::new(StateStore::open(dir.path(), log.clone(), &profile).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(TimeMs(NOW)));
     let ingestor = Ingestor::new(Arc::clone(&log), Arc::clone(&state), Arc::clone(&profile), Arc::clone(&clock));
     let folder = Folder::new(profile, log, clock, 4, CursorKey::new([7; 32]));

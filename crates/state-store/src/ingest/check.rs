@@ -1,7 +1,9 @@
 //! The checks of new events.
 
-use event_log::{ActionEvent, Event, EventBody, EventLog, LabelTarget, Origin, PostEvent, Topic, limits};
-use foryou_types::{ActionKind, ClockKind, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId, keyword};
+use event_log::{ActionEvent, Event, EventBody, EventSink, LabelTarget, Origin, PostEvent, Topic, limits};
+use foryou_types::{
+    ActionKind, ClockKind, Dictionary, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId, keyword,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -23,7 +25,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Checker<'a> {
     state: &'a StateStore,
     profile: &'a Profile,
-    log: &'a dyn EventLog,
+    sink: &'a dyn EventSink,
+    names: &'a dyn Dictionary,
     now: TimeMs,
     /// The last time before a gap that is too long: imported events behind the gap are refused.
     last_before_gap: Option<TimeMs>,
@@ -41,14 +44,15 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(
         state: &'a StateStore,
         profile: &'a Profile,
-        log: &'a dyn EventLog,
+        (sink, names): (&'a dyn EventSink, &'a dyn Dictionary),
         now: TimeMs,
         last_before_gap: Option<TimeMs>,
     ) -> Self {
         Self {
             state,
             profile,
-            log,
+            sink,
+            names,
             now,
             last_before_gap,
             deleted: FxHashSet::default(),
@@ -76,7 +80,7 @@ impl<'a> Checker<'a> {
         let (ids, hashed) = &mut self.ids;
         ids.extend(good[*hashed..].iter().filter_map(|event| Some(xxh3_128(event.id.as_ref()?.as_bytes()))));
         *hashed = good.len();
-        Ok(ids.contains(&xxh3_128(id.as_bytes())) || self.log.has_id(id)?)
+        Ok(ids.contains(&xxh3_128(id.as_bytes())) || self.sink.has_id(id)?)
     }
 
     fn judge(&mut self, event: &Event, good: &[Event]) -> Result<Verdict, StateError> {
@@ -236,7 +240,7 @@ impl<'a> Checker<'a> {
         let form = self.profile.id_form(namespace);
         match self.named.get(&(namespace, id)) {
             Some(name) if form == IdForm::Dictionary => name.clone(),
-            _ => form.print(namespace, id, self.log),
+            _ => form.print(namespace, id, self.names),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Ingestor {
         let (mut rejected, mut duplicates) = (Vec::new(), Vec::new());
         let (mut places, mut good) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let now = self.clock.now();
-        let mut checker = Checker::new(&self.state, &self.profile, &*self.log, now, last);
+        let mut checker = Checker::new(&self.state, &self.profile, (&*self.log, &*self.log), now, last);
         for (index, mut event) in events.into_iter().enumerate() {
             if event.origin == Origin::Live && (1..=MAX_AHEAD_MS).contains(&event.at.since(now)) {
                 event.at = now;
@@ -195,13 +195,13 @@ impl Ingestor {
         let left_out = stored.appended.duplicates.iter().chain(stored.refused.iter().map(|refusal| &refusal.index));
         let left_out: FxHashSet<usize> = left_out.copied().collect();
         let places: Vec<usize> = (0..good.len()).filter(|place| !left_out.contains(place)).collect();
-        let end = stored.appended.position;
-        let first = end.next_seq.saturating_sub(stored.appended.accepted as u64);
+        let end = &stored.appended.position;
+        let first = end.events().saturating_sub(stored.appended.accepted as u64);
         let mut idle = Vec::new();
         let mut note = |seq: u64| {
             idle.extend(seq.checked_sub(first).and_then(|i| places.get(usize::try_from(i).ok()?)).copied());
         };
-        let followed = if self.state.position().next_seq == first {
+        let followed = if self.state.position().events() == first {
             let events = places.iter().map(|&place| &good[place]).chain(&stored.marks);
             self.state.apply_events((first..).zip(events), end, &mut note)
         } else {

@@ -1,13 +1,15 @@
-//! What happens when the disk of the state fails.
+//! What happens when the disk of the state fails, and to a state of an earlier version.
 
 use std::sync::Arc;
 
-use event_log::{EdgeEvent, EdgeKind, Event, EventBody, EventLog, MemoryLog, Origin, PostEvent};
+use event_log::{EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, MemoryLog, Origin, PostEvent};
 use foryou_types::{ManualClock, PostId, Profile, TimeMs, UserId};
 use tempfile::TempDir;
 
 use crate::ingest::Ingestor;
-use crate::store::StateStore;
+use crate::keys::{Key, Table};
+use crate::store::{StateStore, position_key};
+use crate::tx::{Tx, WriterCache};
 use crate::{StateError, StoredPost};
 
 struct Folder {
@@ -55,6 +57,40 @@ fn follow(user: u64) -> Event {
 }
 
 #[test]
+fn a_state_from_before_positions_were_vectors_is_read_on_and_not_rebuilt() {
+    let Folder { dir, log, profile, state } = folder();
+    log.append(vec![post(1), follow(5)]).unwrap();
+    let covered = state.catch_up().unwrap();
+    // As it was stored then: the number of events, and the check of the batch that ends there.
+    let store = |check: u64| {
+        let state = StateStore::open(dir.path(), log.clone(), &profile).unwrap();
+        let mut cache = WriterCache::new();
+        let mut tx = Tx::new(&state.storage, &mut cache);
+        tx.put(position_key(), |out| {
+            out.number(covered.events()).number(check);
+        });
+        // Not in the log: only a state that is computed again has it not.
+        tx.put(Key::of(Table::Labels).number(77), |out| {
+            out.flag(true);
+        });
+        tx.commit().unwrap();
+    };
+    let reopened = || {
+        let state = StateStore::open(dir.path(), log.clone(), &profile).unwrap();
+        let is_kept = state.storage.get(&Key::of(Table::Labels).number(77)).unwrap().is_some();
+        (is_kept, state.position())
+    };
+    drop(state);
+    let check = covered.check().unwrap();
+    store(check);
+    log.append(vec![post(2)]).unwrap();
+    assert_eq!(reopened(), (true, log.head().position));
+    assert_eq!(reopened(), (true, log.head().position), "as it is stored now");
+    store(check ^ 1);
+    assert_eq!(reopened(), (false, log.head().position), "that of another log is computed again");
+}
+
+#[test]
 fn after_a_failed_write_the_state_goes_on_from_what_is_on_the_disk() {
     let folder = folder();
     folder.log.append(vec![post(1), follow(5)]).unwrap();
@@ -62,7 +98,7 @@ fn after_a_failed_write_the_state_goes_on_from_what_is_on_the_disk() {
     folder.log.append(vec![post(2), follow(6)]).unwrap();
     folder.break_next_write();
     folder.state.catch_up().unwrap_err();
-    assert_eq!(folder.state.position().next_seq, 2);
+    assert_eq!(folder.state.position().events(), 2);
     assert!(folder.found(1).is_some() && folder.found(2).is_none(), "all of a batch or nothing");
 
     assert_eq!(folder.state.catch_up().unwrap(), folder.log.head().position);
@@ -118,13 +154,13 @@ fn a_batch_that_is_in_the_log_is_answered_as_accepted_and_the_next_one_waits_for
     assert!(!ingestor.failing());
     folder.break_next_write();
     let outcome = ingestor.submit(vec![post(1), follow(5)]).unwrap();
-    assert_eq!((outcome.accepted, outcome.position.next_seq), (2, 2), "it is in the log, so that is what is said");
+    assert_eq!((outcome.accepted, outcome.position.events()), (2, 2), "it is in the log, so that is what is said");
     assert!(ingestor.failing());
 
     let in_the_way = folder.dir.path().join("space.tmp");
     std::fs::create_dir(&in_the_way).unwrap();
     ingestor.submit(vec![post(2)]).unwrap_err();
-    assert_eq!(folder.log.head().position.next_seq, 2, "a batch that was refused is not in the log");
+    assert_eq!(folder.log.head().position.events(), 2, "a batch that was refused is not in the log");
     ingestor.recover().unwrap_err();
     assert!(ingestor.failing());
 

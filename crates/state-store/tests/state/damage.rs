@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use event_log::{EventBody, EventLog, MemoryLog, PostEvent};
+use event_log::{EventBody, EventLog, EventSink, MemoryLog, PostEvent};
 use foryou_types::{PostId, Profile, Rng, SplitMix64, TimeMs, UserId};
 use state_store::StateStore;
 

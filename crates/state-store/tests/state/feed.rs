@@ -54,7 +54,7 @@ impl Folder {
         let dir = tempfile::tempdir().expect("a folder");
         let profile = Arc::new(Profile::live());
         let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
-        let state = Arc::new(StateStore::open(dir.path(), Arc::clone(&log), &profile).expect("an empty state"));
+        let state = Arc::new(StateStore::open(dir.path(), log.clone(), &profile).expect("an empty state"));
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
         let ingestor = Arc::new(Ingestor::new(log, Arc::clone(&state), Arc::clone(&profile), Arc::clone(&clock)));
         let thunder = Arc::new(FollowedPosts::default());

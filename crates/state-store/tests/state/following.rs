@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_log::{EventLog, MemoryLog, Position};
+use event_log::{EventSink, EventSource, MemoryLog, Position, Topic, partition_of};
 use foryou_types::{PostId, Profile, UserId};
 use state_store::{StateError, StateStore};
 
@@ -13,7 +13,7 @@ use crate::support::{Folder, act, follow, post, reading};
 fn what_a_crash_left_in_the_log_only_is_applied_at_the_next_start() {
     let folder = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
     folder.log.append(vec![act(2, 1, 1, 0), follow(3, 1, 9)]).unwrap(); // and then the process died
-    assert_eq!(folder.state.position().next_seq, 1);
+    assert_eq!(folder.state.position().events(), 1);
     let folder = folder.reopen();
     assert_eq!(folder.state.position(), folder.log.head().position);
     assert_eq!(folder.state.action_sequence(UserId(1)).unwrap().total, 1);
@@ -53,31 +53,35 @@ fn applying_again_changes_nothing_and_a_gap_is_refused() {
     let mut end = Position::default();
     folder
         .log
-        .read_from(0, &mut |records, position| {
+        .read_from(&Position::default(), &mut |records, position| {
             all.extend(records);
-            end = position;
+            end.clone_from(position);
             true
         })
         .unwrap();
-    folder.state.apply(&all, end).unwrap();
-    folder.state.apply(&[], Position::default()).unwrap();
+    folder.state.apply(&all, &end).unwrap();
+    folder.state.apply(&[], &Position::default()).unwrap();
     assert_eq!(folder.state.dump_hash().unwrap(), before);
 
     let other = Folder::new(Profile::live());
-    let error = other.state.apply(&all[1..], end).unwrap_err();
+    let error = other.state.apply(&all[1..], &end).unwrap_err();
     assert!(matches!(error, StateError::Gap { expected: 0, found: 1, .. }), "{error}");
-    other.state.apply(&all[..1], Position { next_seq: 1, check: 0 }).unwrap();
-    other.state.apply(&all, end).unwrap(); // the first one is skipped
+    let first = folder.log.position_at(1).unwrap().unwrap();
+    other.state.apply(&all[..1], &first).unwrap();
+    other.state.apply(&all, &end).unwrap(); // the first one is skipped
     assert_eq!(other.state.dump_hash().unwrap(), before);
 }
 
 #[test]
 fn a_reader_can_wait_for_its_own_write() {
     let folder = Folder::with(Profile::live(), vec![post(1, 1, 9)]);
-    assert!(folder.state.wait_for(1, Duration::ZERO));
-    assert!(!folder.state.wait_for(2, Duration::from_millis(20)));
+    assert!(folder.state.wait_for(&folder.log.head().position, Duration::ZERO));
+    let mut next = [0; 4];
+    next[usize::from(partition_of(1, 4))] = 1;
+    let next = Position::new(&[(Topic::Actions, &next)], None);
+    assert!(!folder.state.wait_for(&next, Duration::from_millis(20)));
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| folder.state.wait_for(2, Duration::from_secs(20)));
+        let waiter = scope.spawn(|| folder.state.wait_for(&next, Duration::from_secs(20)));
         folder.put(vec![act(2, 1, 1, 0)]);
         assert!(waiter.join().unwrap());
     });
@@ -106,7 +110,7 @@ fn readers_beside_a_writer_see_whole_values() {
         let readers: Vec<_> = (0..2)
             .map(|_| {
                 scope.spawn(move || {
-                    while state.position().next_seq < 4_000 {
+                    while state.position().events() < 4_000 {
                         let sequence = state.action_sequence(UserId(1)).unwrap();
                         assert_eq!(sequence.tokens.len() as u64, sequence.total.min(1_024));
                         assert!(sequence.tokens.windows(2).all(|pair| pair[0].at < pair[1].at));

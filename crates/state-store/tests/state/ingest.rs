@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use event_log::{
-    ActionEvent, EdgeKind, Event, EventBody, EventLog, ImportProgress, LabelEvent, LabelTarget, Origin, PostEvent,
-    ProfileEvent, ServedEvent,
+    ActionEvent, EdgeKind, Event, EventBody, EventSink, EventSource, ImportLedger, ImportProgress, LabelEvent,
+    LabelTarget, Origin, PostEvent, ProfileEvent, ServedEvent,
 };
 use foryou_types::{Clock, ClockKind, IdForm, IdForms, ManualClock, Namespace, PostId, Profile, TimeMs, UserId};
 use state_store::{Ingestor, LogClock, Outcome, folder_clock};
@@ -62,7 +62,7 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
         ),
     ];
     let ingestor = ingestor(&folder);
-    let before = folder.log.head().position.next_seq;
+    let before = folder.log.head().position.events();
     let mut events = vec![follow(3, 1, 2)];
     events.extend(cases.iter().map(|(event, _)| event.clone()));
     events.push(act(3, 1, 77, 0)); // on a post nobody heard of: fine
@@ -70,7 +70,7 @@ fn each_bad_event_is_named_and_the_good_ones_are_kept() {
     let want: Vec<_> = (1..).zip(cases.iter().map(|(_, reason)| *reason)).collect();
     assert_eq!(reasons(&outcome), want);
     assert_eq!((outcome.accepted, outcome.duplicates), (2, Vec::new()));
-    assert_eq!(outcome.position.next_seq, before + 2);
+    assert_eq!(outcome.position.events(), before + 2);
     // The very next read sees it.
     assert_eq!(folder.state.position(), outcome.position);
     assert!(folder.state.has_edge(EdgeKind::Follow, UserId(1), UserId(2)).unwrap());
@@ -241,7 +241,7 @@ fn the_same_id_twice_is_one_event() {
     assert_eq!(again.rejected[0].index, 0);
     assert_eq!(crate::support::users(&folder.state.targets(EdgeKind::Follow, UserId(1)).unwrap()), [6, 4, 2]);
     let none = ingestor.submit(vec![named("a", follow(1, 1, 5))]).unwrap();
-    assert_eq!((none.accepted, none.duplicates, none.position), (0, vec![0], again.position));
+    assert_eq!((none.accepted, none.duplicates, none.position), (0, vec![0], again.position.clone()));
     assert_eq!(ingestor.submit(Vec::new()).unwrap().position, again.position);
     drop(ingestor);
     let whole = crate::support::dump(&folder.state);

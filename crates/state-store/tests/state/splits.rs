@@ -1,6 +1,6 @@
 //! The state does not depend on how its events were batched, nor on when it was closed and opened.
 
-use event_log::{EdgeKind, Event, EventBody, EventLog, LabelEvent, LabelTarget, Origin, ProfileEvent};
+use event_log::{EdgeKind, Event, EventBody, EventSource, LabelEvent, LabelTarget, Origin, ProfileEvent};
 use foryou_types::{PostId, Profile, TimeMs, UserId};
 use proptest::prelude::*;
 use state_store::StateStore;

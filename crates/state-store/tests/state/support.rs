@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event_log::{
-    ActionEvent, EdgeEvent, EdgeKind, Event, EventBody, EventLog, ImpressionEvent, MemoryLog, Origin, PostEvent,
+    ActionEvent, EdgeEvent, EdgeKind, Event, EventBody, EventSink, ImpressionEvent, MemoryLog, Origin, PostEvent,
     ServedEvent, ServedPost,
 };
 use foryou_types::{ActionSet, ClockKind, PostId, Profile, TimeMs, UserId};

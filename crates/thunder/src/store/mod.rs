@@ -10,7 +10,7 @@ mod timeline;
 mod trim;
 
 use foryou_types::seams::LightPost;
-use foryou_types::{PostId, TimeMs, mix};
+use foryou_types::{Creation, PostId, PostLife, TimeMs, mix};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 pub use self::lookup::{Lookup, LookupStats, TimelineQuery, Timelines};
@@ -139,11 +139,10 @@ impl PostStore {
         let (loc, waiting) = {
             let shard = shard_of(hash);
             let mut posts = self.posts[shard].0.write();
-            if posts.is_deleted(id) {
-                return InsertOutcome::Deleted;
-            }
-            if posts.find(id, hash).is_some() {
-                return InsertOutcome::Known;
+            match PostLife::new(posts.find(id, hash).is_some(), posts.is_deleted(id)).create() {
+                Creation::Born => {}
+                Creation::Stillborn => return InsertOutcome::Deleted,
+                Creation::Repeated => return InsertOutcome::Known,
             }
             let Some(slot) = posts.insert(packed, doubled, hash) else { return InsertOutcome::Full };
             (Loc::new(shard, slot), posts.arrived(id))

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use event_log::follow::{FollowStats, Follower, Follows};
 use event_log::{
-    AppendError, Appended, EdgeEvent, EdgeKind, Event, EventBody, EventLog, LogError, LogHead, MemoryLog, Origin,
-    Position, PostEvent, Record, Topic,
+    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, LogError, LogHead, MemoryLog, Origin, Position,
+    PostEvent, Record, Topic,
 };
-use foryou_types::{Clock, ManualClock, Names, Namespace, PostId, TimeMs, UserId};
+use foryou_io::Step;
+use foryou_types::{Clock, ManualClock, PostId, TimeMs, UserId};
 use parking_lot::Mutex;
-use thunder::ingest::{Ingest, IngestStats, bootstrap};
 use thunder::{IngestConfig, PostStore, StoreConfig};
 
 use crate::support::{NOW, feed, videos};
@@ -44,8 +45,31 @@ fn new_store() -> Arc<PostStore> {
     Arc::new(PostStore::new(StoreConfig::default()))
 }
 
-fn clock() -> Arc<ManualClock> {
+fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::new(NOW))
+}
+
+fn follow_log(
+    log: &Arc<impl EventSource + 'static>,
+    store: &Arc<PostStore>,
+    clock: &Arc<dyn Clock>,
+    consumer_threads: usize,
+) -> Follower {
+    let ready = Step::new("thunder", "posts");
+    thunder::ingest::follow(log.clone(), store, clock, &threads(consumer_threads), &ready).unwrap()
+}
+
+fn bootstrap(
+    log: &dyn EventSource,
+    store: &Arc<PostStore>,
+    clock: &Arc<dyn Clock>,
+    consumer_threads: usize,
+) -> Result<FollowStats, LogError> {
+    thunder::ingest::bootstrap(log, store, clock, &threads(consumer_threads), &Step::new("thunder", "posts"))
+}
+
+fn is_ready(follower: &Follower) -> bool {
+    follower.caught_up().wait_blocking(LONG)
 }
 
 /// A log that misbehaves as it is told.
@@ -75,36 +99,28 @@ impl Faulty {
     }
 }
 
-impl Names for Faulty {
-    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
-        self.log.id_of(namespace, name)
-    }
-    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
-        self.log.name_of(namespace, id)
-    }
-}
-
-impl EventLog for Faulty {
-    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
-        self.log.append(events)
-    }
-    fn has_id(&self, id: &str) -> Result<bool, LogError> {
-        self.log.has_id(id)
-    }
+impl EventSource for Faulty {
     fn head(&self) -> LogHead {
         self.log.head()
     }
-    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
+    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
         if self.deaf.load(Ordering::SeqCst) {
             std::thread::sleep(timeout);
             return false;
         }
-        self.log.wait_past(next_seq, timeout)
+        self.log.wait_past(position, timeout)
     }
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
         self.log.holds(position)
     }
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        self.log.position_at(events)
+    }
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
         self.log.read_from(from, apply)
     }
     fn read_partition(
@@ -139,9 +155,6 @@ impl EventLog for Faulty {
         self.asked_from.lock().push(at);
         self.log.offset_for_time(topic, partition, at)
     }
-    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
-        self.log.import_progress(kind, role)
-    }
 }
 
 /// Posts 1..=40 of author 10, of which every fourth is deleted; some deletes come before their posts.
@@ -167,67 +180,63 @@ fn log_of(partitions: u16, events: Vec<Event>) -> MemoryLog {
 fn every_number_of_threads_reads_every_partition() {
     for partitions in [1, 3, 8] {
         for consumer_threads in [1, 2, 3, 8, 50] {
-            let log: Arc<dyn EventLog> = Arc::new(log_of(partitions, history()));
+            let log = Arc::new(log_of(partitions, history()));
             let store = new_store();
-            let ingest =
-                Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(consumer_threads)).unwrap();
-            assert!(ingest.wait_ready(LONG), "{partitions} partitions, {consumer_threads} threads");
+            let ingest = follow_log(&log, &store, &clock(), consumer_threads);
+            assert!(is_ready(&ingest), "{partitions} partitions, {consumer_threads} threads");
             assert_eq!(feed(&store, &[10]), expected());
-            assert!(ingest.wait_applied(log.head().position.next_seq, LONG));
-            ingest.shutdown();
+            assert!(ingest.wait_for(&log.head().position, LONG));
+            drop(ingest);
 
             let store = new_store();
-            let stats = bootstrap(&*log, &store, &*clock(), &threads(consumer_threads)).unwrap();
+            let stats = bootstrap(&*log, &store, &clock(), consumer_threads).unwrap();
             assert_eq!(feed(&store, &[10]), expected());
-            assert_eq!(stats.position, log.head().position.next_seq);
-            assert_eq!((stats.records, stats.posts, stats.deletes, stats.stored, stats.lag), (50, 40, 10, 38, 0));
-            assert_eq!(stats.freshness_ms, Some(0));
+            assert_eq!(stats.position, log.head().position);
+            assert_eq!((stats.records, stats.lag, stats.newest_at), (50, 0, Some(NOW)));
         }
     }
 }
 
 #[test]
 fn an_empty_log_is_ready_at_once() {
-    let ingest = Ingest::start(Arc::new(MemoryLog::new(4)), new_store(), clock(), &threads(4)).unwrap();
-    assert!(ingest.wait_ready(LONG));
-    assert_eq!(ingest.position(), 0);
-    assert!(ingest.wait_applied(0, Duration::ZERO));
-    assert!(!ingest.wait_applied(1, Duration::from_millis(30)));
+    let ingest = follow_log(&Arc::new(MemoryLog::new(4)), &new_store(), &clock(), 4);
+    assert!(is_ready(&ingest));
+    assert_eq!(ingest.position(), Position::default());
+    assert!(ingest.wait_for(&Position::default(), Duration::ZERO));
+    assert!(!ingest.wait_for(&Position::new(&[(Topic::Posts, &[1])], None), Duration::from_millis(30)));
 }
 
 #[test]
 fn what_is_appended_later_is_followed_and_its_position_known() {
-    let log: Arc<dyn EventLog> = Arc::new(log_of(4, history()));
+    let log = Arc::new(log_of(4, history()));
     let store = new_store();
-    let ingest = Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(3)).unwrap();
-    assert!(ingest.wait_ready(LONG));
+    let ingest = follow_log(&log, &store, &clock(), 3);
+    assert!(is_ready(&ingest));
     for id in 100..150 {
         let appended = log.append(vec![post(id, 11, 0)]).unwrap();
-        assert!(ingest.wait_applied(appended.position.next_seq, LONG));
+        assert!(ingest.wait_for(&appended.position, LONG));
         assert_eq!(feed(&store, &[11])[0], id, "a writer reads its own post");
     }
     // An event of another topic moves the position too, though no partition of posts has seen it.
     let appended = log.append(vec![follow()]).unwrap();
-    assert!(ingest.wait_applied(appended.position.next_seq, LONG));
-    log.append(vec![delete(100)]).unwrap();
-    let end = log.head().position.next_seq;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(ingest.applied(end));
+    assert!(ingest.wait_for(&appended.position, LONG));
+    let end = log.append(vec![delete(100)]).unwrap().position;
+    assert!(ingest.wait_for(&end, LONG));
     assert!(!feed(&store, &[11]).contains(&100));
-    let IngestStats { lag, unreadable, panics, .. } = ingest.stats();
-    assert_eq!((lag, unreadable, panics), (0, 0, 0));
+    let FollowStats { lag, skipped, panics, .. } = ingest.stats();
+    assert_eq!((lag, skipped, panics), (0, 0, 0));
 }
 
 #[test]
 fn a_wake_up_that_is_lost_delays_but_never_stops() {
     let faulty = Faulty::new(log_of(2, history()));
     faulty.deaf.store(true, Ordering::SeqCst);
-    let log: Arc<dyn EventLog> = Arc::new(faulty);
+    let log = Arc::new(faulty);
     let store = new_store();
-    let ingest = Ingest::start(Arc::clone(&log), Arc::clone(&store), clock(), &threads(2)).unwrap();
-    assert!(ingest.wait_ready(LONG));
-    let end = log.append(vec![post(100, 11, 0)]).unwrap().position.next_seq;
-    assert!(ingest.wait_applied(end, LONG));
+    let ingest = follow_log(&log, &store, &clock(), 2);
+    assert!(is_ready(&ingest));
+    let end = log.log.append(vec![post(100, 11, 0)]).unwrap().position;
+    assert!(ingest.wait_for(&end, LONG));
     assert_eq!(feed(&store, &[11]), [100]);
 }
 
@@ -238,14 +247,13 @@ fn records_that_cannot_be_read_are_counted_and_skipped() {
     // The first, two in a row, and the last.
     faulty.corrupt = [0, 10, 11, 29].map(|offset| (0, offset)).into();
     faulty.panics = Some((0, 20));
-    let log = Arc::new(faulty);
     let store = new_store();
-    let ingest = Ingest::start(log, Arc::clone(&store), clock(), &threads(2)).unwrap();
-    assert!(ingest.wait_ready(LONG));
+    let ingest = follow_log(&Arc::new(faulty), &store, &clock(), 2);
+    assert!(is_ready(&ingest));
     let skipped = [1, 11, 12, 21, 30];
     assert_eq!(feed(&store, &[10]), (1..=30).rev().filter(|id| !skipped.contains(id)).collect::<Vec<_>>());
     let stats = ingest.stats();
-    assert_eq!((stats.unreadable, stats.panics, stats.posts), (5, 1, 25));
+    assert_eq!((stats.skipped, stats.panics, stats.records), (5, 1, 25));
 }
 
 /// A clock that panics at one of its looks.
@@ -258,27 +266,29 @@ impl Clock for Trap {
     }
 }
 
+fn trap(looks: i64) -> Arc<dyn Clock> {
+    Arc::new(Trap(AtomicI64::new(looks)))
+}
+
 #[test]
 fn a_panic_while_processing_costs_one_record_and_no_thread() {
-    let log: Arc<dyn EventLog> = Arc::new(log_of(1, (1..=10).map(|id| post(id, 10, 1_000 - id as i64)).collect()));
+    let log = Arc::new(log_of(1, (1..=10).map(|id| post(id, 10, 1_000 - id as i64)).collect()));
     let store = new_store();
     // The clock is looked at once to find the offsets, then once per post: the fourth post is lost.
-    let ingest =
-        Ingest::start(Arc::clone(&log), Arc::clone(&store), Arc::new(Trap(AtomicI64::new(4))), &threads(1)).unwrap();
-    assert!(ingest.wait_ready(LONG));
+    let ingest = follow_log(&log, &store, &trap(4), 1);
+    assert!(is_ready(&ingest));
     assert_eq!(feed(&store, &[10]), [10, 9, 8, 7, 6, 5, 3, 2, 1]);
-    assert_eq!(ingest.stats().panics, 1);
-    let end = log.append(vec![post(11, 10, 0)]).unwrap().position.next_seq;
-    assert!(ingest.wait_applied(end, LONG), "the thread lives");
+    assert_eq!((ingest.stats().panics, ingest.stats().skipped), (1, 1));
+    let end = log.append(vec![post(11, 10, 0)]).unwrap().position;
+    assert!(ingest.wait_for(&end, LONG), "the thread lives");
     assert_eq!(feed(&store, &[10])[0], 11);
 }
 
 #[test]
 fn a_panic_outside_processing_is_survived_too() {
-    let log: Arc<dyn EventLog> = Arc::new(log_of(1, history()));
     let store = new_store();
-    let ingest = Ingest::start(log, Arc::clone(&store), Arc::new(Trap(AtomicI64::new(0))), &threads(1)).unwrap();
-    assert!(ingest.wait_ready(LONG));
+    let ingest = follow_log(&Arc::new(log_of(1, history())), &store, &trap(0), 1);
+    assert!(is_ready(&ingest));
     assert_eq!(feed(&store, &[10]), expected());
 }
 
@@ -288,35 +298,36 @@ fn a_log_that_cannot_be_reached_is_asked_again() {
     faulty.failures.store(3, Ordering::SeqCst);
     let log = Arc::new(faulty);
     let store = new_store();
-    let ingest = Ingest::start(log.clone(), Arc::clone(&store), clock(), &threads(2)).unwrap();
-    assert!(ingest.wait_ready(LONG));
+    let ingest = follow_log(&log, &store, &clock(), 2);
+    assert!(is_ready(&ingest));
     assert_eq!(feed(&store, &[10]), expected());
     let stats = ingest.stats();
-    assert_eq!((stats.read_errors, stats.unreadable), (3, 0));
+    assert_eq!((stats.read_errors, stats.skipped), (3, 0));
     // The one-shot form says so instead of trying for ever.
     log.failures.store(1, Ordering::SeqCst);
-    assert!(matches!(bootstrap(&*log, &new_store(), &*clock(), &threads(1)), Err(LogError::Io { .. })));
+    assert!(matches!(bootstrap(&*log, &new_store(), &clock(), 1), Err(LogError::Io { .. })));
 }
 
 #[test]
 fn reading_starts_where_the_retention_does_by_the_clock_passed_in() {
     let log = Faulty::new(log_of(2, vec![post(1, 10, 172_800_001), post(2, 10, 172_800_000), post(3, 10, 0)]));
     let store = new_store();
-    let stats = bootstrap(&log, &store, &*clock(), &threads(1)).unwrap();
+    let stats = bootstrap(&log, &store, &clock(), 1).unwrap();
     assert_eq!(feed(&store, &[10]), [3, 2]);
-    assert_eq!(stats.stored, 2);
+    assert_eq!(stats.records, 2);
     assert!(log.asked_from.lock().iter().all(|at| *at == NOW - 172_800_000));
     // By a later clock nothing is left, by the log's own everything recent is.
+    let later: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW + 172_800_001));
     let store = new_store();
-    bootstrap(&log, &store, &ManualClock::new(NOW + 172_800_001), &threads(1)).unwrap();
+    bootstrap(&log, &store, &later, 1).unwrap();
     assert_eq!(store.stats().posts, 0);
 }
 
 #[test]
 fn a_post_without_an_author_is_read_and_not_kept() {
     let store = new_store();
-    let stats = bootstrap(&log_of(2, vec![post(1, 0, 0)]), &store, &*clock(), &threads(1)).unwrap();
-    assert_eq!((stats.posts, stats.stored, store.stats().posts), (1, 0, 0));
+    let stats = bootstrap(&log_of(2, vec![post(1, 0, 0)]), &store, &clock(), 1).unwrap();
+    assert_eq!((stats.records, store.stats().posts), (1, 0));
 }
 
 #[test]
@@ -338,7 +349,7 @@ fn reposts_of_videos_are_found_across_partitions() {
     }
     for consumer_threads in [1, 4] {
         let store = new_store();
-        bootstrap(&log_of(4, events.clone()), &store, &*clock(), &threads(consumer_threads)).unwrap();
+        bootstrap(&log_of(4, events.clone()), &store, &clock(), consumer_threads).unwrap();
         assert_eq!(videos(&store, &[11]), (1_001..=1_050).rev().collect::<Vec<_>>());
     }
 }

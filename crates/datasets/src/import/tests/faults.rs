@@ -342,7 +342,7 @@ impl ImportSink for Choosy<'_> {
         LogSink(self.0).progress(kind, role)
     }
 
-    fn names(&self) -> &dyn Names {
+    fn names(&self) -> &dyn Dictionary {
         self.0
     }
 }

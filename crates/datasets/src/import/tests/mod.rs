@@ -18,8 +18,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use event_log::{Event, EventBody, EventLog, MemoryLog};
-use foryou_types::Names;
+use event_log::{Event, EventBody, EventSource, MemoryLog, Position};
+use foryou_types::Dictionary;
 use tempfile::TempDir;
 
 use super::{external_sort::Sorting, *};
@@ -104,7 +104,7 @@ impl ImportSink for Interrupted<'_> {
         LogSink(self.log).progress(kind, role)
     }
 
-    fn names(&self) -> &dyn Names {
+    fn names(&self) -> &dyn Dictionary {
         self.log
     }
 }
@@ -129,7 +129,7 @@ fn import_set(kind: &str, path: &Path, log: &MemoryLog) -> Result<ImportReport, 
 /// Every event of a log, without marks of progress.
 fn events_of(log: &MemoryLog) -> Vec<Event> {
     let mut events = Vec::new();
-    log.read_from(0, &mut |records, _| {
+    log.read_from(&Position::default(), &mut |records, _| {
         events.extend(records.into_iter().map(|r| r.event));
         true
     })

@@ -76,7 +76,7 @@ impl ImportSink for CountingSink {
         Ok(Vec::new())
     }
 
-    fn names(&self) -> &dyn Names {
+    fn names(&self) -> &dyn Dictionary {
         &NoNames
     }
 }

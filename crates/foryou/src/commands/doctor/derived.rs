@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use event_log::{EventLog, Examination, LogError, ReadOnlyLog, check_index};
+use event_log::{EventSource, Examination, LogError, ReadOnlyLog, check_index};
 use foryou_types::{ClockKind, Profile};
 use state_store::{StateError, StateStore};
 
@@ -55,7 +55,7 @@ pub(super) fn checks(
     let hash = state.for_each(&mut |_, _| entries += 1).and_then(|()| state.dump_hash());
     let (result, facts) = match hash {
         Ok(hash) => {
-            let detail = format!("cover {} of {} events", covered.next_seq, held.next_seq);
+            let detail = format!("cover {} of {} events", covered.events(), held.events());
             let result = if covered == held { Ok(detail) } else { Err(detail) };
             (result, StateFacts { hash: format!("{hash:016x}"), entries })
         }

@@ -38,7 +38,7 @@ pub(super) fn run(folder: DataFolder, config: &Config) -> anyhow::Result<(Repair
         damages.push(format!("the log ended after {} events, but had held {known}", before.next_seq));
     }
     let report = RepairReport {
-        events: repaired.position.next_seq,
+        events: repaired.position.events(),
         lost: before.missing(),
         damages,
         kept_as: repaired.kept_as.clone(),

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use event_log::{AppendError, Appended, LogError, LogHead, Position, Record, Topic};
-use foryou_types::{Names, Namespace};
+use event_log::{EventSink, EventSource, LogError, LogHead, Position, Record, Topic};
 
 use super::*;
 use crate::data::{DataError, Empty};
@@ -76,32 +75,24 @@ fn an_option_out_of_its_range_is_named() {
 /// A log whose reading fails after its first batch.
 struct Broken(MemoryLog);
 
-impl Names for Broken {
-    fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
-        self.0.id_of(namespace, name)
-    }
-    fn name_of(&self, namespace: Namespace, id: u64) -> Option<String> {
-        self.0.name_of(namespace, id)
-    }
-}
-
-impl EventLog for Broken {
-    fn append(&self, events: Vec<Event>) -> Result<Appended, AppendError> {
-        self.0.append(events)
-    }
-    fn has_id(&self, id: &str) -> Result<bool, LogError> {
-        self.0.has_id(id)
-    }
+impl EventSource for Broken {
     fn head(&self) -> LogHead {
         self.0.head()
     }
-    fn wait_past(&self, next_seq: u64, timeout: Duration) -> bool {
-        self.0.wait_past(next_seq, timeout)
+    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
+        self.0.wait_past(position, timeout)
     }
-    fn holds(&self, position: Position) -> Result<bool, LogError> {
+    fn holds(&self, position: &Position) -> Result<bool, LogError> {
         self.0.holds(position)
     }
-    fn read_from(&self, from: u64, apply: &mut dyn FnMut(Vec<Record>, Position) -> bool) -> Result<(), LogError> {
+    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
+        self.0.position_at(events)
+    }
+    fn read_from(
+        &self,
+        from: &Position,
+        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
+    ) -> Result<(), LogError> {
         self.0.read_from(from, &mut |records, position| {
             apply(records, position);
             false
@@ -126,15 +117,12 @@ impl EventLog for Broken {
     fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
         self.0.offset_for_time(topic, partition, at)
     }
-    fn import_progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, LogError> {
-        self.0.import_progress(kind, role)
-    }
 }
 
 #[test]
 fn a_log_that_cannot_be_read_says_where() {
     let broken = Broken(log(posts(3)));
-    broken.append(posts(1)).unwrap();
+    broken.0.append(posts(1)).unwrap();
     let error = crate::data::load(&broken, &Profile::live(), &options(), &|_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "reading the event log, after 3 of 4 events: segments/7.log: checksum of event 3");
 }

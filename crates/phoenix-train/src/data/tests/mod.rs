@@ -7,7 +7,7 @@ mod sampling;
 mod since;
 mod slates;
 
-use event_log::{ActionEvent, Event, EventBody, EventLog, ImpressionEvent, MemoryLog, Origin, PostEvent};
+use event_log::{ActionEvent, Event, EventBody, EventSink, ImpressionEvent, MemoryLog, Origin, PostEvent};
 use foryou_types::{ActionIndex, Has, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::{Candidate, Pass};
 

@@ -26,7 +26,7 @@ fn consecutive_actions_on_a_post_are_one_token() {
     assert_eq!((data.users, data.posts, data.slates, data.impressions), (1, 3, 1, 1));
     assert_eq!((data.positives_per_head[0], data.positives_per_head[1]), (1, 0));
     assert_eq!(data.trained_until, TimeMs(50 * SECOND + 1));
-    assert_eq!(data.log_position.next_seq, 8);
+    assert_eq!(data.log_position.events(), 8);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A bound on how many consumers work at the same time.
+//! A bound on how many readers work at the same time.
 
 use parking_lot::{Condvar, Mutex};
 
