@@ -7,7 +7,7 @@ use evaluation::TableError;
 use model_registry::{CheckpointError, RegistryError};
 use phoenix_engine::EngineError;
 use phoenix_train::data::DataError;
-use phoenix_train::trainer::TrainError;
+use train_core::TrainError;
 
 /// Why an experiment ended without a report.
 #[derive(Debug, thiserror::Error)]

@@ -38,3 +38,11 @@ pub enum EngineError {
     #[error(transparent)]
     Golden(#[from] CheckpointError),
 }
+
+/// An error if a value is not finite.
+pub(crate) fn finite(name: &str, values: &[f32]) -> Result<(), EngineError> {
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(i) => Err(EngineError::Tensor { tensor: name.to_owned(), problem: format!("value {i} is {}", values[i]) }),
+        None => Ok(()),
+    }
+}

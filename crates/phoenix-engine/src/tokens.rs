@@ -6,9 +6,8 @@ use foryou_types::{ActionMask, PostId, UserId};
 use phoenix::dwell_input;
 use phoenix::{CandidateItem, CheckpointConfig, HistoryItem, TableSpec, Tables};
 
-use crate::error::EngineError;
+use crate::error::{EngineError, finite};
 use crate::kernels::{Kernels, Packed, Rows, RowsMut};
-use crate::weights::finite;
 
 /// What a token has besides its hashed rows.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,7 +6,7 @@ use phoenix::{ModelConfig, ModelKind, Positions};
 use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, finite};
 use crate::kernels::{Kernels, Packed, Rope, padded};
 use crate::tokens::{Dwell, TokenInput};
 
@@ -121,14 +121,6 @@ impl<'a> Tensors<'a> {
         }
         finite(name, &tensor.data)?;
         Ok(&tensor.data)
-    }
-}
-
-/// An error if a value is not finite.
-pub(crate) fn finite(name: &str, values: &[f32]) -> Result<(), EngineError> {
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(i) => Err(EngineError::Tensor { tensor: name.to_owned(), problem: format!("value {i} is {}", values[i]) }),
-        None => Ok(()),
     }
 }
 

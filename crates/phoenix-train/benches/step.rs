@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use foryou_types::{ActionMask, ActionSet, PostId, Rng, SplitMix64, TimeMs, UserId};
-use phoenix::{Candidate, CandidateItem, Corpus, HistoryItem, IdCounts, ModelConfig, Pass};
+use phoenix::{Candidate, CandidateItem, Corpus, HistoryItem, IdCounts, ModelConfig, ModelKind, Pass};
 use phoenix_train::data::TrainingData;
 use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer::{RunOptions, train_ranker};
+use phoenix_train::trainer::train;
+use train_core::RunOptions;
 
 const IDS: usize = 50_000;
 const STEPS: usize = 8;
@@ -93,8 +94,8 @@ fn step(c: &mut Criterion) {
                         stop: &AtomicBool::new(false),
                         progress: &(),
                     };
-                    let outcome =
-                        train_ranker(&data, &recipe, &ActionSet::for_you(), &run, &options).expect("a training");
+                    let outcome = train(ModelKind::Ranker, &data, &recipe, &ActionSet::for_you(), &run, &options)
+                        .expect("a training");
                     let candidates = 8.0 * 64.0;
                     seconds += candidates / outcome.examples_per_second;
                     std::fs::remove_dir_all(run).expect("a folder to remove");

@@ -6,7 +6,8 @@ use event_log::{MemoryLog, event_to_json};
 use foryou_types::NoNames;
 use phoenix_train::data::DataOptions;
 use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer::{self, RunOptions};
+use phoenix_train::trainer;
+use train_core::RunOptions;
 
 use super::*;
 
@@ -55,7 +56,8 @@ impl Small {
             stop: &std::sync::atomic::AtomicBool::new(false),
             progress: &(),
         };
-        let outcome = trainer::train_ranker(&data, &recipe, &self.profile.action_set, run.path(), &options).unwrap();
+        let outcome =
+            trainer::train(ModelKind::Ranker, &data, &recipe, &self.profile.action_set, run.path(), &options).unwrap();
         let registry = self.registry();
         let version = registry.add(&Checkpoint::load(&outcome.checkpoint).unwrap(), None, TimeMs(1)).unwrap();
         registry.promote(&version, TimeMs(1)).unwrap();

@@ -9,10 +9,11 @@ use foryou_types::TimeMs;
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_engine::{Ranker, RetrievalModel};
 use phoenix_train::data::{DataError, DataOptions};
-use phoenix_train::optim::Decay;
 use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer::{self, RunOptions, TrainError};
+use phoenix_train::trainer;
 use serde::{Deserialize, Serialize};
+use train_core::optim::Decay;
+use train_core::{RunOptions, TrainError};
 
 use super::Stream;
 use crate::ExperimentError;
@@ -201,10 +202,7 @@ impl Refresher<'_> {
             progress: &(),
         };
         let actions = &self.stream.profile.action_set;
-        let outcome = match kind {
-            ModelKind::Ranker => trainer::train_ranker(&data, recipe, actions, &run, &run_options),
-            ModelKind::Retrieval => trainer::train_retrieval(&data, recipe, actions, &run, &run_options),
-        };
+        let outcome = trainer::train(kind, &data, recipe, actions, &run, &run_options);
         match outcome {
             Err(TrainError::Empty(_)) if from.is_some() => Ok(0),
             Ok(outcome) if outcome.stopped => Err(ExperimentError::Stopped),

@@ -12,8 +12,9 @@ use model_registry::{Gate, Registry};
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_train::data::{DataOptions, TrainingData, is_positive};
 use phoenix_train::recipe::{DataSize, Recipe};
-use phoenix_train::trainer::{self, EvaluationReport, Previous, Progress, RunOptions, StepReport};
+use phoenix_train::trainer::{self, Previous};
 use serde::Serialize;
+use train_core::{EvaluationReport, Progress, RunOptions, StepReport};
 
 use super::source::Source;
 use super::train_from::{self, Since};
@@ -112,7 +113,7 @@ fn read_log(
     {
         wrong_use!("--since {since}: must be before {until}, where the training part ends");
     }
-    let events = if job.resume { trainer::events_of_run(&job.run)? } else { None };
+    let events = if job.resume { train_core::events_of_run(&job.run)? } else { None };
     let options = DataOptions { since: job.since, until, events, seed: config.seed, ..recipe.data_options() };
     let data = phoenix_train::data::load(&*source.log, &source.profile, &options, &|read, total| {
         bar.set_length(total);
@@ -170,10 +171,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
         stop: stop_flag(),
         progress: &bar,
     };
-    let outcome = match job.kind {
-        ModelKind::Ranker => trainer::train_ranker(&data, &recipe, action_set, &job.run, &options),
-        ModelKind::Retrieval => trainer::train_retrieval(&data, &recipe, action_set, &job.run, &options),
-    };
+    let outcome = trainer::train(job.kind, &data, &recipe, action_set, &job.run, &options);
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
     if outcome.stopped {

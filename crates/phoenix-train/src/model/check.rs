@@ -1,6 +1,6 @@
 //! Holds the models against a reference file.
 
-use burn_tensor::{Device, Tensor};
+use burn_tensor::Tensor;
 use model_registry::CheckpointError;
 use phoenix::golden::{Agreement, Golden, LOGIT_TOLERANCE, VECTOR_TOLERANCE};
 use phoenix::{ModelConfig, ModelKind};
@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::arrays::{CandidateArrays, HistoryArrays};
 use super::dense::{DenseError, DenseParams};
+use super::device::device;
 use super::ranker::ranker_logits;
 use super::retrieval::{candidate_representation, user_representation};
 
@@ -32,7 +33,7 @@ pub enum CheckError {
 
 /// Runs the models whose parameters the file has on its inputs, in f32 on the CPU.
 pub fn check(golden: &Golden) -> Result<Vec<Agreement>, CheckError> {
-    let device = Device::flex();
+    let device = device();
     let config = &golden.config;
     let history = history(golden)?;
     let candidates = candidates(golden)?;

@@ -1,6 +1,6 @@
 //! Properties of both models: agreement with the reference, isolation, the future, gradients, padding.
 
-use burn_tensor::{Device, Tensor};
+use burn_tensor::Tensor;
 use foryou_types::{Rng, SplitMix64};
 use model_registry::NamedTensor;
 use phoenix::Init;
@@ -89,7 +89,7 @@ fn random_candidates(config: &ModelConfig, cutoffs: &[&[u16]], rng: &mut dyn Rng
 }
 
 fn params(kind: ModelKind, config: &ModelConfig, dense: &[NamedTensor], track: bool) -> DenseParams {
-    let device = if track { Device::flex().autodiff() } else { Device::flex() };
+    let device = if track { device().autodiff() } else { device() };
     DenseParams::from_values(kind, config, dense, &device, track).unwrap()
 }
 

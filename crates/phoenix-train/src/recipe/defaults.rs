@@ -1,13 +1,11 @@
 //! The default of each model, and the smaller ones for the demo.
 
 use phoenix::{ModelConfig, ModelKind};
+use train_core::optim::Decay;
+use train_core::{ScheduleRecipe, StoppingRecipe};
 
-use super::{
-    DataRecipe, DenseRecipe, HeadRecipe, HeadWeights, Recipe, SamplingRecipe, ScheduleRecipe, StartRecipe,
-    StoppingRecipe, TableRecipe,
-};
+use super::{DataRecipe, DenseRecipe, HeadRecipe, HeadWeights, Recipe, SamplingRecipe, StartRecipe, TableRecipe};
 use crate::data::DataOptions;
-use crate::optim::Decay;
 
 impl Recipe {
     /// The default of a model.

@@ -13,16 +13,17 @@ use phoenix::ModelConfig;
 use phoenix::TableInit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use train_core::optim::AdamWRule;
+use train_core::{ScheduleRecipe, StoppingRecipe};
 
 pub use error::RecipeError;
 pub use reference::{RecipeKey, RecipeSection};
 pub use sized::DataSize;
 
 use crate::data::DataOptions;
-use crate::optim::{AdamWRule, Decay};
 use crate::tables::Adagrad;
 
-/// Every setting of a training. The seed and the threads are the caller's ([`crate::trainer::RunOptions`]).
+/// Every setting of a training. The seed and the threads are the caller's ([`train_core::RunOptions`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -124,32 +125,6 @@ pub struct DenseRecipe {
     pub weight_decay: f64,
     /// Most norm of all gradients together; 0 for no limit.
     pub clip_norm: f64,
-}
-
-/// The learning rates over the steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScheduleRecipe {
-    /// Share of the steps on the way up.
-    pub warm_up: f64,
-    /// The way down.
-    pub decay: Decay,
-}
-
-/// Evaluations, and when to end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StoppingRecipe {
-    /// Steps between evaluations; none for one after each epoch.
-    pub evaluate_every: Option<u64>,
-    /// Evaluations without a new best after which the run ends; 0 for never.
-    pub patience: u32,
-    /// Seconds after which the run ends; none for no limit.
-    pub max_seconds: Option<f64>,
-    /// Steps in a row that may be skipped because their loss was not finite.
-    pub max_skipped_steps: u32,
-    /// Steps between lines of the metrics file.
-    pub log_every: u64,
 }
 
 /// How the log becomes training data; see [`DataOptions`].

@@ -2,6 +2,8 @@
 
 use phoenix::ModelKind;
 
+use train_core::optim::Decay;
+
 use super::*;
 
 fn set(recipe: &Recipe, key: &str, value: &str) -> Result<Recipe, RecipeError> {

@@ -2,10 +2,10 @@
 
 use foryou_types::{PostId, Rng, UserId};
 use phoenix::{CheckpointConfig, Pass};
+use train_core::stream;
 
 use super::model::Model;
 use crate::model::{CandidateArrays, HistoryArrays, LeafGradients};
-use crate::streams::stream;
 use crate::tables::{EmbeddingTables, TableGradients, TokenRows};
 
 /// Where post dropout takes its randomness; none for an evaluation.

@@ -4,19 +4,10 @@ use std::collections::BTreeMap;
 
 use evaluation::{mean, weighted_auc};
 use foryou_types::{ActionDef, ActionKind, ActionMask, ActionSet};
+use train_core::Evaluation;
 
 use super::heads::sigmoid;
 use super::weighted::{calibration, ndcg_over_ties, normalised_entropy};
-
-/// Measures by name, and the one number that decides which model is best.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Evaluation {
-    pub(crate) metrics: BTreeMap<String, f64>,
-    /// Per head, for the metrics file: `auc/favorite`.
-    pub(crate) details: BTreeMap<String, f64>,
-    /// Less is better.
-    pub(crate) criterion: f64,
-}
 
 /// The logits of a candidate and its outcome.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use model_registry::NamedTensor;
 use phoenix::{Checkpoint, CheckpointConfig};
+use train_core::NotFinite;
 
 use crate::tables::{EmbeddingTables, TableGradients};
 
@@ -47,13 +48,6 @@ pub(crate) struct StepGradients {
     pub(crate) dense: Vec<Vec<f32>>,
     pub(crate) tables: TableGradients,
 }
-
-/// A step's batch, or the first tensor in it that is not finite.
-pub(crate) type StepResult = Result<StepGradients, NotFinite>;
-
-/// The name of a tensor that is not finite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NotFinite(pub(crate) String);
 
 impl StepGradients {
     /// The first gradient that is not finite, if any.

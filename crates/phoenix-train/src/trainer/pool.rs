@@ -5,13 +5,12 @@ use std::sync::Arc;
 use foryou_types::{PostId, Rng, UserId};
 use phoenix::{Candidate, Pass};
 use rustc_hash::FxHashMap;
+use train_core::{StepPlan, stream};
 
 use super::assemble::TowerPost;
-use super::objective::StepPlan;
 use super::softmax::{MASKED, Targets};
 use crate::data::TrainingData;
 use crate::recipe::SamplingRecipe;
-use crate::streams::stream;
 
 /// What the passes of a data set hold for retrieval: places of candidates, per pass.
 #[derive(Clone, Debug, Default)]

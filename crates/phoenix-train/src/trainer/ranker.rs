@@ -3,29 +3,27 @@
 //! A pass holds a viewer's window and all that was shown on the way; each candidate sees the history up to its own cut-off, so one
 //! pass over the window trains all of them.
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use foryou_types::{ActionKind, ActionSet};
 use model_registry::NamedTensor;
 use phoenix::{ModelKind, Pass};
+use train_core::{BatchPlan, Evaluation, NotFinite, Size, StepPlan, TrainError, Workers};
 
 use super::assemble::{Batch, Dropout, batch};
-use super::error::TrainError;
 use super::heads::Heads;
-use super::measure::{Evaluation, Prediction, measure};
-use super::model::{Model, NotFinite, StepGradients, StepResult, add_all, culprit};
-use super::objective::{Objective, StepPlan};
+use super::loss::{Loss, size_of};
+use super::measure::{Prediction, measure};
+use super::model::{Model, StepGradients, add_all, culprit};
 use super::shard::{ShardError, read};
 use super::start;
 use super::text_start::text_rows;
-use super::workers::Workers;
-use crate::batches::{BatchPlan, Size};
 use crate::data::TrainingData;
-use crate::model::{DenseParams, ranker_logits};
+use crate::model::{DenseParams, device, ranker_logits};
 use crate::recipe::{HeadRecipe, Recipe, StartRecipe};
 use crate::tables::TableGradients;
 
 /// The ranker's loss over the passes of a data set.
-pub(crate) struct RankerObjective<'a> {
+pub(crate) struct RankerLoss<'a> {
     data: &'a TrainingData,
     action_set: &'a ActionSet,
     heads: Heads,
@@ -44,10 +42,10 @@ struct Shard {
     tables: TableGradients,
 }
 
-impl<'a> RankerObjective<'a> {
+impl<'a> RankerLoss<'a> {
     pub(crate) fn new(data: &'a TrainingData, action_set: &'a ActionSet, recipe: &Recipe, heads: &HeadRecipe) -> Self {
         let rates = base_rates(data, action_set);
-        let sizes = data.validation.iter().map(Size::of).collect();
+        let sizes = data.validation.iter().map(size_of).collect();
         Self {
             data,
             action_set,
@@ -63,7 +61,7 @@ impl<'a> RankerObjective<'a> {
         let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.train[i as usize])).collect();
         let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
         let batch = batch(model, &passes, Some(dropout), true);
-        let device = Device::flex().autodiff();
+        let device = device().autodiff();
         let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, true)?;
         let (logits, leaves) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
         let values = read(logits.clone().detach())?;
@@ -96,7 +94,7 @@ impl<'a> RankerObjective<'a> {
     fn predict(&self, model: &Model, numbers: &[u32]) -> Result<(f64, Vec<Prediction>), TrainError> {
         let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.validation[i as usize])).collect();
         let batch = batch(model, &passes, None, true);
-        let device = Device::flex();
+        let device = device();
         let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, false)?;
         let (logits, _) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
         let logits = read(logits)?;
@@ -117,7 +115,7 @@ impl<'a> RankerObjective<'a> {
     }
 }
 
-impl RankerObjective<'_> {
+impl RankerLoss<'_> {
     /// What a model predicts of the held-out candidates, in the order of their passes.
     pub(crate) fn predict_each(&self, model: &Model, workers: &Workers) -> Result<Vec<Prediction>, TrainError> {
         let batches: Vec<&[u32]> = self.validation.iter().map(Vec::as_slice).collect();
@@ -133,7 +131,7 @@ impl RankerObjective<'_> {
     }
 }
 
-impl Objective for RankerObjective<'_> {
+impl Loss for RankerLoss<'_> {
     fn kind(&self) -> ModelKind {
         ModelKind::Ranker
     }
@@ -156,10 +154,15 @@ impl Objective for RankerObjective<'_> {
 
     fn passes(&self) -> Vec<(u32, Size)> {
         let passes = (0u32..).zip(&self.data.train).filter(|(_, pass)| !pass.candidates.is_empty());
-        passes.map(|(number, pass)| (number, Size::of(pass))).collect()
+        passes.map(|(number, pass)| (number, size_of(pass))).collect()
     }
 
-    fn step(&self, model: &Model, plan: &StepPlan, workers: &Workers) -> Result<StepResult, TrainError> {
+    fn step(
+        &self,
+        model: &Model,
+        plan: &StepPlan,
+        workers: &Workers,
+    ) -> Result<Result<StepGradients, NotFinite>, TrainError> {
         let passes = || plan.shards.iter().flatten().map(|&i| &self.data.train[i as usize]);
         let examples: usize = passes().map(|pass| pass.candidates.len()).sum();
         let scale = 1.0 / examples.max(1) as f64;

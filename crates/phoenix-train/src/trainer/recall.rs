@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use foryou_types::{ActionSet, PostId};
 use phoenix::{ModelKind, Pass};
 use rustc_hash::FxHashMap;
+use train_core::{BatchPlan, Evaluation, Size, TrainError, Workers};
 
 use super::assemble::{TowerPost, batch, posts};
-use super::error::TrainError;
-use super::measure::Evaluation;
 use super::model::Model;
+use super::places::Places;
 use super::pool::Example;
-use super::retrieval::Places;
 use super::shard::read;
-use super::workers::Workers;
-use crate::batches::{BatchPlan, Size};
 use crate::data::{TrainingData, is_positive};
-use crate::model::{DenseParams, candidate_representation, user_representations_at};
+use crate::model::{DenseParams, candidate_representation, device, user_representations_at};
 
 /// Most positives that are looked for, evenly over the validation part: enough for ± 0.01, and cheap.
 const MOST_EXAMPLES: usize = 4_000;
@@ -57,7 +54,7 @@ impl<'a> RecallCheck<'a> {
         }
         let sizes = of_pass
             .iter()
-            .map(|(number, _)| Size { history: data.validation[*number as usize].history.len(), candidates: 0 });
+            .map(|(number, _)| Size { sequence: data.validation[*number as usize].history.len(), targets: 0 });
         let plan = BatchPlan::new(sizes.collect(), tokens, 0).in_order();
         let batches = plan.iter().map(|batch| batch.iter().map(|&i| of_pass[i as usize].clone()).collect()).collect();
         Self { data, batches, place }
@@ -141,7 +138,7 @@ impl<'a> RecallCheck<'a> {
                 content: &info.content,
             });
             let tower = posts(&model.config, &model.tables, tower);
-            let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &Device::flex(), false)?;
+            let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device(), false)?;
             read(candidate_representation(sizes, &params, &tower.ids, tower.text.as_deref()).0)
         });
         let mut all = Vec::with_capacity(self.data.alive_posts.len() * sizes.emb_size);
@@ -165,7 +162,7 @@ impl<'a> RecallCheck<'a> {
             }
         }
         let batch = batch(model, &passes, None, false);
-        let device = Device::flex();
+        let device = device();
         let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, false)?;
         let places = Places::of(&examples, passes.len());
         let (vectors, _) = user_representations_at(sizes, &params, &batch.history, &places.cutoffs, places.per_pass);

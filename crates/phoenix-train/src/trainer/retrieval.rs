@@ -6,26 +6,24 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use foryou_types::ActionSet;
 use model_registry::NamedTensor;
 use phoenix::{ModelKind, Pass};
+use train_core::{Evaluation, NotFinite, Size, StepPlan, TrainError, Workers};
 
 use super::assemble::{Batch, Dropout, Posts, batch, posts};
-use super::error::TrainError;
-use super::measure::Evaluation;
-use super::model::{Model, NotFinite, StepGradients, StepResult, add_all, all_finite, culprit};
-use super::objective::{Objective, StepPlan};
+use super::loss::Loss;
+use super::model::{Model, StepGradients, add_all, all_finite, culprit};
+use super::places::Places;
 use super::pool::{Engagements, Example, Pool, PoolPost, PoolSource};
 use super::recall::RecallCheck;
 use super::shard::{ShardError, read};
 use super::softmax::{SoftmaxLoss, sampled_softmax};
 use super::start;
 use super::text_start::text_rows;
-use super::workers::Workers;
-use crate::batches::Size;
 use crate::data::{TrainingData, is_hard_negative, is_positive};
-use crate::model::{DenseParams, Leaves, candidate_representation, user_representations_at};
+use crate::model::{DenseParams, Leaves, candidate_representation, device, user_representations_at};
 use crate::recipe::{Recipe, SamplingRecipe, StartRecipe};
 use crate::tables::TableGradients;
 
@@ -34,7 +32,7 @@ const LOG_TEMPERATURE: &str = "retrieval.log_temperature";
 const TEMPERATURE: (f32, f32) = (0.01, 1.0);
 
 /// The softmax loss of retrieval over the passes of a data set.
-pub(crate) struct RetrievalObjective<'a> {
+pub(crate) struct RetrievalLoss<'a> {
     data: &'a TrainingData,
     sampling: &'a SamplingRecipe,
     engagements: Engagements,
@@ -62,7 +60,7 @@ struct Vectors {
 /// The gradients of a share; none where another share's vectors were not finite.
 type ShareGradients = Option<(Vec<Vec<f32>>, TableGradients)>;
 
-impl<'a> RetrievalObjective<'a> {
+impl<'a> RetrievalLoss<'a> {
     pub(crate) fn new(
         data: &'a TrainingData,
         action_set: &'a ActionSet,
@@ -98,7 +96,7 @@ impl<'a> RetrievalObjective<'a> {
         let (sizes, d) = (&model.config.model, model.config.model.emb_size);
         let batch = batch(model, &passes, Some(dropout), false);
         let tower = posts(&model.config, &model.tables, share.posts.iter().map(PoolPost::tower));
-        let device = Device::flex().autodiff();
+        let device = device().autodiff();
         let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, true)?;
 
         let places = Places::of(share.examples, passes.len());
@@ -183,7 +181,7 @@ impl<'a> RetrievalObjective<'a> {
     }
 }
 
-impl Objective for RetrievalObjective<'_> {
+impl Loss for RetrievalLoss<'_> {
     fn kind(&self) -> ModelKind {
         ModelKind::Retrieval
     }
@@ -203,11 +201,16 @@ impl Objective for RetrievalObjective<'_> {
         let passes = (0u32..).zip(self.data.train.iter().zip(&self.engagements.positives));
         passes
             .filter(|(_, (_, positives))| !positives.is_empty())
-            .map(|(number, (pass, _))| (number, Size { history: pass.history.len(), candidates: 0 }))
+            .map(|(number, (pass, _))| (number, Size { sequence: pass.history.len(), targets: 0 }))
             .collect()
     }
 
-    fn step(&self, model: &Model, plan: &StepPlan, workers: &Workers) -> Result<StepResult, TrainError> {
+    fn step(
+        &self,
+        model: &Model,
+        plan: &StepPlan,
+        workers: &Workers,
+    ) -> Result<Result<StepGradients, NotFinite>, TrainError> {
         let source = PoolSource {
             data: self.data,
             engagements: &self.engagements,
@@ -286,45 +289,4 @@ fn blame(model: &Model, batch: &Batch, tower: &Posts) -> NotFinite {
     inputs.push(("tower post and author rows", &tower.ids));
     inputs.extend(tower.text.as_ref().map(|text| ("tower word rows", &text[..])));
     culprit(model, &inputs, "user or post vectors")
-}
-
-/// Where a share's examples stand in the array `[B, per_pass]` of cut-offs.
-pub(super) struct Places {
-    pub(super) cutoffs: Vec<u16>,
-    pub(super) per_pass: usize,
-    at: Vec<usize>,
-}
-
-impl Places {
-    /// For examples in order of their pass.
-    pub(super) fn of(examples: &[Example], passes: usize) -> Self {
-        let mut counts = vec![0usize; passes];
-        for example in examples {
-            counts[example.row] += 1;
-        }
-        let per_pass = counts.iter().copied().max().unwrap_or(0);
-        let mut places = Self { cutoffs: vec![0; passes * per_pass], per_pass, at: Vec::with_capacity(examples.len()) };
-        counts.fill(0);
-        for example in examples {
-            let at = example.row * per_pass + counts[example.row];
-            counts[example.row] += 1;
-            places.cutoffs[at] = example.cutoff;
-            places.at.push(at);
-        }
-        places
-    }
-
-    /// The rows of the examples out of `[B · per_pass, d]`.
-    pub(super) fn pick(&self, all: &[f32], d: usize) -> Vec<f32> {
-        self.at.iter().flat_map(|at| &all[at * d..(at + 1) * d]).copied().collect()
-    }
-
-    /// The opposite of [`Self::pick`]; zero elsewhere.
-    fn spread(&self, rows: &[f32], d: usize) -> Vec<f32> {
-        let mut all = vec![0.0; self.cutoffs.len() * d];
-        for (at, row) in self.at.iter().zip(rows.chunks_exact(d)) {
-            all[at * d..(at + 1) * d].copy_from_slice(row);
-        }
-        all
-    }
 }

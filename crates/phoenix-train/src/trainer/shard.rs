@@ -1,9 +1,8 @@
 //! What both objectives' shards need.
 
 use burn_tensor::Tensor;
+use train_core::{NotFinite, TrainError};
 
-use super::error::TrainError;
-use super::model::NotFinite;
 use crate::model::DenseError;
 
 /// Why a shard has no gradients.

@@ -1,9 +1,10 @@
 //! Sampled softmax over a pool of posts, with its derivatives.
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
+use train_core::TrainError;
 
-use super::error::TrainError;
 use super::shard::read;
+use crate::model::device;
 
 /// A logQ correction that takes a post out of a row's softmax.
 pub(crate) const MASKED: f32 = f32::INFINITY;
@@ -39,7 +40,7 @@ pub(crate) fn sampled_softmax(
     targets: &Targets,
 ) -> Result<SoftmaxLoss, TrainError> {
     let (n, m) = (users.len() / dim, posts.len() / dim);
-    let device = Device::flex();
+    let device = device();
     let tensor = |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
     let (users, posts) = (tensor(users, [n, dim]), tensor(posts, [m, dim]));
     let mut scores = read(users.clone().matmul(posts.clone().transpose()))?;

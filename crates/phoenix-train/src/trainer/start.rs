@@ -1,19 +1,17 @@
 //! Where the dense tensors start, beyond [`phoenix::dense_params`]: what a small model on little data would spend its first epochs on.
 
-use burn_tensor::Device;
 use foryou_types::{ActionKind, ActionSet, Rng};
 use model_registry::NamedTensor;
 use phoenix::{ModelConfig, ModelKind};
 use phoenix::{layer_param, prefix};
+use train_core::{TrainError, stream};
 
 use super::assemble::batch;
-use super::error::TrainError;
 use super::model::Model;
 use super::shard::read;
 use crate::data::TrainingData;
-use crate::model::{DenseParams, ranker_logits};
+use crate::model::{DenseParams, device, ranker_logits};
 use crate::recipe::StartRecipe;
-use crate::streams::stream;
 
 /// Noise on the attention that compares authors and texts, as a share of a matrix's usual start.
 const ATTENTION_NOISE: f32 = 0.1;
@@ -212,7 +210,7 @@ fn mean_state(model: &mut Model, data: &TrainingData) -> Result<Vec<f32>, TrainE
 /// The logits of the first candidates, `[N, A]`.
 fn first_states(model: &Model, data: &TrainingData) -> Result<Vec<f32>, TrainError> {
     let sizes = &model.config.model;
-    let params = DenseParams::from_values(ModelKind::Ranker, sizes, &model.dense, &Device::flex(), false)?;
+    let params = DenseParams::from_values(ModelKind::Ranker, sizes, &model.dense, &device(), false)?;
     let (mut states, mut tokens) = (Vec::new(), 0);
     for (number, pass) in (0..).zip(&data.train).filter(|(_, pass)| !pass.candidates.is_empty()) {
         tokens += pass.tokens();

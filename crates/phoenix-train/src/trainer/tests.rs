@@ -1,5 +1,6 @@
 //! Trainings of tiny models on made-up passes.
 
+mod first_runs;
 mod ids;
 mod judge;
 mod warm_start;
@@ -12,15 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use event_log::Position;
 use foryou_types::{ActionDef, ActionMask, PostId, Rng, SplitMix64, TimeMs, UserId};
 use phoenix::IdCounts;
-use phoenix::{Candidate, CandidateItem, Corpus, HistoryItem, ModelKind, Pass, PostInfo};
+use phoenix::{Candidate, CandidateItem, Checkpoint, Corpus, HistoryItem, ModelKind, Pass, PostInfo};
 use rustc_hash::FxHashMap;
+use train_core::{
+    EvaluationReport, MetricsLine, Objective, Progress, Saved, StepPlan, StepReport, TrainingState, Workers, check_run,
+    read_lines,
+};
 
 use super::assemble::Dropout;
-use super::objective::{Objective, StepPlan};
-use super::state::RunState;
-use super::workers::Workers;
+use super::trained::Trained;
 use super::*;
-use crate::metrics_log::{MetricsLine, read_lines};
 
 fn action_set() -> ActionSet {
     let mut set = ActionSet::discrete(1, &[("like", 1.0), ("hide", -2.0)]);
@@ -137,10 +139,7 @@ fn train(
     run: &Path,
     options: &RunOptions<'_>,
 ) -> Result<Outcome, TrainError> {
-    match kind {
-        ModelKind::Ranker => train_ranker(data, recipe, &action_set(), run, options),
-        ModelKind::Retrieval => train_retrieval(data, recipe, &action_set(), run, options),
-    }
+    super::train(kind, data, recipe, &action_set(), run, options)
 }
 
 const BOTH: [ModelKind; 2] = [ModelKind::Ranker, ModelKind::Retrieval];
@@ -304,15 +303,11 @@ fn all_cutoffs_at_once_equal_one_at_a_time() {
         let mut recipe = recipe.clone();
         recipe.model.num_actions = set.len();
         recipe.post_dropout = 0.0;
-        let objective = RankerObjective::new(data, &set, &recipe, recipe.heads.as_ref().unwrap());
-        let model = begin::initial(
-            &all,
-            &recipe,
-            &set,
-            &RankerObjective::new(&all, &set, &recipe, recipe.heads.as_ref().unwrap()),
-            5,
-        )
-        .unwrap();
+        let model = {
+            let loss = loss_of(ModelKind::Ranker, &all, &recipe, &set).unwrap();
+            PhoenixObjective { data: &all, recipe: &recipe, action_set: &set, loss: &*loss }.new_model(5).unwrap()
+        };
+        let objective = RankerLoss::new(data, &set, &recipe, recipe.heads.as_ref().unwrap());
         let plan = StepPlan { shards: vec![(0..data.train.len() as u32).collect()], step: 0, seed: 5 };
         objective.step(&model, &plan, &workers).unwrap().unwrap()
     };
@@ -338,8 +333,9 @@ fn heads_start_at_the_base_rates() {
     let (data, set) = (data(12), action_set());
     let mut recipe = recipe(ModelKind::Ranker);
     recipe.model.num_actions = set.len();
-    let objective = RankerObjective::new(&data, &set, &recipe, recipe.heads.as_ref().unwrap());
-    let model = begin::initial(&data, &recipe, &set, &objective, 5).unwrap();
+    let loss = loss_of(ModelKind::Ranker, &data, &recipe, &set).unwrap();
+    let objective = PhoenixObjective { data: &data, recipe: &recipe, action_set: &set, loss: &*loss };
+    let model = objective.initial(5).unwrap();
     let workers = Workers::new(1).unwrap();
     let evaluation = objective.evaluate(&model, &workers).unwrap().unwrap();
     let calibration = evaluation.metrics["calibration"];
@@ -406,15 +402,19 @@ fn the_state_survives_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let (data, recipe) = (data(6), recipe(ModelKind::Retrieval));
     train(ModelKind::Retrieval, &data, &recipe, folder.path(), &options(1)).unwrap();
-    let checked = checked(&data, &recipe, &action_set()).unwrap();
-    let sampling = checked.sampling.as_ref().unwrap();
-    let set = action_set();
-    let objective = RetrievalObjective::new(&data, &set, &checked, sampling).unwrap();
-    let state = RunState::load(&folder.path().join("checkpoint"), objective.extra()).unwrap();
-    assert!(state.model.extra[0].data[0] != objective.extra()[0].data[0], "the temperature was learned");
+    let (recipe, set) = (checked(&data, &recipe, &action_set()).unwrap(), action_set());
+    let loss = loss_of(ModelKind::Retrieval, &data, &recipe, &set).unwrap();
+    let objective = PhoenixObjective { data: &data, recipe: &recipe, action_set: &set, loss: &*loss };
+    let load = |folder: &Path| objective.load(folder, &mut Saved::read(folder).unwrap());
+    let trained: Trained = load(&folder.path().join("checkpoint")).unwrap();
+    assert!(trained.model.extra[0].data[0] != loss.extra()[0].data[0], "the temperature was learned");
+    assert!(trained.adam.steps > 0);
+    let TrainingState { tensors, counts } = objective.state(&trained);
+    assert_eq!(counts, [trained.adam.steps]);
+    // The run's own counters stand before the objective's; without them there is nothing to continue.
     let copy = folder.path().join("copy");
-    state.save(&copy).unwrap();
-    assert!(RunState::load(&copy, objective.extra()).unwrap() == state);
+    objective.save(&trained, &BTreeMap::new(), &copy, Some(&tensors)).unwrap();
+    assert!(load(&copy).unwrap_err().to_string().contains("run.counters"));
 }
 
 #[test]

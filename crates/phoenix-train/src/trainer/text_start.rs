@@ -8,10 +8,10 @@
 use foryou_types::Rng;
 use phoenix::ModelKind;
 use rustc_hash::FxHashMap;
+use train_core::stream;
 
 use super::model::Model;
 use crate::data::TrainingData;
-use crate::streams::stream;
 
 /// A word in fewer posts than this says nothing of who uses it.
 const LEAST_POSTS: u32 = 3;

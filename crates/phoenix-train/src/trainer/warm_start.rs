@@ -1,18 +1,17 @@
 //! Going on from the checkpoint of another run.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use foryou_types::{ActionSet, TimeMs};
 use model_registry::{NamedTensor, action_difference};
 use phoenix::{Checkpoint, CheckpointConfig, HashTables, ModelConfig, ModelKind};
 use serde::Serialize;
+use train_core::{Saved, Started, TrainError};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::error::TrainError;
 use super::model::Model;
-use super::state::{RunState, Saved};
+use super::trained::Trained;
 
 /// What the run trains.
 pub(super) struct Wanted<'a> {
@@ -22,62 +21,39 @@ pub(super) struct Wanted<'a> {
     pub(super) trained_until: TimeMs,
 }
 
-/// A run's state before its first step, from a checkpoint.
-pub(super) struct WarmStart {
-    pub(super) state: RunState,
-    /// Of everything in the checkpoint: whether it is the same one, wherever it stands.
-    pub(super) fingerprint: String,
-}
-
-impl WarmStart {
-    /// Reads the checkpoint `from` for a run in the folder `run`; `extra` is what is learned in addition to the model, at its usual start.
-    pub(super) fn load(
-        from: &Path,
-        run: &Path,
-        wanted: &Wanted<'_>,
-        mut extra: Vec<NamedTensor>,
-    ) -> Result<Self, TrainError> {
-        let refuse = |problem: String| TrainError::WarmStart { folder: from.to_owned(), problem };
-        if is_inside(from, run) {
-            return Err(refuse(
-                "it is in the run's own folder, which a new run replaces; name another folder".to_owned(),
-            ));
-        }
-        let checkpoint = Checkpoint::load(from)?;
-        if let Some(problem) = difference(&checkpoint.config, wanted) {
-            return Err(refuse(problem));
-        }
-        let saved = Saved::read_if_there(from)?;
-        let fingerprint = fingerprint(&checkpoint, saved.as_ref()).map_err(|e| refuse(e.to_string()))?;
-        for tensor in &mut extra {
-            if let ([value], Some(learned)) = (&mut tensor.data[..], checkpoint.config.metrics.get(&tensor.name)) {
-                *value = *learned as f32;
-            }
-        }
-        let Checkpoint { config, dense, tables } = checkpoint;
-        let config = CheckpointConfig {
-            kind: wanted.kind,
-            model: wanted.model.clone(),
-            action_set: wanted.action_set.clone(),
-            hashes: config.hashes,
-            seed: config.seed,
-            trained_until: Some(wanted.trained_until),
-            metrics: BTreeMap::new(),
-        };
-        let mut state = RunState::new(Model::new(Checkpoint { config, dense, tables }, extra));
-        if let Some(mut saved) = saved {
-            state.restore(&mut saved)?;
-        }
-        Ok(Self { state, fingerprint })
+/// Reads the checkpoint `from`; `extra` is what is learned in addition to the model, at its usual start.
+pub(super) fn load(
+    from: &Path,
+    wanted: &Wanted<'_>,
+    mut extra: Vec<NamedTensor>,
+) -> Result<Started<Trained>, TrainError> {
+    let refuse = |problem: String| TrainError::WarmStart { folder: from.to_owned(), problem };
+    let checkpoint = Checkpoint::load(from)?;
+    if let Some(problem) = difference(&checkpoint.config, wanted) {
+        return Err(refuse(problem));
     }
-}
-
-/// Whether a path lies in a folder; a missing folder holds nothing.
-fn is_inside(path: &Path, folder: &Path) -> bool {
-    match (fs::canonicalize(path), fs::canonicalize(folder)) {
-        (Ok(path), Ok(folder)) => path.starts_with(folder),
-        _ => false,
+    let saved = Saved::read_if_there(from)?;
+    let fingerprint = fingerprint(&checkpoint, saved.as_ref()).map_err(|e| refuse(e.to_string()))?;
+    for tensor in &mut extra {
+        if let ([value], Some(learned)) = (&mut tensor.data[..], checkpoint.config.metrics.get(&tensor.name)) {
+            *value = *learned as f32;
+        }
     }
+    let Checkpoint { config, dense, tables } = checkpoint;
+    let config = CheckpointConfig {
+        kind: wanted.kind,
+        model: wanted.model.clone(),
+        action_set: wanted.action_set.clone(),
+        hashes: config.hashes,
+        seed: config.seed,
+        trained_until: Some(wanted.trained_until),
+        metrics: BTreeMap::new(),
+    };
+    let mut model = Trained::new(Model::new(Checkpoint { config, dense, tables }, extra));
+    if let Some(mut saved) = saved {
+        model.restore(&mut saved)?;
+    }
+    Ok(Started { model, fingerprint })
 }
 
 /// The first thing that makes a checkpoint another model's. Weights of actions are not part of a model.
@@ -112,7 +88,7 @@ struct Identity<'a> {
 }
 
 /// A hash of everything a checkpoint holds.
-fn fingerprint(checkpoint: &Checkpoint, saved: Option<&Saved<'_>>) -> Result<String, serde_json::Error> {
+fn fingerprint(checkpoint: &Checkpoint, saved: Option<&Saved>) -> Result<String, serde_json::Error> {
     let mut hash = Xxh3::new();
     let CheckpointConfig { kind, model, action_set, hashes, seed, trained_until, metrics } = &checkpoint.config;
     let (kind, format) = (*kind, 1);

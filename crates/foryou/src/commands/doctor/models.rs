@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use datasets::world::{check_files, read_manifest};
-use phoenix_train::trainer;
 
 use super::Check;
 use crate::models::registry;
@@ -37,7 +36,8 @@ fn runs(folder: &Path) -> Result<String, String> {
     let mut runs: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     runs.sort();
     let seen = runs.len();
-    let problems: Vec<_> = runs.iter().filter_map(|run| trainer::check_run(run).err()).map(|e| e.to_string()).collect();
+    let problems: Vec<_> =
+        runs.iter().filter_map(|run| train_core::check_run(run).err()).map(|e| e.to_string()).collect();
     match (problems.is_empty(), seen) {
         (true, 0) => Ok("none yet".to_owned()),
         (true, _) => Ok(format!("{seen} runs, every file is unchanged")),

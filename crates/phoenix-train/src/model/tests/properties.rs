@@ -242,7 +242,7 @@ fn what_is_no_parameter_set_is_refused() {
     let config = tiny();
     let mut rng = SplitMix64::new(10);
     let mut dense = random_dense(ModelKind::Ranker, &config, &mut rng);
-    let device = Device::flex();
+    let device = device();
     let of = |dense: &[NamedTensor]| DenseParams::from_values(ModelKind::Ranker, &config, dense, &device, false);
     dense[3].data.pop();
     let (name, expected) = (dense[3].name.clone(), dense[3].data.len() + 1);

@@ -17,12 +17,11 @@ use std::collections::BTreeMap;
 use foryou_types::{ActionSet, TimeMs};
 use model_registry::{Gate, action_difference};
 use phoenix::{Checkpoint, ModelKind};
+use train_core::{TrainError, Workers};
 
-use super::error::TrainError;
 use super::model::Model;
-use super::ranker::RankerObjective;
+use super::ranker::RankerLoss;
 use super::recall::RecallCheck;
-use super::workers::Workers;
 use super::{checked, wrong_model};
 use crate::data::TrainingData;
 use crate::recipe::Recipe;
@@ -76,7 +75,7 @@ pub fn judge(
     threads: usize,
 ) -> Result<Gate, TrainError> {
     let recipe = checked(data, recipe, action_set)?;
-    let workers = Workers::new(threads).map_err(|e| TrainError::Machine(e.to_string()))?;
+    let workers = Workers::new(threads)?;
     let kind = checkpoint.config.kind;
     let (previous, note) = comparable(previous, &checkpoint, data);
     let previous = previous.map(|previous| (previous.name, Model::new(previous.checkpoint, Vec::new())));
@@ -92,7 +91,7 @@ pub fn judge(
         match kind {
             ModelKind::Ranker => {
                 let heads = recipe.heads.as_ref().ok_or_else(|| wrong_model("heads", "the ranker"))?;
-                let objective = RankerObjective::new(data, action_set, &recipe, heads);
+                let objective = RankerLoss::new(data, action_set, &recipe, heads);
                 let mut verdict = ranker::judge(data, action_set, &objective, &model, previous, &workers)?;
                 ranker::against_heads(&mut verdict, best);
                 verdict

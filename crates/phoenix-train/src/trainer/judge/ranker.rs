@@ -7,15 +7,14 @@ use foryou_types::PRIOR_IMPRESSIONS;
 use foryou_types::{ActionSet, PostId, UserId};
 use phoenix::Pass;
 use rustc_hash::FxHashMap;
+use train_core::{TrainError, Workers};
 
 use super::area::{standard_error, within_viewers};
 use super::{LEAST_HELD_OUT, LEAST_VIEWERS, Verdict};
 use crate::data::{TrainingData, is_positive};
-use crate::trainer::error::TrainError;
 use crate::trainer::measure::score;
 use crate::trainer::model::Model;
-use crate::trainer::ranker::RankerObjective;
-use crate::trainer::workers::Workers;
+use crate::trainer::ranker::RankerLoss;
 
 /// The held-out candidates: who was shown them, whether they were wanted, and for how many posts each stands.
 pub(super) struct HeldOut {
@@ -64,7 +63,7 @@ fn candidates(data: &TrainingData) -> impl Iterator<Item = (&Pass, &phoenix::Can
 
 /// The scores of a model, in the order of the held-out candidates.
 fn scores(
-    objective: &RankerObjective<'_>,
+    objective: &RankerLoss<'_>,
     action_set: &ActionSet,
     model: &Model,
     workers: &Workers,
@@ -93,7 +92,7 @@ fn popularity(data: &TrainingData) -> Vec<f64> {
 pub(super) fn judge(
     data: &TrainingData,
     action_set: &ActionSet,
-    objective: &RankerObjective<'_>,
+    objective: &RankerLoss<'_>,
     model: &Model,
     previous: Option<(&str, &Model)>,
     workers: &Workers,

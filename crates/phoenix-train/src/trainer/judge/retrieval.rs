@@ -1,10 +1,9 @@
 //! Retrieval on the held-out part, compared with chance and popularity.
+use train_core::{TrainError, Workers};
 
 use super::{LEAST_HELD_OUT, Verdict};
-use crate::trainer::error::TrainError;
 use crate::trainer::model::Model;
 use crate::trainer::recall::RecallCheck;
-use crate::trainer::workers::Workers;
 
 /// Posts among which a wanted one must be found: of a small corpus the tenth part, since most of it is among 100.
 const MOST_FOUND: usize = 100;

@@ -6,8 +6,6 @@ use foryou_types::ActionKind;
 use model_registry::NamedTensor;
 use phoenix::CheckpointConfig;
 
-use super::super::state::Counters;
-use super::super::warm_start::{Wanted, WarmStart};
 use super::*;
 
 /// A finished run of a model on 12 passes.
@@ -17,21 +15,28 @@ fn finished(kind: ModelKind) -> (tempfile::TempDir, Recipe) {
     (run, recipe)
 }
 
-/// What is learned beside the model, at its usual start.
-fn extra(kind: ModelKind) -> Vec<NamedTensor> {
-    let (data, set, recipe) = (data(2), action_set(), checked(&data(2), &recipe(kind), &action_set()).unwrap());
-    match kind {
-        ModelKind::Ranker => Vec::new(),
-        ModelKind::Retrieval => {
-            RetrievalObjective::new(&data, &set, &recipe, recipe.sampling.as_ref().unwrap()).unwrap().extra()
-        }
-    }
+/// Calls `f` with the training of a model on two passes.
+fn with_objective<R>(kind: ModelKind, f: impl FnOnce(&PhoenixObjective<'_>) -> R) -> R {
+    let (mut data, set) = (data(2), action_set());
+    data.trained_until = TimeMs(7_000);
+    let recipe = checked(&data, &recipe(kind), &set).unwrap();
+    let loss = loss_of(kind, &data, &recipe, &set).unwrap();
+    f(&PhoenixObjective { data: &data, recipe: &recipe, action_set: &set, loss: &*loss })
 }
 
-fn warm(kind: ModelKind, from: &Path) -> RunState {
-    let (set, recipe) = (action_set(), checked(&data(2), &recipe(kind), &action_set()).unwrap());
-    let wanted = Wanted { kind, model: &recipe.model, action_set: &set, trained_until: TimeMs(7_000) };
-    WarmStart::load(from, Path::new("no such run"), &wanted, extra(kind)).unwrap().state
+/// What is learned beside the model, at its usual start.
+fn extra(kind: ModelKind) -> Vec<NamedTensor> {
+    with_objective(kind, |objective| objective.loss.extra())
+}
+
+/// A model with its optimisers, as a run continues with it.
+fn continued(kind: ModelKind, from: &Path) -> Trained {
+    with_objective(kind, |objective| objective.load(from, &mut Saved::read(from).unwrap()).unwrap())
+}
+
+/// The same, as another run starts with it.
+fn warm(kind: ModelKind, from: &Path) -> Trained {
+    with_objective(kind, |objective| objective.start_from(from).unwrap().model)
 }
 
 #[test]
@@ -39,14 +44,11 @@ fn everything_learned_is_taken_over_and_the_run_starts_anew() {
     for kind in BOTH {
         let (run, _) = finished(kind);
         let checkpoint = run.path().join("checkpoint");
-        let before = RunState::load(&checkpoint, extra(kind)).unwrap();
-        assert!(before.counters.step > 0 && before.best.is_finite());
-        assert_eq!(before.adam.steps, before.counters.step, "no step was skipped");
+        let before = continued(kind, &checkpoint);
+        assert!(before.adam.steps > 0);
         let mut after = warm(kind, &checkpoint);
-        assert_eq!((after.counters, after.best), (Counters::default(), f64::INFINITY));
         assert_eq!((after.model.config.trained_until, after.model.config.metrics.len()), (Some(TimeMs(7_000)), 0));
         // Tensors, tables with accumulators, hash functions, seed, temperature and moments: the rest is all the same.
-        (after.counters, after.best) = (before.counters, before.best);
         after.model.config.trained_until = before.model.config.trained_until;
         after.model.config.metrics = before.model.config.metrics.clone();
         assert!(after == before, "{kind:?}");
@@ -101,7 +103,7 @@ fn a_refresh_begins_where_the_last_run_ended() {
         recipe.epochs = 30;
         train(kind, &data, &recipe, first.path(), &options(2)).unwrap();
         recipe.epochs = 1;
-        recipe.schedule = crate::recipe::ScheduleRecipe { warm_up: 0.0, decay: crate::optim::Decay::Constant };
+        recipe.schedule = train_core::ScheduleRecipe { warm_up: 0.0, decay: train_core::optim::Decay::Constant };
         let from = first.path().join("checkpoint");
         train(kind, &data, &recipe, again.path(), &RunOptions { from: Some(&from), ..options(2) }).unwrap();
         let (first, again) = (losses(first.path()), losses(again.path()));
@@ -123,8 +125,7 @@ fn one_epoch_without_validation_ends_in_its_last_state() {
         assert_eq!((outcome.epochs, outcome.stopped, outcome.best.len()), (1, false, 0));
         assert_eq!(outcome.checkpoint, next.path().join("checkpoint"));
         assert!(!next.path().join("best").exists());
-        let last = RunState::load(&outcome.checkpoint, extra(kind)).unwrap();
-        assert_eq!(last.counters.step, outcome.steps);
+        let last = continued(kind, &outcome.checkpoint);
         assert!(last.model.snapshot().dense != Checkpoint::load(&from).unwrap().dense);
     }
 }
@@ -136,11 +137,8 @@ fn a_checkpoint_of_another_model_is_refused() {
     let options = RunOptions { from: Some(&from), ..options(2) };
     let refused = |set: &ActionSet, recipe: &Recipe, options: &RunOptions<'_>| {
         let run = next.path().join("run");
-        let error = match &recipe.heads {
-            Some(_) => train_ranker(&data(6), recipe, set, &run, options),
-            None => train_retrieval(&data(6), recipe, set, &run, options),
-        };
-        let error = error.unwrap_err().to_string();
+        let kind = if recipe.heads.is_some() { ModelKind::Ranker } else { ModelKind::Retrieval };
+        let error = super::super::train(kind, &data(6), recipe, set, &run, options).unwrap_err().to_string();
         assert!(!run.exists(), "nothing is begun: {error}");
         error
     };
@@ -170,7 +168,7 @@ fn a_checkpoint_of_another_model_is_refused() {
     let mut dearer = set.clone();
     dearer.actions[0].weight = 5.0;
     let run = next.path().join("run");
-    train_ranker(&data(6), &recipe, &dearer, &run, &options).unwrap();
+    super::super::train(ModelKind::Ranker, &data(6), &recipe, &dearer, &run, &options).unwrap();
     assert_eq!(CheckpointConfig::load(&run.join("checkpoint")).unwrap().action_set, dearer);
 }
 
@@ -193,7 +191,8 @@ fn a_run_is_resumed_with_the_checkpoint_it_began_from() {
     assert!(error(None).contains("the checkpoint it began from"));
     // The same checkpoint somewhere else is the same.
     let elsewhere = folder.path().join("elsewhere");
-    RunState::load(&checkpoint, Vec::new()).unwrap().save(&elsewhere).unwrap();
+    let saved = Saved::read(&checkpoint).unwrap();
+    Checkpoint::load(&checkpoint).unwrap().save(&elsewhere, Some(saved.tensors())).unwrap();
     let resumed = train(kind, &data(12), &recipe, &next, &RunOptions { from: Some(&elsewhere), ..options }).unwrap();
     assert!(resumed.steps > 1 && !resumed.stopped);
 }

@@ -5,30 +5,40 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use foryou_types::ActionSet;
-use model_registry::ModelFiles;
-use phoenix::ModelKind;
+use model_registry::{Kind, ModelFiles};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::error::TrainError;
-use crate::recipe::Recipe;
+use crate::error::TrainError;
+
+/// What tells the data of a run from other data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataMark {
+    /// Sizes of the training part, of the objective's choice: whether it is the same data.
+    pub sizes: [u64; 3],
+    /// Events of the log that were read: a resumed run reads the same events, even if a service has added some.
+    pub events: u64,
+}
 
 /// `config.json` of a run: all that decides its result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunConfig {
-    pub(crate) kind: ModelKind,
-    pub(crate) recipe: Recipe,
+    pub(crate) kind: Kind,
+    /// As the objective has it, by its text: this crate does not know what it means.
+    pub(crate) recipe: Box<RawValue>,
     pub(crate) action_set: ActionSet,
     pub(crate) seed: u64,
     /// Sums run in the order of the threads' shards: another count gives other last bits.
     pub(crate) threads: usize,
-    /// Passes, tokens and candidates of the training part: whether it is the same data.
+    /// [`DataMark::sizes`].
     pub(crate) data: [u64; 3],
-    /// Events of the log that were read: a resumed run reads the same events, even if a service has added some.
+    /// [`DataMark::events`].
     #[serde(default)]
     pub(crate) events: u64,
-    /// Fingerprint of the checkpoint it began from, see [`crate::trainer::RunOptions::from`].
+    /// Fingerprint of the checkpoint it began from, see [`crate::RunOptions::from`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
     /// XXH3-64 of the rest, in hexadecimal; absent in a file of an earlier version.
@@ -79,33 +89,6 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Whether there is a run.
-    pub(crate) fn holds_run(path: &Path) -> Result<bool, TrainError> {
-        Ok(read_config(path)?.is_some())
-    }
-
-    /// Checks a run's files against the checksums that they were written with. A running training is not checked.
-    pub(crate) fn check(path: &Path) -> Result<(), TrainError> {
-        let mut checkpoints =
-            [CHECKPOINT, BEST].map(|name| path.join(name)).into_iter().filter(|folder| folder.is_dir());
-        match read_config(path)? {
-            Some(config) => check_newest(path, &config)?,
-            // One that was killed while it began.
-            None if checkpoints.next().is_none() => return Ok(()),
-            None => return Err(refuse(path, "holds no run: config.json is missing")),
-        }
-        let wrong = checkpoints.find_map(|folder| ModelFiles::verify_checksums(&folder).err());
-        match wrong {
-            Some(_) if is_being_written(path) => Ok(()),
-            wrong => wrong.map_or(Ok(()), |error| Err(error.into())),
-        }
-    }
-
-    /// How many events of the log a run read; `None` without a run.
-    pub(crate) fn events(path: &Path) -> Result<Option<u64>, TrainError> {
-        Ok(read_config(path)?.map(|config| config.events).filter(|events| *events > 0))
-    }
-
     /// Continues with a run. Another model, recipe, seed or data is refused.
     pub(crate) fn resume(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         if read_config(path)?.is_none() {
@@ -118,7 +101,7 @@ impl RunFolder {
         };
         check_newest(path, &found)?;
         let differs = if found.kind != config.kind {
-            Some(format!("the model ({}, not {})", found.kind.name(), config.kind.name()))
+            Some(format!("the model ({}, not {})", found.kind, config.kind))
         } else if let Some(key) = first_difference(&found.recipe, &config.recipe) {
             Some(format!("the recipe ({key})"))
         } else if found.action_set != config.action_set {
@@ -158,9 +141,7 @@ impl RunFolder {
 
     fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
         let path = self.path.join("config.json");
-        let check = checksum(config);
-        let text = serde_json::to_vec_pretty(&RunConfig { check: Some(check.clone()), ..config.clone() })
-            .map_err(|e| TrainError::io(&path)(e.into()))?;
+        let (text, check) = written(config).map_err(|e| TrainError::io(&path)(e.into()))?;
         // An older copy of the file would be consistent in itself, so the lock's file knows which is the last. It says nothing
         // while the file is replaced: a process that is killed leaves no contradiction.
         let (lock, part) = (self.path.join(LOCK), self.path.join(PART));
@@ -186,8 +167,44 @@ impl RunFolder {
     }
 }
 
+/// Checks the files of the run in a folder against the checksums that they were written with. A run that is still being written passes.
+pub fn check_run(run: &Path) -> Result<(), TrainError> {
+    let mut checkpoints = [CHECKPOINT, BEST].map(|name| run.join(name)).into_iter().filter(|folder| folder.is_dir());
+    match read_config(run)? {
+        Some(config) => check_newest(run, &config)?,
+        // One that was killed while it began.
+        None if checkpoints.next().is_none() => return Ok(()),
+        None => return Err(refuse(run, "holds no run: config.json is missing")),
+    }
+    let wrong = checkpoints.find_map(|folder| ModelFiles::verify_checksums(&folder).err());
+    match wrong {
+        Some(_) if is_being_written(run) => Ok(()),
+        wrong => wrong.map_or(Ok(()), |error| Err(error.into())),
+    }
+}
+
+/// How many events of the log the run in a folder read: to be resumed, it must be given the same data, and the log may have grown
+/// since. `None` without a run.
+pub fn events_of_run(run: &Path) -> Result<Option<u64>, TrainError> {
+    Ok(read_config(run)?.map(|config| config.events).filter(|events| *events > 0))
+}
+
+/// Whether there is a run in a folder.
+pub(crate) fn holds_run(run: &Path) -> Result<bool, TrainError> {
+    Ok(read_config(run)?.is_some())
+}
+
 fn refuse(path: &Path, problem: &str) -> TrainError {
     TrainError::Folder { folder: path.to_owned(), problem: problem.to_owned() }
+}
+
+/// The text of a configuration, one setting a line for a person to read, and its checksum.
+fn written(config: &RunConfig) -> Result<(Vec<u8>, String), serde_json::Error> {
+    let recipe: Value = serde_json::from_str(config.recipe.get())?;
+    let check = checksum(&RunConfig { recipe: RawValue::from_string(recipe.to_string())?, ..config.clone() });
+    let recipe = RawValue::from_string(serde_json::to_string_pretty(&recipe)?.replace('\n', "\n  "))?;
+    let text = serde_json::to_vec_pretty(&RunConfig { recipe, check: Some(check.clone()), ..config.clone() })?;
+    Ok((text, check))
 }
 
 /// Whether a training is writing to a run's folder.
@@ -204,10 +221,27 @@ fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
     };
     let wrong = |problem: &dyn std::fmt::Display| refuse(folder, &format!("config.json: {problem}"));
     let mut config: RunConfig = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+    config.recipe = RawValue::from_string(compact(config.recipe.get())).map_err(|e| wrong(&e))?;
     match config.check.take() {
         Some(check) if check != checksum(&config) => Err(wrong(&"was changed or damaged since it was written")),
         _ => Ok(Some(config)),
     }
+}
+
+/// JSON without the spaces between its parts.
+fn compact(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        match (in_text, c) {
+            (true, '"') if !escaped => in_text = false,
+            (false, '"') => in_text = true,
+            (false, ' ' | '\n' | '\r' | '\t') => return false,
+            _ => {}
+        }
+        escaped = in_text && *c == '\\' && !escaped;
+        true
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// Whether a run's `config.json` is the one that was written last, which the lock's file knows.
@@ -226,11 +260,27 @@ fn checksum(config: &RunConfig) -> String {
 }
 
 /// The first section or value in which two recipes differ.
-fn first_difference(a: &Recipe, b: &Recipe) -> Option<String> {
-    let fields = |recipe| match serde_json::to_value(recipe) {
-        Ok(serde_json::Value::Object(fields)) => fields,
+fn first_difference(a: &RawValue, b: &RawValue) -> Option<String> {
+    let fields = |recipe: &RawValue| match serde_json::from_str(recipe.get()) {
+        Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
     let (a, b) = (fields(a), fields(b));
-    a.iter().find(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.clone())
+    let differs = a.iter().find(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.clone());
+    differs.or_else(|| b.keys().find(|key| !a.contains_key(*key)).cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn compacted_json_is_what_serde_writes(text in ".*", number in any::<f64>().prop_filter("finite", |x| x.is_finite()), more in prop::collection::vec(".*", 0..4)) {
+            let value = serde_json::json!({"a \\\" b": text, "list": more, "n": number, "none": null});
+            prop_assert_eq!(compact(&serde_json::to_string_pretty(&value).unwrap()), value.to_string());
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub enum MetricsLine {
         rate: f64,
         /// Norm of the dense gradients of the last step, before clipping.
         gradient_norm: f64,
-        /// Candidates (retrieval: positives) a second since the run began.
+        /// Examples a second since the run began.
         examples_per_second: f64,
         /// Seconds since the run began.
         seconds: f64,

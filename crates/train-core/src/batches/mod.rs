@@ -1,6 +1,6 @@
-//! Passes into steps, and steps into one shard per thread.
+//! Units into steps, and steps into one shard per thread.
 //!
-//! A pass is padded to the longest history and the most candidates of its shard, so passes of like length go together: they are sorted
+//! A unit is padded to the longest sequence and the most targets of its shard, so units of like length go together: they are sorted
 //! by length with a little noise, cut where the padded tokens reach the budget, and the steps shuffled. Everything follows from
 //! `(seed, epoch)`, so a resumed run finds its place by the step number alone.
 
@@ -8,4 +8,4 @@ mod plan;
 mod shards;
 
 pub use plan::{BatchPlan, Size};
-pub use shards::split_shards;
+pub(crate) use shards::split_shards;

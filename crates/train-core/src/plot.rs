@@ -6,17 +6,9 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use thiserror::Error;
 
+use crate::error::TrainError;
 use crate::metrics_log::MetricsLine;
-
-/// A plot that cannot be written.
-#[derive(Debug, Error)]
-#[error("{path}: {problem}")]
-pub struct PlotError {
-    path: String,
-    problem: String,
-}
 
 const WIDTH: u32 = 960;
 const PANEL_HEIGHT: u32 = 280;
@@ -35,8 +27,8 @@ struct Curve {
 }
 
 /// Draws the loss (training and validation in one panel) and below it each of `measures` that the lines hold, on a light background.
-pub fn draw(lines: &[MetricsLine], measures: &[&str], path: &Path) -> Result<(), PlotError> {
-    let fail = |problem: String| PlotError { path: path.display().to_string(), problem };
+pub(crate) fn draw(lines: &[MetricsLine], measures: &[&str], path: &Path) -> Result<(), TrainError> {
+    let fail = |problem: String| TrainError::Curves { path: path.to_owned(), problem };
     let mut panels = vec![("loss".to_owned(), loss_curves(lines))];
     let by_name = measure_curves(lines);
     for &measure in measures {

@@ -5,60 +5,49 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use foryou_types::ActionSet;
-use phoenix::CheckpointConfig;
+use model_registry::Manifest;
 
-use super::begin::{Begun, begin};
-use super::error::TrainError;
-use super::folder::RunFolder;
-use super::model::{NotFinite, StepGradients};
-use super::objective::{Objective, StepPlan};
-use super::state::RunState;
-use super::workers::Workers;
-use super::{EvaluationReport, Outcome, RunOptions, StepReport};
 use crate::batches::{BatchPlan, Size, split_shards};
-use crate::data::TrainingData;
+use crate::begin::{Begun, begin};
+use crate::error::TrainError;
+use crate::folder::RunFolder;
 use crate::metrics_log::{MetricsLine, MetricsLog, read_lines};
-use crate::optim::{Schedule, clip_global_norm};
+use crate::objective::{NotFinite, Objective, Step, StepPlan};
+use crate::optim::Schedule;
+use crate::options::{EvaluationReport, Outcome, RunOptions, StepReport};
 use crate::plot;
-use crate::recipe::Recipe;
+use crate::recipe::RunRecipe;
+use crate::state::RunState;
+use crate::workers::Workers;
 
 /// Share of the running mean of the loss that a step keeps.
 const LOSS_MEMORY: f64 = 0.95;
 /// Before the names of an evaluation's measures in a checkpoint.
 const VALIDATION: &str = "validation/";
 
-/// Trains, or continues training, to the end of the recipe.
-pub(super) fn run(
-    data: &TrainingData,
-    recipe: &Recipe,
-    action_set: &ActionSet,
-    objective: &dyn Objective,
-    path: &Path,
-    options: &RunOptions<'_>,
-) -> Result<Outcome, TrainError> {
-    let passes = objective.passes();
-    let sizes: Vec<Size> = passes.iter().map(|(_, size)| *size).collect();
-    let workers = Workers::new(options.threads).map_err(|e| TrainError::Machine(e.to_string()))?;
-    let Begun { folder, state, resumed } = begin(data, recipe, action_set, objective, path, options)?;
+/// Trains a model in the folder `path`, or continues a training, to the end of its recipe.
+pub fn run<O: Objective>(objective: &O, path: &Path, options: &RunOptions<'_>) -> Result<Outcome, TrainError> {
+    let recipe = objective.run_recipe();
+    let units = objective.units();
+    let sizes: Vec<Size> = units.iter().map(|(_, size)| *size).collect();
+    let workers = Workers::new(options.threads)?;
+    let Begun { folder, state, resumed } = begin(objective, path, options)?;
     let metrics = folder.metrics();
     let log = if resumed { MetricsLog::resume(&metrics, state.counters.step) } else { MetricsLog::create(&metrics) };
     let plan = BatchPlan::new(sizes, recipe.tokens_per_step, options.seed);
     // Epochs differ by a few steps (the noise on the lengths), and the schedule needs the total.
     let epoch_steps: Vec<u64> = (0..recipe.epochs).map(|epoch| plan.epoch(epoch.into()).len() as u64).collect();
+    let schedule =
+        Schedule { warm_up: recipe.schedule.warm_up, decay: recipe.schedule.decay, steps: epoch_steps.iter().sum() };
     let run = Run {
         recipe,
         objective,
         options,
         workers,
-        schedule: Schedule {
-            warm_up: recipe.schedule.warm_up,
-            decay: recipe.schedule.decay,
-            steps: epoch_steps.iter().sum(),
-        },
+        schedule,
         epoch_steps,
         plan,
-        passes,
+        units,
         state,
         log: log.map_err(TrainError::io(&metrics))?,
         folder,
@@ -89,17 +78,17 @@ impl Pace {
     }
 }
 
-struct Run<'a> {
-    recipe: &'a Recipe,
-    objective: &'a dyn Objective,
+struct Run<'a, O: Objective> {
+    recipe: RunRecipe,
+    objective: &'a O,
     options: &'a RunOptions<'a>,
     workers: Workers,
     schedule: Schedule,
     epoch_steps: Vec<u64>,
     plan: BatchPlan,
-    /// The passes that the plan's numbers stand for.
-    passes: Vec<(u32, Size)>,
-    state: RunState,
+    /// The units that the plan's numbers stand for.
+    units: Vec<(u32, Size)>,
+    state: RunState<O::Model>,
     log: MetricsLog,
     folder: RunFolder,
     started: Instant,
@@ -115,14 +104,14 @@ enum End {
     Stopped,
 }
 
-impl Run<'_> {
+impl<O: Objective> Run<'_, O> {
     fn finish(mut self) -> Result<Outcome, TrainError> {
         if self.state.counters.best_step > 0 && self.folder.best().is_dir() {
-            self.best = CheckpointConfig::load(&self.folder.best())?.metrics;
+            self.best = Manifest::read(&self.folder.best())?.metrics;
             self.best.retain(|name, _| name.starts_with(VALIDATION));
         }
         let end = self.steps()?;
-        self.state.save(&self.folder.checkpoint())?;
+        self.state.save(self.objective, &self.folder.checkpoint())?;
         let lines = read_lines(self.log.path()).map_err(TrainError::io(self.log.path()))?;
         plot::draw(&lines, self.objective.measures(), &self.folder.curves())?;
         let best = self.folder.best();
@@ -132,7 +121,7 @@ impl Run<'_> {
             steps: self.state.counters.step,
             examples_per_second: self.pace.examples_per_second(),
             seconds: self.started.elapsed().as_secs_f64(),
-            parameters: self.state.model.config.parameters(),
+            parameters: self.objective.parameters(&self.state.model),
             skipped_steps: self.state.counters.skipped,
             stopped: end == End::Stopped,
             checkpoint: if best.is_dir() { best } else { self.folder.checkpoint() },
@@ -170,10 +159,10 @@ impl Run<'_> {
             if epoch.as_ref().is_none_or(|(current, _)| *current != number) {
                 epoch = Some((number, self.plan.epoch(number.into())));
             }
-            let Some(passes) = epoch.as_ref().and_then(|(_, steps)| steps.get(place as usize)) else { break };
-            let tokens = |at: u32| self.passes[at as usize].1.tokens();
-            let mut shards = split_shards(passes, tokens, self.workers.count());
-            shards.iter_mut().flatten().for_each(|at| *at = self.passes[*at as usize].0);
+            let Some(units) = epoch.as_ref().and_then(|(_, steps)| steps.get(place as usize)) else { break };
+            let tokens = |at: u32| self.units[at as usize].1.tokens();
+            let mut shards = split_shards(units, tokens, self.workers.count());
+            shards.iter_mut().flatten().for_each(|at| *at = self.units[*at as usize].0);
             self.step(&StepPlan { shards, step, seed: self.options.seed })?;
 
             let done = self.state.counters.step;
@@ -185,7 +174,7 @@ impl Run<'_> {
             };
             if last || due {
                 self.evaluate()?;
-                self.state.save(&self.folder.checkpoint())?;
+                self.state.save(self.objective, &self.folder.checkpoint())?;
             }
             if over {
                 break;
@@ -201,9 +190,7 @@ impl Run<'_> {
 
     fn step(&mut self, plan: &StepPlan) -> Result<(), TrainError> {
         let started = Instant::now();
-        let result = self.objective.step(&self.state.model, plan, &self.workers)?;
-        let checked = result.and_then(|step| step.check(&self.state.model).map(|()| step));
-        match checked {
+        match self.objective.step(&self.state.model, plan, &self.workers)? {
             Ok(step) => self.update(plan.step, step),
             Err(what) => self.skip(plan.step, what)?,
         }
@@ -213,22 +200,12 @@ impl Run<'_> {
         self.report()
     }
 
-    fn update(&mut self, step: u64, mut gradients: StepGradients) {
-        let factor = self.schedule.factor(step);
-        self.pace.gradient_norm = clip_global_norm(&mut gradients.dense, self.recipe.dense.clip_norm);
-        let model = &mut self.state.model;
-        let tensors = model.dense.iter_mut().chain(&mut model.extra).zip(&gradients.dense);
-        let tensors = tensors.map(|(tensor, gradient)| {
-            let decays = decays(&tensor.name, &tensor.shape);
-            (&mut tensor.data[..], &gradient[..], decays)
-        });
-        self.state.adam.step(tensors, self.recipe.dense_rule(factor));
-        self.objective.constrain(&mut model.extra);
-        model.tables.apply(&gradients.tables, self.recipe.table_rules(factor));
-        self.state.counters.skipped_in_row = 0;
+    fn update(&mut self, step: u64, Step { loss, examples, gradients }: Step<O::Gradients>) {
+        let rate = self.schedule.factor(step);
         let pace = &mut self.pace;
-        pace.examples += gradients.examples as u64;
-        let loss = gradients.loss;
+        pace.gradient_norm = self.objective.apply(&mut self.state.model, gradients, rate);
+        self.state.counters.skipped_in_row = 0;
+        pace.examples += examples as u64;
         pace.loss = Some(pace.loss.map_or(loss, |mean| LOSS_MEMORY * mean + (1.0 - LOSS_MEMORY) * loss));
         pace.since_line = (pace.since_line.0 + loss, pace.since_line.1 + 1);
     }
@@ -280,11 +257,7 @@ impl Run<'_> {
 
     fn evaluate(&mut self) -> Result<(), TrainError> {
         let Some(evaluation) = self.objective.evaluate(&self.state.model, &self.workers)? else { return Ok(()) };
-        let mut metrics = evaluation.metrics;
-        let progress = self.options.progress;
-        if progress.measures() {
-            metrics.extend(progress.measure(&self.state.model.snapshot()));
-        }
+        let metrics = evaluation.metrics;
         // NaN compares as false: such an evaluation is never the best.
         let best = evaluation.criterion < self.state.best;
         let (step, epoch) = (self.state.counters.step, self.epoch());
@@ -292,10 +265,8 @@ impl Run<'_> {
         if best {
             (counters.since_best, counters.best_step) = (0, step);
             self.state.best = evaluation.criterion;
-            let mut checkpoint = self.state.model.snapshot();
             self.best = metrics.iter().map(|(name, value)| (format!("{VALIDATION}{name}"), *value)).collect();
-            checkpoint.config.metrics.extend(self.best.clone());
-            checkpoint.save(&self.folder.best(), None)?;
+            self.objective.save(&self.state.model, &self.best, &self.folder.best(), None)?;
         } else {
             counters.since_best += 1;
         }
@@ -305,12 +276,7 @@ impl Run<'_> {
         let seconds = self.started.elapsed().as_secs_f64();
         let line = MetricsLine::Evaluation { step, epoch, metrics: all, best, seconds };
         self.log.write(&line).map_err(TrainError::io(self.log.path()))?;
-        progress.evaluated(&EvaluationReport { epoch, step, metrics, best });
+        self.options.progress.evaluated(&EvaluationReport { epoch, step, metrics, best });
         Ok(())
     }
-}
-
-/// Matrices fade; scales, and tables whose rows are looked up, do not: a rare row would only fade.
-fn decays(name: &str, shape: &[usize]) -> bool {
-    shape.len() == 2 && !name.ends_with("_table") && !name.ends_with("action_projection")
 }

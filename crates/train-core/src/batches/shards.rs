@@ -1,8 +1,8 @@
-//! A step's passes over the threads.
+//! A step's units over the threads.
 
 /// Cuts `items` (from the shortest) into `shards` runs of about equal token counts, some perhaps empty. The same cut for the same
 /// input, so gradients summed in shard order are the same bits.
-pub fn split_shards(items: &[u32], tokens: impl Fn(u32) -> usize, shards: usize) -> Vec<Vec<u32>> {
+pub(crate) fn split_shards(items: &[u32], tokens: impl Fn(u32) -> usize, shards: usize) -> Vec<Vec<u32>> {
     let shards = shards.max(1);
     let total: usize = items.iter().map(|&item| tokens(item)).sum();
     let mut out = vec![Vec::new(); shards];

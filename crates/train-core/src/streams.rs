@@ -3,7 +3,7 @@
 use foryou_types::{Rng, SplitMix64};
 
 /// The stream of a named purpose at a place, e.g. `(step, pass)`.
-pub(crate) fn stream(seed: u64, purpose: &str, a: u64, b: u64) -> SplitMix64 {
+pub fn stream(seed: u64, purpose: &str, a: u64, b: u64) -> SplitMix64 {
     let first = SplitMix64::fork(seed, purpose).next_u64();
     let second = SplitMix64::new(first ^ a).next_u64();
     SplitMix64::new(SplitMix64::new(second ^ b).next_u64())

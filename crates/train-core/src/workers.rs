@@ -1,31 +1,35 @@
 //! The threads of a training.
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::TrainError;
 
 /// Threads that each compute one shard, on one core each.
 ///
 /// Large matrix products go to the rayon pool that the calling thread belongs to, so each worker is a pool of one thread.
 #[derive(Debug)]
-pub(crate) struct Workers(Vec<ThreadPool>);
+pub struct Workers(Vec<ThreadPool>);
 
 impl Workers {
-    pub(crate) fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        (0..threads.max(1)).map(|_| ThreadPoolBuilder::new().num_threads(1).build()).collect::<Result<_, _>>().map(Self)
+    /// That many threads, at least one.
+    pub fn new(threads: usize) -> Result<Self, TrainError> {
+        let pools = (0..threads.max(1)).map(|_| ThreadPoolBuilder::new().num_threads(1).build());
+        pools.collect::<Result<_, _>>().map(Self).map_err(|e| TrainError::Machine(e.to_string()))
     }
 
     /// Number of threads.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
     /// `f` of every item, the results in order. More items than threads take turns.
-    pub(crate) fn map<T: Send, R: Send>(&self, items: Vec<T>, f: impl Fn(T) -> R + Sync) -> Vec<R> {
+    pub fn map<T: Send, R: Send>(&self, items: Vec<T>, f: impl Fn(T) -> R + Sync) -> Vec<R> {
         self.map_beside(items, f, || ()).0
     }
 
     /// As [`Self::map`], while the calling thread does `meanwhile`. With at most as many items as threads all run at once, so they may
     /// wait for `meanwhile`.
-    pub(crate) fn map_beside<T: Send, R: Send, M>(
+    pub fn map_beside<T: Send, R: Send, M>(
         &self,
         items: Vec<T>,
         f: impl Fn(T) -> R + Sync,
