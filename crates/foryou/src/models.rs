@@ -68,7 +68,7 @@ impl Phoenix {
         }
         let registry = registry(&config.data)?;
         if let Err(error) = registry.check_newest() {
-            tracing::warn!(%error, "the registry is an older copy: the registry is an older copy: other models may serve than those that were promoted last");
+            tracing::warn!(%error, "the registry is an older copy: other models may serve than those that were promoted last");
         }
         let serves = |kind: ModelKind| registry.promoted(&kind.into()).map(|version| version.is_some());
         if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
