@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn test_names() -> HashSet<String> {
+pub(crate) fn test_names() -> HashSet<String> {
     if let Some(list) = std::env::var_os("TEST_NAMES") {
         let text = fs::read_to_string(list).unwrap();
         return text.lines().map(|line| line.rsplit("::").next().unwrap().to_owned()).collect();
@@ -77,6 +77,6 @@ fn seeds_table_names_what_exists() {
     assert!(rows >= 80 && planned < rows, "{rows} rows, {planned} of them planned");
 }
 
-fn backticked(cell: &str) -> Vec<&str> {
+pub(crate) fn backticked(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
