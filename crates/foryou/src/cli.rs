@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foryou_types::IdForm;
+use model_registry::Kind;
+use phoenix::ModelKind;
 
 use crate::config::ClockSetting;
 use crate::listen::Listen;
@@ -324,13 +327,11 @@ pub struct RestoreArgs {
     pub file: PathBuf,
 }
 
-/// The models that can be trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TrainModel {
-    /// Predicts the probability of every action on given posts
-    Ranker,
-    /// Finds posts, by unit vectors of people and posts
-    Retrieval,
+/// The models that can be trained, by name.
+fn trained() -> impl TypedValueParser<Value = ModelKind> {
+    let names = ModelKind::ALL.map(|model| PossibleValue::new(model.name()).help(model.about()));
+    PossibleValuesParser::new(names)
+        .try_map(|name| ModelKind::named(&name).ok_or_else(|| format!("{name} cannot be trained")))
 }
 
 /// Where training computes.
@@ -347,7 +348,8 @@ pub enum Device {
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// The model to train
-    pub model: TrainModel,
+    #[arg(value_parser = trained())]
+    pub model: ModelKind,
     /// Run folder, for recipe, metrics, curves and checkpoints [default: models/runs/MODEL in the data folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -444,8 +446,9 @@ pub enum ModelsCommand {
     },
     /// Undo the last change: end a share or, without one, return to the version that served before
     Rollback {
-        /// The model
-        model: TrainModel,
+        /// The kind of model, as in the names of its versions
+        #[arg(value_parser = Kind::new)]
+        model: Kind,
     },
 }
 

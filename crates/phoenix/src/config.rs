@@ -26,7 +26,20 @@ impl ModelKind {
 
     /// The model that a kind of versions is of; `None` for a kind of another family.
     pub fn of(kind: &Kind) -> Option<Self> {
-        Self::ALL.into_iter().find(|model| model.name() == kind.name())
+        Self::named(kind.name())
+    }
+
+    /// The model of that [`Self::name`].
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|model| model.name() == name)
+    }
+
+    /// What it does, in one line.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Ranker => "Predicts the probability of every action on given posts",
+            Self::Retrieval => "Finds posts, by unit vectors of people and posts",
+        }
     }
 
     /// The name on the command line and in files.

@@ -77,7 +77,7 @@ fn train_missing(parts: &Parts, config: &Config, output: Output) -> anyhow::Resu
     let registry = registry(&config.data)?;
     let source = Source::of(parts);
     let mut trained = false;
-    for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
+    for kind in ModelKind::ALL {
         // A model that did not pass its gate is not trained again at every start.
         if registry.list()?.iter().any(|version| version.kind.name() == kind.name()) {
             continue;

@@ -3,24 +3,14 @@
 use comfy_table::{Table, presets};
 use foryou_types::{Clock, TimeMs, WallClock};
 use model_registry::{RegistryError, RolledBack, VersionInfo};
-use phoenix::ModelKind;
 use serde::Serialize;
 
-use crate::cli::{ModelsCommand, TrainModel};
+use crate::cli::ModelsCommand;
 use crate::config::Config;
 use crate::exit::WrongUse;
 use crate::folder::{Found, look, read_profile};
 use crate::models::registry;
 use crate::output::{Output, one_line};
-
-impl From<TrainModel> for ModelKind {
-    fn from(model: TrainModel) -> Self {
-        match model {
-            TrainModel::Ranker => Self::Ranker,
-            TrainModel::Retrieval => Self::Retrieval,
-        }
-    }
-}
 
 #[derive(Debug, Serialize)]
 struct Versions {
@@ -49,7 +39,7 @@ pub(super) fn run(config: &Config, command: &ModelsCommand, output: Output) -> a
             .map_err(usage)?;
         }
         ModelsCommand::Rollback { model } => {
-            output.say(match registry.rollback(&ModelKind::from(*model).into(), now).map_err(usage)? {
+            output.say(match registry.rollback(model, now).map_err(usage)? {
                 RolledBack::Share { ended, serving } => {
                     format!("{ended} no longer has a share; {serving} serves everybody, as before")
                 }

@@ -62,7 +62,7 @@ pub(super) fn run(config: &Config, args: &TrainArgs, output: Output) -> anyhow::
     if args.device == Device::Gpu {
         bail!("--device gpu: this build has no GPU back end; use --device cpu");
     }
-    let kind = ModelKind::from(args.model);
+    let kind = args.model;
     let settings = Settings::read(kind, args)?;
     let until = args.until.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--until: {e}")))?;
     let since = args.since.as_deref().map(Since::parse).transpose()?;

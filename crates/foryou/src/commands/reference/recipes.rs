@@ -25,7 +25,7 @@ const SIZES: [DataSize; 3] = [
 
 /// The page.
 pub(super) fn page() -> Page {
-    let [ranker, retrieval] = [ModelKind::Ranker, ModelKind::Retrieval].map(Recipe::reference);
+    let [ranker, retrieval] = ModelKind::ALL.map(Recipe::reference);
     // A section that only one of the models has stands in its place among the others'.
     let names: BTreeMap<_, _> = ranker.iter().chain(&retrieval).map(|section| (&section.name, section)).collect();
     let mut sections: Vec<_> = names.values().map(|section| of_section(section, &ranker, &retrieval)).collect();
@@ -52,7 +52,7 @@ fn of_section(section: &RecipeSection, ranker: &[RecipeSection], retrieval: &[Re
 
 fn by_size() -> Section {
     let mut rows = Vec::new();
-    for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
+    for kind in ModelKind::ALL {
         let defaults = SIZES.map(|size| Recipe::sized(kind, size).listed());
         for (key, largest) in &defaults[2] {
             let shown: Vec<_> = defaults.iter().filter_map(|of| of.get(key)).map(code).collect();
