@@ -8,8 +8,8 @@ use crate::served::ServedContext;
 use crate::tokens::{Extras, Lookup};
 use crate::transformer::ContextTokens;
 
-/// The keys and values that a viewer's history leaves in every layer of one ranker, made by [`crate::Ranker::encode`] or
-/// [`crate::Ranker::extend`]. It holds the past only: nothing that happens later is in it.
+/// The keys and values that a viewer's history leaves in every layer of one ranker, made by [`crate::ServedRanker::encode`] or
+/// [`crate::ServedRanker::extend`]. It holds the past only: nothing that happens later is in it.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub(crate) model: u64,

@@ -36,7 +36,7 @@ pub struct RecipeKey {
 }
 
 impl Recipe {
-    /// Every key with its value, as [`Recipe::set`] takes them.
+    /// Every key with its value, as a setting (`--set KEY=VALUE`) takes them.
     pub fn listed(&self) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         if let Ok(Value::Object(whole)) = serde_json::to_value(self) {
