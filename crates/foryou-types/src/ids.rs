@@ -132,7 +132,7 @@ pub enum IdForm {
     Unsigned,
     /// Decimal `-2^63 ..= 2^63 - 1`.
     Signed,
-    /// Any string, kept in the log's dictionary ([`Names`]).
+    /// Any string, kept in the log's dictionary ([`Dictionary`]).
     Dictionary,
 }
 

@@ -32,7 +32,7 @@ pub struct PostText<'a> {
     pub is_quote: bool,
 }
 
-/// The content words of a post, at most [`MOST_WORDS`] different ones, none 0: the low 32 bits of each word's XXH3.
+/// The content words of a post, at most `MOST_WORDS` different ones, none 0: the low 32 bits of each word's XXH3.
 ///
 /// First come markers of what the post is (`<photo>`, `<video>`, `<video:long>` above 10 s, `<reply>`, `<quote>`, `<lang:en>`), then the words
 /// of title and text in order, then, where room is left, the bigrams of neighbouring words. Words are runs of letters and digits after
