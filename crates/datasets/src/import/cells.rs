@@ -155,4 +155,10 @@ mod tests {
         assert_eq!(cells(b',', &["a,\"b", "", "c\",d"]).unwrap(), ["a", "b\n\nc", "d"]);
         assert_eq!(cells(b',', &["a,\"b"]), Err(()));
     }
+
+    #[test]
+    fn a_separator_has_a_name() {
+        let names = [b'\t', b',', b';', b'|', b' ', b'^'].map(|byte| Separator(byte).name());
+        assert_eq!(names, ["tabs", "commas", "semicolons", "bars (|)", "spaces", "another character"]);
+    }
 }

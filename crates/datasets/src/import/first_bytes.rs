@@ -206,4 +206,17 @@ mod tests {
             assert_eq!(foreign(text.as_bytes()), None, "{text}");
         }
     }
+
+    #[test]
+    fn big_endian_texts_and_archives_are_known() {
+        let line = "{\"type\": \"follow\"}\n";
+        let big: Vec<u8> = format!("\u{feff}{line}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert!(describe(&big).starts_with("UTF-16BE text"));
+        let wide = |text: &str| text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect::<Vec<u8>>();
+        assert!(describe(&wide(line)).starts_with("UTF-32BE text"));
+        assert!(describe(&wide(&format!("\u{feff}{line}"))).starts_with("UTF-32BE text"));
+        let mut tar = vec![b'a'; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(describe(&tar).starts_with("a tar archive"));
+    }
 }

@@ -217,6 +217,8 @@ mod tests {
         let of = |key: &str, text: &str| value(key, form_of(key).unwrap(), text, TimeUnit::Seconds);
         assert_eq!(of("user_id", "007"), Ok("007".into()));
         assert_eq!(of("undo", "TRUE"), Ok(true.into()));
+        assert_eq!(of("undo", "no"), Ok(false.into()));
+        assert_eq!(of("undo", "perhaps").unwrap_err(), "undo: \"perhaps\" is not true or false");
         assert_eq!(of("followers", " 12"), Ok(12.into()));
         assert_eq!(of("at", "1500000000.5"), Ok(1_500_000_000_500_i64.into()));
         assert_eq!(of("at", "2026-01-01T00:00:00Z"), Ok("2026-01-01T00:00:00Z".into()));

@@ -127,4 +127,9 @@ mod tests {
         }
         assert!(at(TimeUnit::Seconds, "881250949000").unwrap_err().ends_with("is it in milliseconds?"));
     }
+
+    #[test]
+    fn a_unit_has_a_name() {
+        assert_eq!(TimeUnit::ALL.map(TimeUnit::name), ["seconds", "milliseconds", "microseconds", "nanoseconds"]);
+    }
 }
