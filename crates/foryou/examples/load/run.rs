@@ -182,7 +182,7 @@ async fn ask_rest(load: Load, turn: Arc<AtomicU64>) -> Report {
                     .map(str::to_owned)
                     .or(last_post);
             }
-            Some((429 | 503, _)) => {
+            Some((503, _)) => {
                 report.refused(ms);
                 tokio::time::sleep(load.pause).await;
             }

@@ -44,9 +44,6 @@ pub(super) enum Refused {
     /// The body is not application/json
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(Problem),
-    /// Too many requests: try again after the seconds of Retry-After
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(Problem),
     /// A fault of the service
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
