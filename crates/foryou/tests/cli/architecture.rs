@@ -74,7 +74,7 @@ fn table(text: &str, name: &str) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-/// Whether a source file defines an item of this name: a type, trait, function, module, constant or a variant's line.
+/// Whether a source file defines an item of this name: a type, trait, function, module, constant, static or macro.
 fn defines(source: &str, item: &str) -> bool {
     let name = item.trim_end_matches("()").rsplit("::").next().unwrap_or(item);
     ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "macro_rules!"].iter().any(|kind| {

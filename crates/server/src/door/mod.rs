@@ -9,7 +9,7 @@
 //! 4. Health, reflection and metrics are always answered (`probes`); everything else only once the service has started.
 //! 5. Its body is read whole, within a time and a size (`body`).
 //! 6. It takes a place among the requests of its kind, or is refused (`admission`). A request that has a place is answered in
-//!    full: load is shed here and nowhere else.
+//!    full; only the engine may still refuse ranking or retrieval when too many wait, and the feed does without.
 
 mod admission;
 mod body;
