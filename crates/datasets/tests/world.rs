@@ -4,8 +4,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use datasets::world::{World, WorldConfig, WorldError, check_files, read_manifest, read_slates};
-use event_log::json::{EventDecoder, event_to_json};
-use event_log::{Event, EventBody, Origin};
+use event_log::{Event, EventBody, EventDecoder, Origin, event_to_json};
 use foryou_types::NoNames;
 use foryou_types::{
     ActionMask, ActionSet, ClockKind, EngagementCounts, HalfLife, PopularityPrior, PostId, Profile, Surface, UserId,

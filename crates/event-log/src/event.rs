@@ -1,6 +1,6 @@
 //! The events: everything the rest of foryou knows is projected from them.
 //!
-//! The form on the wire (JSON) is in [`crate::json`], the stored form in [`crate::codec`].
+//! [`crate::event_to_json`] and [`crate::EventDecoder`] write and read the form on the wire (JSON). The stored form is in [`crate::codec`].
 
 use foryou_types::{ActionIndex, Namespace, PostId, Surface, TimeMs, UserId};
 use serde::{Deserialize, Serialize};

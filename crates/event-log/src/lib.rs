@@ -41,7 +41,7 @@ mod error;
 mod event;
 pub mod follow;
 mod index;
-pub mod json;
+mod json;
 pub mod limits;
 mod log;
 mod meaning;
@@ -61,7 +61,10 @@ pub use embedded::{
 };
 pub use error::{Damage, LogError};
 pub use event::*;
-pub use json::{DecodeError, EventDecoder, EventDraft, event_to_json};
+pub use json::{
+    COMMON_KEYS, DecodeError, EVENT_TYPES, EventDecoder, EventDraft, EventType, Form, Key, check_time, event_schemas,
+    event_to_json, id_schema, read_time,
+};
 pub use log::EventLog;
 pub use meaning::{Fit, Meaning};
 pub use memory::MemoryLog;

@@ -4,13 +4,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use datasets::import::{ImportSink, Marks, SinkError, SinkOutcome};
-use event_log::{Event, EventLog};
+use event_log::{Event, ImportLedger};
 use foryou_types::{DayTimes, Dictionary, TimeMs};
 use state_store::Ingestor;
 
 /// Hands an importer's events to a folder's ingestion, which checks them and keeps the projections current.
 pub struct FolderSink {
-    log: Arc<dyn EventLog>,
+    ledger: Arc<dyn ImportLedger>,
+    names: Arc<dyn Dictionary>,
     ingestor: Arc<Ingestor>,
     submitted: Cell<u64>,
     times: Cell<Times>,
@@ -26,9 +27,9 @@ enum Times {
 }
 
 impl FolderSink {
-    /// A sink into a folder's log and projections.
-    pub fn new(log: Arc<dyn EventLog>, ingestor: Arc<Ingestor>) -> Self {
-        Self { log, ingestor, submitted: Cell::new(0), times: Cell::new(Times::OfBatch) }
+    /// A sink into a folder: what was imported into it, its string ids, and its one way in.
+    pub fn new(ledger: Arc<dyn ImportLedger>, names: Arc<dyn Dictionary>, ingestor: Arc<Ingestor>) -> Self {
+        Self { ledger, names, ingestor, submitted: Cell::new(0), times: Cell::new(Times::OfBatch) }
     }
 
     /// Events appended so far.
@@ -56,10 +57,10 @@ impl ImportSink for FolderSink {
     }
 
     fn progress(&self, kind: &str, role: &str) -> Result<Vec<u32>, SinkError> {
-        Ok(self.log.import_progress(kind, role)?)
+        Ok(self.ledger.import_progress(kind, role)?)
     }
 
     fn names(&self) -> &dyn Dictionary {
-        &*self.log
+        &*self.names
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use event_log::{EventLog, NameAllocator, limits};
-use foryou_types::{IdError, IdForm, Namespace, PostId, Profile, UserId};
+use event_log::{NameAllocator, limits};
+use foryou_types::{Dictionary, IdError, IdForm, Namespace, PostId, Profile, UserId};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -65,13 +65,13 @@ pub struct Viewer {
 #[derive(Clone, Copy)]
 pub struct Ids<'a> {
     profile: &'a Profile,
-    log: &'a dyn EventLog,
+    names: &'a dyn Dictionary,
 }
 
 impl<'a> Ids<'a> {
-    /// The ids of a folder with this profile, whose dictionary the log keeps.
-    pub fn new(profile: &'a Profile, log: &'a dyn EventLog) -> Self {
-        Self { profile, log }
+    /// The ids of a folder with this profile and this dictionary.
+    pub fn new(profile: &'a Profile, names: &'a dyn Dictionary) -> Self {
+        Self { profile, names }
     }
 
     /// Looks a viewer up. A viewer that is missing from the dictionary is treated as one without history.
@@ -81,7 +81,7 @@ impl<'a> Ids<'a> {
             GivenId::Text(text) if text.is_empty() => Err("is missing: name the viewer".to_owned()),
             GivenId::Number(0) => Err("must not be 0".to_owned()),
             GivenId::Number(number) if form == IdForm::Dictionary => {
-                let name = self.log.name_of(Namespace::Users, *number);
+                let name = self.names.name_of(Namespace::Users, *number);
                 let stranger = name.is_none();
                 let printed = name.unwrap_or_else(|| format!("#{number}"));
                 Ok(Viewer { id: UserId(*number), printed, stranger })
@@ -91,14 +91,14 @@ impl<'a> Ids<'a> {
                 if let Some(problem) = limits::too_long(text, limits::ID) {
                     return Err(problem);
                 }
-                match form.parse(Namespace::Users, text, self.log) {
+                match form.parse(Namespace::Users, text, self.names) {
                     Ok(0) => Err("must not be 0".to_owned()),
                     Ok(id) if form == IdForm::Dictionary => {
                         Ok(Viewer { id: UserId(id), printed: text.clone(), stranger: false })
                     }
                     Ok(id) => Ok(self.numbered(id)),
                     Err(IdError::Unknown { .. }) => {
-                        let id = UserId(NameAllocator::new(self.log).number(Namespace::Users, text));
+                        let id = UserId(NameAllocator::new(self.names).number(Namespace::Users, text));
                         Ok(Viewer { id, printed: text.clone(), stranger: true })
                     }
                     Err(error) => Err(error.to_string()),
@@ -110,7 +110,7 @@ impl<'a> Ids<'a> {
     fn numbered(&self, id: u64) -> Viewer {
         Viewer {
             id: UserId(id),
-            printed: self.profile.ids.users.print(Namespace::Users, id, self.log),
+            printed: self.profile.ids.users.print(Namespace::Users, id, self.names),
             stranger: false,
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Ids<'a> {
         if text.is_empty() {
             return Err("is empty".to_owned());
         }
-        match self.profile.ids.posts.parse(Namespace::Posts, text, self.log) {
+        match self.profile.ids.posts.parse(Namespace::Posts, text, self.names) {
             Ok(0) => Err("must not be 0".to_owned()),
             Ok(id) => Ok(Some(PostId(id))),
             Err(IdError::Unknown { .. }) => Ok(None),
@@ -137,12 +137,12 @@ impl<'a> Ids<'a> {
 
     /// Prints a user id; `None` for [`UserId::NONE`].
     pub fn print_user(&self, id: UserId) -> Option<String> {
-        id.some().map(|id| self.profile.ids.users.print(Namespace::Users, id.0, self.log))
+        id.some().map(|id| self.profile.ids.users.print(Namespace::Users, id.0, self.names))
     }
 
     /// Prints a post id.
     pub fn print_post(&self, id: PostId) -> String {
-        self.profile.ids.posts.print(Namespace::Posts, id.0, self.log)
+        self.profile.ids.posts.print(Namespace::Posts, id.0, self.names)
     }
 }
 

@@ -4,8 +4,7 @@
 
 use std::borrow::Cow;
 
-use event_log::json::event_schemas;
-use event_log::limits as events;
+use event_log::{event_schemas, limits as events};
 use foryou_types::{Profile, Surface};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, SchemaType, Type};

@@ -14,6 +14,6 @@ impl<'de> Deserialize<'de> for TimeText {
         let GivenId::Text(text) = GivenId::deserialize(deserializer)? else {
             return Err(serde::de::Error::custom("a time is a string or an integer"));
         };
-        event_log::json::read_time(&text).map(TimeText).map_err(serde::de::Error::custom)
+        event_log::read_time(&text).map(TimeText).map_err(serde::de::Error::custom)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_log::EventDecoder;
-use event_log::json::{COMMON_KEYS, EVENT_TYPES, Form, check_time, read_time};
+use event_log::{COMMON_KEYS, EVENT_TYPES, EventDecoder, Form, check_time, read_time};
 use foryou_types::TimeMs;
 use serde::Deserialize;
 use serde_json::{Map, Value};

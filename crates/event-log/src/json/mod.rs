@@ -21,14 +21,14 @@ pub use draft::EventDraft;
 pub use encode::event_to_json;
 pub use error::DecodeError;
 pub use keys::{COMMON_KEYS, EVENT_TYPES, EventType, Form, Key};
-pub use schema::{event_schemas, id_schema, time_schema};
+pub use schema::{event_schemas, id_schema};
 
 use foryou_types::Surface;
 
 use crate::event::{EdgeKind, MediaKind};
 
 /// The newest version of the form that is read, and the one that is written.
-pub const VERSION: u64 = 1;
+const VERSION: u64 = 1;
 
 /// The types of edges: name, kind, and whether the edge is added (or removed).
 const EDGES: [(&str, EdgeKind, bool); 8] = [

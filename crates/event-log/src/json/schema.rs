@@ -68,7 +68,7 @@ pub fn id_schema(form: IdForm, or_none: bool) -> Value {
 }
 
 /// A time: Unix milliseconds as an integer or in digits, or RFC 3339.
-pub fn time_schema() -> Value {
+fn time_schema() -> Value {
     let (first, last) = (*TIMES_MS.start(), *TIMES_MS.end());
     json!({
         "description": "Unix milliseconds or RFC 3339",

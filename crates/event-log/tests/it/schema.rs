@@ -1,7 +1,6 @@
 //! The schema of events against the decoder: what the schema takes at its limits is taken, one step beyond is refused by name.
 
-use event_log::json::{event_schemas, id_schema};
-use event_log::{EventDecoder, limits};
+use event_log::{EventDecoder, event_schemas, id_schema, limits};
 use foryou_types::IdForms;
 use foryou_types::NoNames;
 use foryou_types::{IdForm, Profile, TimeMs};

@@ -133,7 +133,7 @@ pub(super) fn import(
 ) -> anyhow::Result<ImportReport> {
     let started = Instant::now();
     let bar = output.progress(Some(0), "importing");
-    let sink = FolderSink::new(parts.log.clone(), parts.ingestor.clone());
+    let sink = FolderSink::new(parts.log.clone(), parts.log.clone(), parts.ingestor.clone());
     let mut on_progress = |status: &datasets::import::ImportStatus<'_>| {
         bar.set_length(status.bytes_total);
         bar.set_position(status.bytes_read);

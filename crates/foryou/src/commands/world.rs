@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use datasets::world::{World, WorldConfig, WorldError, WorldManifest};
-use event_log::json::event_to_json;
+use event_log::event_to_json;
 use foryou_types::NoNames;
 
 use crate::cli::WorldArgs;

@@ -67,7 +67,7 @@ fn read(query: ScoredPostsQuery) -> Result<FeedRequest, Problem> {
     };
     let now = match query.now_ms {
         0 => None,
-        ms => Some(TimeText(event_log::json::check_time(TimeMs(ms)).map_err(|e| Problem::field("now_ms", e))?)),
+        ms => Some(TimeText(event_log::check_time(TimeMs(ms)).map_err(|e| Problem::field("now_ms", e))?)),
     };
     Ok(FeedRequest {
         user_id,

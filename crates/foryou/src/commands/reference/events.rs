@@ -1,6 +1,6 @@
 //! The events of a folder, from the table that the decoder checks events against and the folder's profile.
 
-use event_log::json::{COMMON_KEYS, EVENT_TYPES, EventType, Key};
+use event_log::{COMMON_KEYS, EVENT_TYPES, EventType, Key};
 use foryou_types::{ActionKind, ActionSet, Profile};
 
 use super::page::{Page, Section, code};
