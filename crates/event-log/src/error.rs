@@ -112,6 +112,12 @@ pub enum LogError {
         /// What is wrong.
         problem: String,
     },
+    /// What a log had said it could store, it refused: a fault of the log.
+    #[error("what was left of a batch, without the events that were refused, was refused too: {problem}")]
+    RefusedAgain {
+        /// Which events, and why.
+        problem: String,
+    },
     /// The index of the log failed.
     #[error("index {path}: {problem}")]
     Index {

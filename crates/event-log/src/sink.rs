@@ -117,8 +117,6 @@ pub fn append_storable<L: EventSource + EventSink + ?Sized>(
             Ok(Stored { appended, refused, marks })
         }
         Err(AppendError::Log(error)) => Err(error),
-        Err(AppendError::Refused(again)) => {
-            Err(LogError::Corrupt { path: "batch".to_owned(), problem: describe(&again) })
-        }
+        Err(AppendError::Refused(again)) => Err(LogError::RefusedAgain { problem: describe(&again) }),
     }
 }

@@ -3,25 +3,26 @@
 use std::fmt;
 use std::sync::Arc;
 
-use foryou_types::{Namespace, NoNames, PostId, Profile, UserId};
+use foryou_types::{Dictionary, Namespace, NoNames, PostId, Profile, UserId};
 
-/// The dictionary of a folder's string ids, for the reasons that components give. Without one, such an id is printed as its number.
+/// Prints ids in the reasons that components give, with the dictionary of a folder's string ids. Without one, such an id is printed as
+/// its number.
 #[derive(Clone)]
-pub struct Dictionary(pub Arc<dyn foryou_types::Dictionary>);
+pub struct PrintedIds(pub Arc<dyn Dictionary>);
 
-impl Default for Dictionary {
+impl Default for PrintedIds {
     fn default() -> Self {
         Self(Arc::new(NoNames))
     }
 }
 
-impl fmt::Debug for Dictionary {
+impl fmt::Debug for PrintedIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dictionary")
+        f.write_str("PrintedIds")
     }
 }
 
-impl Dictionary {
+impl PrintedIds {
     /// A post's id as the profile writes it.
     pub(crate) fn post(&self, profile: &Profile, id: PostId) -> String {
         profile.id_form(Namespace::Posts).print(Namespace::Posts, id.0, &*self.0)

@@ -37,4 +37,4 @@ pub mod sources;
 
 pub use clients::Clients;
 pub use home_mixer::{FeedResult, HomeMixer};
-pub use ids::Dictionary;
+pub use ids::PrintedIds;

@@ -6,7 +6,7 @@ use foryou_types::{Accounts, PostId, Profile, Surface, TimeMs, UserActionSequenc
 use mixer_kit::{FeedQuery, ImpressionBloomFilterEntry, Known, RecordInFlight, RequestNotes};
 use rustc_hash::FxHashSet;
 
-use crate::ids::Dictionary;
+use crate::ids::PrintedIds;
 
 /// A request for scored posts. The first block is the caller's; the second is filled by the query hydrators, each field by
 /// the component its comment names.
@@ -47,7 +47,7 @@ pub struct ScoredPostsQuery {
     /// The profile of the data.
     pub profile: Arc<Profile>,
     /// The names of string ids, for the reasons that components give.
-    pub dictionary: Dictionary,
+    pub dictionary: PrintedIds,
     /// Whether the feed is recorded as served.
     pub record: bool,
     /// What components say that fits neither query nor candidate.
@@ -120,7 +120,7 @@ impl ScoredPostsQuery {
             limit: crate::params::RESULT_SIZE,
             now,
             profile,
-            dictionary: Dictionary::default(),
+            dictionary: PrintedIds::default(),
             record: false,
             notes: Arc::default(),
             record_in_flight: None,

@@ -6,7 +6,7 @@ use candidate_pipeline::{Budget, Filter, FilterPolicy, KeepMask, StageError};
 use foryou_types::{Namespace, PostId, Profile, TimeMs, UserId};
 
 use crate::candidate::PostCandidate;
-use crate::ids::Dictionary;
+use crate::ids::PrintedIds;
 use crate::query::{ScoredPostsQuery, UserFeatures};
 
 /// The viewer of every test query.
@@ -34,7 +34,7 @@ pub(crate) fn query_over(change: impl FnOnce(&mut Profile)) -> ScoredPostsQuery 
 }
 
 /// A dictionary of one name.
-pub(crate) fn dictionary(namespace: Namespace, id: u64, name: &'static str) -> Dictionary {
+pub(crate) fn dictionary(namespace: Namespace, id: u64, name: &'static str) -> PrintedIds {
     struct One(Namespace, u64, &'static str);
     impl foryou_types::Dictionary for One {
         fn id_of(&self, namespace: Namespace, name: &str) -> Option<u64> {
@@ -44,7 +44,7 @@ pub(crate) fn dictionary(namespace: Namespace, id: u64, name: &'static str) -> D
             (namespace == self.0 && id == self.1).then(|| self.2.to_owned())
         }
     }
-    Dictionary(Arc::new(One(namespace, id, name)))
+    PrintedIds(Arc::new(One(namespace, id, name)))
 }
 
 /// A fully hydrated original that no filter minds: by author `100 + id`, a minute old, out-of-network.
