@@ -96,7 +96,7 @@ impl Context<'_> {
                 }
                 Err(_) => {
                     progress.panics.fetch_add(1, Relaxed);
-                    tracing::error!(follower = self.shared.name(), "a reader of the log panicked; it goes on");
+                    tracing::error!(follower = self.shared.name(), "a reader of the log panicked; it continues");
                 }
             }
             signal.sleep(self.shared.options.poll);

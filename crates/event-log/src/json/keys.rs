@@ -122,7 +122,7 @@ const NEW_POST: &[Key] = &[
     may("subscription_author_id", Form::UserOrNone, "Only subscribers of this author may see it"),
     may("topics", Form::Numbers(limits::TOPICS), "Its topics, by number"),
 ];
-const EDGE: &[Key] = &[USER, must("target_id", Form::User, "Whom; another than `user_id`")];
+const EDGE: &[Key] = &[USER, must("target_id", Form::User, "The person; not the same as `user_id`")];
 const KEYWORD: &[Key] = &[USER, must("keyword", Form::Name(limits::KEYWORD), "The word or phrase")];
 const PROFILE: &[Key] = &[
     USER,
