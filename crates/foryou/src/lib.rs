@@ -1,8 +1,8 @@
 //! The `foryou` binary's parts: command line, settings, the data folder, and the wiring of the crates.
 //!
 //! `main.rs` only parses the arguments and turns the outcome into an exit code. [`commands`] has one file per command,
-//! [`folder`] opens and guards a data folder, [`engine`] wires its parts into a [`server::App`], [`service`] opens the port
-//! before that.
+//! [`folder`] opens and guards a data folder, [`parts`] opens its log and projections, [`engine`] wires them into a
+//! [`server::App`], [`service`] opens the port before that.
 
 pub mod cli;
 pub mod commands;
@@ -16,6 +16,7 @@ pub mod memory;
 mod metrics;
 pub mod models;
 pub mod output;
+pub mod parts;
 mod profile_note;
 pub mod service;
 pub mod sink;

@@ -17,7 +17,7 @@ use state_store::{PopularityRanking, PopularityRetrieval};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::{Config, PhoenixConfig};
-use crate::engine::{Life, Parts};
+use crate::parts::{Life, Parts};
 use crate::service::Startup;
 
 /// The families of models that this program knows.

@@ -14,11 +14,12 @@ use super::train_recipe::Plan;
 use super::{evaluate, feed, import, train, up, world};
 use crate::cli::DemoArgs;
 use crate::config::Config;
-use crate::engine::{Engine, Life, Parts};
+use crate::engine::Engine;
 use crate::exit::wrong_use;
 use crate::folder::DataFolder;
 use crate::models::registry;
 use crate::output::Output;
+use crate::parts::{Life, Parts};
 use crate::service::Startup;
 use crate::stop::stop_flag;
 

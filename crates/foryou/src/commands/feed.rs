@@ -8,10 +8,11 @@ use server::{Explained, FeedAnswer, FeedRequest, Problem, TimeText};
 
 use crate::cli::FeedArgs;
 use crate::config::Config;
-use crate::engine::{Engine, Life, Parts};
+use crate::engine::Engine;
 use crate::exit::WrongUse;
 use crate::folder::{DataFolder, Opened};
 use crate::output::{Output, one_line};
+use crate::parts::{Life, Parts};
 
 pub(super) async fn run(config: &Config, args: &FeedArgs, output: Output) -> anyhow::Result<()> {
     let now = args.now.as_deref().map(TimeMs::parse).transpose().map_err(|e| WrongUse(format!("--now: {e}")))?;

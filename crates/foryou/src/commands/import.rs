@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::cli::{ImportArgs, ImportKind};
 use crate::config::Config;
-use crate::engine::Parts;
 use crate::exit::{WrongUse, wrong_use};
 use crate::folder::{DataFolder, Found, Opened, look};
 use crate::output::{Output, one_line};
+use crate::parts::Parts;
 use crate::sink::FolderSink;
 use crate::stop::stop_flag;
 

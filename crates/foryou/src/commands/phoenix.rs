@@ -12,11 +12,11 @@ use serde::Serialize;
 use server::Services;
 
 use crate::config::Config;
-use crate::engine::{Life, Parts};
 use crate::folder::DataFolder;
 use crate::listen::Listen;
 use crate::models::Phoenix;
 use crate::output::Output;
+use crate::parts::{Life, Parts};
 use crate::service::{Service, Startup};
 
 /// What `check` found.

@@ -12,10 +12,10 @@ use super::dump::{End, Head, VERSION};
 use super::dump_line;
 use crate::cli::RestoreArgs;
 use crate::config::Config;
-use crate::engine::Parts;
 use crate::exit::wrong_use;
 use crate::folder::{DataFolder, Found, look};
 use crate::output::Output;
+use crate::parts::Parts;
 
 /// Events appended in one batch.
 const BATCH: usize = 5_000;

@@ -6,7 +6,7 @@ use event_log::EventLog;
 use foryou_types::Profile;
 
 use crate::config::Config;
-use crate::engine::{Parts, Snapshot};
+use crate::parts::{Parts, Snapshot};
 
 /// The log and the profile of a data folder. Nothing is changed, so a service may have the folder open.
 pub(super) struct Source {

@@ -11,10 +11,11 @@ use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 
 use crate::cli::{UpArgs, UpKind};
 use crate::config::Config;
-use crate::engine::{Engine, Life, Parts};
+use crate::engine::Engine;
 use crate::folder::{DataFolder, Found, look};
 use crate::listen::Listen;
 use crate::output::Output;
+use crate::parts::{Life, Parts};
 use crate::service::{Service, Startup};
 use crate::writes::Writes;
 

@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use crate::cli::DoctorArgs;
 use crate::config::Config;
-use crate::engine::Parts;
 use crate::exit::wrong_use;
 use crate::folder::{DataFolder, Opened, read_profile};
 use crate::output::Output;
+use crate::parts::Parts;
 
 #[derive(Debug, Serialize)]
 struct Report {

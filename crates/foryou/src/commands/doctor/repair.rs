@@ -7,8 +7,8 @@ use event_log::{Meaning, repair};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::engine::{Parts, log_options};
 use crate::folder::DataFolder;
+use crate::parts::{Parts, log_options};
 
 /// What was lost, and what was kept.
 #[derive(Debug, Serialize)]
