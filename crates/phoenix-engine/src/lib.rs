@@ -21,6 +21,7 @@ mod cache;
 mod check;
 mod context;
 mod error;
+mod family;
 pub mod grpc;
 mod index;
 mod kernels;

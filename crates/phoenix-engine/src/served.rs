@@ -95,13 +95,3 @@ pub trait ServedFamily: Family {
 
 /// The families that can serve, filled where the program is put together.
 pub type ServedFamilies = &'static [&'static dyn ServedFamily];
-
-impl ServedFamily for phoenix::Phoenix {
-    fn ranker(&self, files: &ModelFiles, config: &ServingConfig) -> Result<AnyRanker, NotServed> {
-        Ok(AnyRanker::new(crate::Ranker::from_owned(phoenix::Checkpoint::read(files)?)?, config))
-    }
-
-    fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed> {
-        Ok(Box::new(crate::RetrievalModel::from_owned(phoenix::Checkpoint::read(files)?)?))
-    }
-}
