@@ -11,7 +11,7 @@ use crate::batches::Size;
 use crate::error::TrainError;
 use crate::folder::DataMark;
 use crate::recipe::RunRecipe;
-use crate::state::{Saved, TrainingState};
+use crate::saved::{Saved, TrainingState};
 use crate::workers::Workers;
 
 /// The units of a step.
