@@ -21,8 +21,8 @@ mod hashing;
 mod inputs;
 mod params;
 mod post_info;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use checkpoint::{Checkpoint, CheckpointConfig, Phoenix, TableInit, Tables};
 pub use config::{AGE_BUCKETS, ConfigError, DWELL_HIDDEN, HistoryAttention, ModelConfig, ModelKind, Positions};

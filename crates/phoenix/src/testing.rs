@@ -1,4 +1,4 @@
-//! A small model for the tests of this crate.
+//! A small model for tests.
 
 use std::collections::BTreeMap;
 
@@ -32,6 +32,6 @@ pub(crate) fn small_config(kind: ModelKind) -> CheckpointConfig {
 }
 
 /// A new model of that configuration, post rows drawn too.
-pub(crate) fn small(kind: ModelKind) -> Checkpoint {
+pub fn small(kind: ModelKind) -> Checkpoint {
     Checkpoint::initial(small_config(kind), TableInit { post: 0.01, ..TableInit::default() })
 }

@@ -18,6 +18,7 @@ mod source;
 mod stream;
 mod train;
 mod train_from;
+mod train_previous;
 mod train_recipe;
 mod up;
 mod world;

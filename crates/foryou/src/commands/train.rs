@@ -8,16 +8,17 @@ use anyhow::{Context, bail};
 use experiments::evaluate::learn_until;
 use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
-use model_registry::{Gate, Registry};
+use model_registry::Gate;
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_train::data::{DataOptions, TrainingData, is_positive};
 use phoenix_train::recipe::{DataSize, Recipe};
-use phoenix_train::trainer::{self, Previous};
+use phoenix_train::trainer;
 use serde::Serialize;
 use train_core::{EvaluationReport, Progress, RunOptions, StepReport};
 
 use super::source::Source;
 use super::train_from::{self, Since};
+use super::train_previous::previous;
 use super::train_recipe::{self, Plan, Settings};
 use crate::cli::{Device, TrainArgs};
 use crate::config::Config;
@@ -179,9 +180,11 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
     }
     let registry = registry(&config.data)?.for_actions(action_set);
     let checkpoint = Checkpoint::load(&outcome.checkpoint)?;
-    let previous = previous(&registry, job.kind)?;
-    let gate = trainer::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
-        .with_context(|| format!("judging the {}", job.kind.name()))?;
+    let (previous, note) = previous(&registry, job.kind)?;
+    let mut gate =
+        trainer::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
+            .with_context(|| format!("judging the {}", job.kind.name()))?;
+    gate.notes.extend(note);
     let promoted = job.promote && gate.passed;
     let now = WallClock.now();
     // A copy: the run keeps its checkpoint, and may be on another disk.
@@ -204,20 +207,6 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
         skipped_steps: outcome.skipped_steps,
         run: job.run.clone(),
     })
-}
-
-/// The serving version, to compare a new one with; `None` if no version serves or it cannot be loaded.
-fn previous(registry: &Registry, kind: ModelKind) -> anyhow::Result<Option<Previous>> {
-    let Some(version) = registry.promoted(&kind.into())? else { return Ok(None) };
-    let checkpoint = match Checkpoint::load(&version.folder) {
-        Ok(checkpoint) => checkpoint,
-        Err(error) => {
-            tracing::warn!(version = version.name, %error, "the serving version cannot be loaded, so the new one is not compared with it");
-            return Ok(None);
-        }
-    };
-    let held_out_from = registry.gate(&version.name)?.and_then(|gate| gate.held_out_from);
-    Ok(Some(Previous { name: version.name, checkpoint, held_out_from }))
 }
 
 /// The threads of a training.
