@@ -29,8 +29,8 @@ impl Run<'_> {
     /// The marks of the rows of a file that were dealt with.
     pub(super) fn ledger(&self, file: &SetFile, role: &str) -> Result<Ledger, ImportError> {
         match file.order {
-            RowOrder::File => Ledger::read(self, role, role),
-            RowOrder::Time => Ledger::read(self, &planned(role), role),
+            RowOrder::File => Ledger::read(|role| self.progress(role), role, role),
+            RowOrder::Time => Ledger::read(|role| self.progress(role), &planned(role), role),
         }
     }
 
@@ -54,7 +54,7 @@ impl Run<'_> {
             let kept = self.progress(&name_role(&role))?;
             if ledger.is_empty() || is_of(&ledger, &head, name.as_deref(), &kept) {
                 if let (true, Some(name)) = (kept.is_empty(), name) {
-                    self.pin_role(name_role(&role), name);
+                    self.pin_role(&name_role(&role), &name);
                 }
                 self.assigned.push((file.path.clone(), role));
                 break;

@@ -10,7 +10,7 @@
 
 use event_log::ImportProgress;
 
-use super::{ImportError, files::SetFile, rows::Row, run::Run};
+use super::{ImportError, files::SetFile, rows::Row};
 
 /// Says of an entry that its row is taken.
 const TAKEN: u32 = 1 << 31;
@@ -47,14 +47,19 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what the log knows: the rows from the marks of the role `rows`, the refused ones from the journal of `role`.
-    pub(super) fn read(run: &Run<'_>, rows: &str, role: &str) -> Result<Self, ImportError> {
+    /// Reads what the log knows: the rows from the marks of the role `rows`, the refused ones from the journal of `role`. `progress`
+    /// gives what the log has for a role.
+    pub(super) fn read(
+        progress: impl Fn(&str) -> Result<Vec<u32>, ImportError>,
+        rows: &str,
+        role: &str,
+    ) -> Result<Self, ImportError> {
         let journal = refused(role);
-        let words = run.progress(&journal)?;
+        let words = progress(&journal)?;
         if words.len() % ENTRY_WORDS != 0 {
             return Err(ImportError::Sink(format!("the marks {journal:?} of an import cannot be read").into()));
         }
-        Ok(Self::of(run.progress(rows)?, &words, journal))
+        Ok(Self::of(progress(rows)?, &words, journal))
     }
 
     fn of(hashes: Vec<u32>, words: &[u32], journal: String) -> Self {
@@ -153,9 +158,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// The marks of new entries.
-    pub(super) fn marks(&self, run: &Run<'_>, entries: &Entries) -> Vec<ImportProgress> {
-        marks(run, &self.role, self.words, &entries.0).collect()
+    /// The marks of new entries, of an import of `kind`.
+    pub(super) fn marks(&self, kind: &str, entries: &Entries) -> Vec<ImportProgress> {
+        marks(kind, &self.role, self.words, &entries.0).collect()
     }
 
     /// The entries are in the log.
@@ -192,15 +197,20 @@ impl Entries {
     }
 }
 
+/// A mark of progress of an import of `kind`.
+pub(super) fn mark(kind: &str, role: &str, first_row: u64, row_hashes: &[u32]) -> ImportProgress {
+    ImportProgress { kind: kind.to_owned(), role: role.to_owned(), first_row, row_hashes: row_hashes.to_vec() }
+}
+
 /// Marks for consecutive rows of a role.
 pub(super) fn marks<'a>(
-    run: &'a Run<'_>,
+    kind: &'a str,
     role: &'a str,
     first_row: u64,
     hashes: &'a [u32],
 ) -> impl Iterator<Item = ImportProgress> + 'a {
     let rows = (first_row..).step_by(MARK_ROWS);
-    rows.zip(hashes.chunks(MARK_ROWS)).map(move |(row, hashes)| run.mark(role.to_owned(), row, hashes.to_vec()))
+    rows.zip(hashes.chunks(MARK_ROWS)).map(move |(row, hashes)| mark(kind, role, row, hashes))
 }
 
 #[cfg(test)]

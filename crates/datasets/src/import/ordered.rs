@@ -91,7 +91,7 @@ pub(super) fn import_in_time_order<M: TimedMapper>(
     sorting: &Sorting,
 ) -> Result<(), ImportError> {
     let role = run.role(file);
-    let ledger = Ledger::read(run, &planned(&role), &role)?;
+    let ledger = Ledger::read(|role| run.progress(role), &planned(&role), &role)?;
     let finished = run.progress(&role)?.len() as u64;
     let submitted = run.progress(&ordered(&role))?.len() as u64;
     run.report.rows_already_there += submitted.saturating_sub(ledger.refused_from(0));
@@ -266,12 +266,12 @@ impl Windows {
             let (mut batch, hashes) = next_batch(&mut sorted, *mapper, run.batch_rows(), false)?;
             let mut progress = Vec::new();
             if is_first && window.is_new {
-                progress.extend(marks(run, &planned(&self.role), self.finished, &window.in_file));
+                progress.extend(marks(run.kind(), &planned(&self.role), self.finished, &window.in_file));
             }
-            progress.extend(marks(run, &ordered(&self.role), self.submitted, &hashes));
+            progress.extend(marks(run.kind(), &ordered(&self.role), self.submitted, &hashes));
             window.done += hashes.len();
             if window.done == window.rows {
-                progress.extend(marks(run, &self.role, self.finished, &window.in_file));
+                progress.extend(marks(run.kind(), &self.role, self.finished, &window.in_file));
             }
             // The file was read to its end before the first row was imported: what is left to do is told in its bytes.
             let share = *file_bytes as f64 * (window.done as f64 / window.rows as f64);

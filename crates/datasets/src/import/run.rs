@@ -9,7 +9,7 @@ use super::{
     ImportError, ImportReport, ImportSink, SinkOutcome,
     batch::{Batch, BatchRow, Mapped},
     files::{Meter, SetFile},
-    marks::{Journal, Ledger, marks},
+    marks::{Journal, Ledger, mark, marks},
     rows::{FileFault, Pass, Row, for_each_row},
 };
 
@@ -106,6 +106,11 @@ impl<'a> Run<'a> {
         self.options.batch_rows.max(1)
     }
 
+    /// The kind under which the log knows the rows.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Hashes of the rows that the log has for a role.
     pub(super) fn progress(&self, role: &str) -> Result<Vec<u32>, ImportError> {
         self.sink.progress(self.kind, role).map_err(ImportError::Sink)
@@ -118,13 +123,12 @@ impl<'a> Run<'a> {
 
     /// Keeps what is decided of a whole file, for the rows by which it grows: with the next batch that has any.
     pub(super) fn pin(&mut self, role: &str, words: Vec<u32>) {
-        self.pin_role(facts(role), words);
+        self.pin_role(&facts(role), &words);
     }
 
     /// As [`Self::pin`], under a role of its own.
-    pub(super) fn pin_role(&mut self, role: String, words: Vec<u32>) {
-        let mark = self.mark(role, 0, words);
-        self.pinned.push(mark);
+    pub(super) fn pin_role(&mut self, role: &str, words: &[u32]) {
+        self.pinned.push(mark(self.kind, role, 0, words));
     }
 
     /// Refuses a file whose rows are not those that were taken, and one that has no rows at all.
@@ -154,7 +158,7 @@ impl<'a> Run<'a> {
     /// Imports the rows of a file that the log does not have, in their order.
     pub(super) fn import_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
         let role = self.role(file);
-        let mut ledger = Ledger::read(self, &role, &role)?;
+        let mut ledger = Ledger::read(|role| self.progress(role), &role, &role)?;
         self.report.rows_already_there += ledger.taken_rows();
         let mut first_row = ledger.len();
         let mut batch = Batch::default();
@@ -175,7 +179,7 @@ impl<'a> Run<'a> {
                 hashes.push(row.hash);
             }
             if rows >= self.batch_rows() || batch.bytes() >= MAX_BATCH_BYTES {
-                let marks = marks(self, &role, first_row, &hashes).collect();
+                let marks = marks(self.kind, &role, first_row, &hashes).collect();
                 first_row += hashes.len() as u64;
                 hashes.clear();
                 rows = 0;
@@ -189,7 +193,7 @@ impl<'a> Run<'a> {
             return Err(broken(file, fault, first_row));
         }
         if rows > 0 {
-            let marks = marks(self, &role, first_row, &hashes).collect();
+            let marks = marks(self.kind, &role, first_row, &hashes).collect();
             self.submit(file, &mut batch, marks, &mut ledger.journal, meter.bytes())?;
             mapper.submitted();
         }
@@ -200,7 +204,7 @@ impl<'a> Run<'a> {
     /// does not have are left to a later run.
     pub(super) fn look_at_rows(&mut self, file: &SetFile, mapper: &mut dyn RowMapper) -> Result<(), ImportError> {
         let role = self.role(file);
-        let ledger = Ledger::read(self, &role, &role)?;
+        let ledger = Ledger::read(|role| self.progress(role), &role, &role)?;
         self.report.rows_already_there += ledger.taken_rows();
         let pass = for_each_row(file, &Meter::default(), &mut |row| {
             ledger.check(file, row)?;
@@ -220,11 +224,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A mark of progress.
-    pub(super) fn mark(&self, role: String, first_row: u64, row_hashes: Vec<u32>) -> ImportProgress {
-        ImportProgress { kind: self.kind.to_owned(), role, first_row, row_hashes }
-    }
-
     /// Brings a batch into the log with its marks and the journal's, and counts what happened to it.
     pub(super) fn submit(
         &mut self,
@@ -241,8 +240,9 @@ impl<'a> Run<'a> {
         let at = self.newest;
         // Which rows are refused is known when the log is about to take the others: their marks belong into the same batch.
         let pinned = if count > 0 { std::mem::take(&mut self.pinned) } else { Vec::new() };
+        let kind = self.kind;
         let mut all_marks = |rejected: &[usize]| {
-            let entries = journal.marks(self, &batch.entries(rejected));
+            let entries = journal.marks(kind, &batch.entries(rejected));
             let event = |mark| Event { at, id: None, origin: Origin::Import, body: EventBody::ImportProgress(mark) };
             marks.iter().chain(&pinned).cloned().chain(entries).map(event).collect::<Vec<_>>()
         };
