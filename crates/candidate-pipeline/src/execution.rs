@@ -52,18 +52,6 @@ pub struct Execution<Q, C> {
     pub trace: Option<Trace>,
 }
 
-impl<Q, C> Execution<Q, C> {
-    /// Whether a component is among the degraded.
-    pub fn is_degraded(&self, component: &str) -> bool {
-        self.degraded.iter().any(|d| d.component == component)
-    }
-
-    /// How many candidates a filter removed; 0 for one that did not run.
-    pub fn removed_by(&self, filter: &str) -> usize {
-        self.removed.iter().filter(|r| r.filter == filter).map(|r| r.count).sum()
-    }
-}
-
 /// What one filter removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed<C> {

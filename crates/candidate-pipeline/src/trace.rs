@@ -98,11 +98,6 @@ impl CandidateTrace {
             rank: None,
         }
     }
-
-    /// What a scorer changed: the sum of its steps, 0 where it took no part.
-    pub fn contribution(&self, scorer: &str) -> f64 {
-        self.scores.iter().filter(|s| s.scorer == scorer).map(|s| s.after - s.before).sum()
-    }
 }
 
 /// The entries of a pool's candidates, by position in the pool.

@@ -85,11 +85,6 @@ impl StateStore {
         }
     }
 
-    /// Number of [`Self::targets`].
-    pub fn target_count(&self, kind: EdgeKind, user: UserId) -> Result<u64, StateError> {
-        self.degree(kind, user).map(|degree| degree.targets)
-    }
-
     /// Number of [`Self::sources`].
     pub fn source_count(&self, kind: EdgeKind, user: UserId) -> Result<u64, StateError> {
         self.degree(kind, user).map(|degree| degree.sources)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use event_log::follow::{Projection, catch_up};
 use event_log::{Event, EventSource, Position, Record, StoredPosition};
-use foryou_types::{Accounts, PostId, Profile, TimeMs, UserActionSequence, UserId};
+use foryou_types::{Accounts, PostId, Profile, UserActionSequence, UserId};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxHashSet;
 
@@ -281,11 +281,6 @@ impl StateStore {
         let mut position = self.position.lock();
         self.moved.wait_while_for(&mut position, |position| !position.covers(wanted), timeout);
         position.covers(wanted)
-    }
-
-    /// Time of the newest event that is not the server's own record.
-    pub fn newest_event_at(&self) -> Option<TimeMs> {
-        self.popularity.read().newest_event_at()
     }
 
     /// Applies the next events of the log, of which `position` is the end: all of them or, on an error, none (then the

@@ -79,7 +79,7 @@ async fn a_scorer_that_finds_its_budget_spent_returns_what_it_has() {
     let answer = run(spent, ExecuteOptions::default().within(Duration::ZERO)).await;
     let changed = answer.selected.iter().filter(|item| item.score > 5_000.0).count();
     assert_eq!((ids(&answer.selected), changed), (vec![1, 2, 3], 1));
-    assert!(answer.is_degraded("tiled"), "{:?}", answer.degraded);
+    assert!(answer.degraded.iter().any(|d| d.component == "tiled"), "{:?}", answer.degraded);
 
     let in_time =
         run(with_items(items(), top(3)).scorer(tiles(Duration::from_secs(1))), ExecuteOptions::default()).await;

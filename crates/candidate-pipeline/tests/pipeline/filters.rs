@@ -2,7 +2,9 @@
 
 use candidate_pipeline::{ExecuteOptions, FilterPolicy, KeepMask, Stage, StageError};
 
-use crate::fixtures::{boom, degraded, explain, ids, keep, ranked, remove_if, run, score_each, top, with_items};
+use crate::fixtures::{
+    boom, degraded, explain, ids, keep, ranked, remove_if, removed_by, run, score_each, top, with_items,
+};
 
 #[tokio::test]
 async fn each_filter_sees_what_the_ones_before_it_left() {
@@ -38,7 +40,7 @@ async fn a_failing_filter_keeps_all_or_removes_all() {
     let closed = explain(with_items(ranked([1, 2]), top(2)).filter(failing().closed())).await;
     assert!(closed.selected.is_empty());
     assert_eq!(degraded(&closed), [("muted", "boom")]);
-    assert_eq!(closed.removed_by("muted"), 2);
+    assert_eq!(removed_by(&closed, "muted"), 2);
     assert_eq!(ids(&closed.removed[0].candidates), [1, 2]);
     for candidate in closed.trace.expect("explained").candidates {
         let removal = candidate.removed.expect("removed");
@@ -57,7 +59,7 @@ async fn a_policy_may_differ_per_candidate() {
         }));
     let answer = run(builder, ExecuteOptions::default()).await;
     assert_eq!(ids(&answer.selected), [1, 3]);
-    assert_eq!(answer.removed_by("visibility"), 1);
+    assert_eq!(removed_by(&answer, "visibility"), 1);
 }
 
 #[tokio::test]

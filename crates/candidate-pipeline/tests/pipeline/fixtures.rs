@@ -310,6 +310,11 @@ pub(crate) async fn run(builder: Builder, options: ExecuteOptions) -> Execution<
     builder.build().expect("a valid pipeline").execute(Query::default(), options).await
 }
 
+/// How many candidates a filter removed; 0 for one that did not run.
+pub(crate) fn removed_by(execution: &Execution<Query, Item>, filter: &str) -> usize {
+    execution.removed.iter().filter(|r| r.filter == filter).map(|r| r.count).sum()
+}
+
 /// The degraded components with the reasons, as tests compare them.
 pub(crate) fn degraded(execution: &Execution<Query, Item>) -> Vec<(&'static str, &str)> {
     execution.degraded.iter().map(|d| (d.component, d.reason.as_str())).collect()

@@ -58,7 +58,7 @@ async fn in_a_filter_is_answered_by_its_policy() {
     };
     let open = run(with_items(ranked([1, 2]), top(2)).filter(panicking()), ExecuteOptions::default()).await;
     assert_eq!(ids(&open.selected), [1, 2]);
-    assert!(open.is_degraded("bloom"));
+    assert!(open.degraded.iter().any(|d| d.component == "bloom"));
     let closed = run(with_items(ranked([1, 2]), top(2)).filter(panicking().closed()), ExecuteOptions::default()).await;
     assert!(closed.selected.is_empty());
     let torn = panicking().policy_for(|item| if item.id == 1 { panic!("undecided") } else { FilterPolicy::FailOpen });

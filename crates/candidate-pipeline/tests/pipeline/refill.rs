@@ -6,7 +6,7 @@ use std::time::Duration;
 use candidate_pipeline::ExecuteOptions;
 
 use crate::fixtures::{
-    Act, boom, degraded, explain, fill, fill_all, ids, keep, ranked, remove_if, run, score, top, with_items,
+    Act, boom, degraded, explain, fill, fill_all, ids, keep, ranked, remove_if, removed_by, run, score, top, with_items,
 };
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn until_it_is_full() {
     // 1-4: two missing. 5-6: one missing. Twice the last round: 7-10, one more than needed.
     assert_eq!(*asked.lock().expect("unpoisoned"), [vec![1, 2, 3, 4], vec![5, 6], vec![7, 8, 9, 10]]);
     assert_eq!(ids(&answer.non_selected), (10..=20).collect::<Vec<_>>());
-    assert_eq!(answer.removed_by("odd"), 5);
+    assert_eq!(removed_by(&answer, "odd"), 5);
     let sizes = answer.sizes;
     assert_eq!((sizes.selector, sizes.post_selection_tried, sizes.post_selection, sizes.refills), (4, 10, 5, 2));
     let trace = answer.trace.expect("explained");
@@ -44,7 +44,7 @@ async fn until_there_is_nobody_left() {
     let answer = run(builder, ExecuteOptions::default()).await;
     assert_eq!(ids(&answer.selected), [9]);
     assert!(answer.non_selected.is_empty());
-    assert_eq!(answer.removed_by("most"), 8);
+    assert_eq!(removed_by(&answer, "most"), 8);
     assert!(answer.degraded.is_empty(), "a short feed is not a degraded one");
 }
 
@@ -80,7 +80,7 @@ async fn a_filter_that_fails_in_a_refill_does_not_unseat_those_who_passed() {
         run(with_items(ranked([1, 2, 3, 4]), top(2)).post_selection_filter(flaky.closed()), ExecuteOptions::default());
     let answer = answer.await;
     assert_eq!(ids(&answer.selected), [1]);
-    assert_eq!(answer.removed_by("flaky"), 3);
+    assert_eq!(removed_by(&answer, "flaky"), 3);
     assert_eq!(degraded(&answer), [("flaky", "boom")]);
 }
 

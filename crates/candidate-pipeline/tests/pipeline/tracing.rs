@@ -43,7 +43,6 @@ async fn every_decision_about_every_candidate() {
             ScoreStep { scorer: "boost", before: 2.0, after: 5.5 },
         ]
     );
-    assert_eq!(boosted.contribution("boost"), 3.5);
     // Final scores: 40 has 8, 30 has 6, 10 has 5.5, 20 has 4, 50 has 1. 40 is removed after selection.
     assert_eq!((boosted.score, boosted.position, boosted.rank), (Some(5.5), Some(2), Some(1)));
     assert_eq!(trace.selected().iter().map(|c| c.id).collect::<Vec<_>>(), [30, 10]);

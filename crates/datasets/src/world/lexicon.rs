@@ -5,26 +5,6 @@ pub const TOPICS: usize = 16;
 /// Number of languages.
 pub const LANGUAGES: usize = 5;
 
-/// The topics, by number.
-pub const TOPIC_NAMES: [&str; TOPICS] = [
-    "football",
-    "cooking",
-    "politics",
-    "music",
-    "film",
-    "games",
-    "programming",
-    "science",
-    "travel",
-    "fitness",
-    "finance",
-    "fashion",
-    "photography",
-    "cars",
-    "books",
-    "gardening",
-];
-
 /// The languages as BCP 47 tags, by number.
 pub const LANGUAGE_TAGS: [&str; LANGUAGES] = ["en", "es", "pt", "de", "fr"];
 

@@ -50,7 +50,7 @@ use thiserror::Error;
 
 pub use config::WorldConfig;
 pub use files::{WorldManifest, keep_truth, read_manifest, read_slates};
-pub use lexicon::{LANGUAGE_TAGS, LANGUAGES, TOPIC_NAMES, TOPICS};
+pub use lexicon::{LANGUAGE_TAGS, LANGUAGES, TOPICS};
 pub use people::{Author, Role, Viewer};
 pub use quality::Belief;
 pub use report::{Count, RankerScore, WorldReport, score_slates};

@@ -107,11 +107,6 @@ impl<M> Serving<M> {
         self.0.load_full()
     }
 
-    /// Whether a model serves.
-    pub fn is_loaded(&self) -> bool {
-        self.0.load().is_some()
-    }
-
     /// The model that serves a user.
     pub(super) fn model_of(&self, user: UserId) -> Option<Arc<Loaded<M>>> {
         self.0.load().as_ref().map(|fleet| Arc::clone(fleet.model_of(user)))

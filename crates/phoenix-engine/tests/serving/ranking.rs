@@ -41,7 +41,7 @@ async fn an_answer_has_one_row_per_candidate_and_the_versions_name() {
 #[tokio::test]
 async fn without_a_model_it_is_unavailable() {
     let ranking = PhoenixRanking::new(corpus(3), &ServingConfig::default());
-    assert!(!ranking.models().is_loaded());
+    assert!(ranking.models().fleet().is_none());
     assert!(matches!(ranking.rank(rank_request(1, 3, 3)).await, Err(SeamError::Unavailable(_))));
 }
 

@@ -36,7 +36,7 @@ async fn the_best_come_first_with_their_authors_and_the_versions_name() {
     let retrieval = retrieval_of(corpus(50), clock());
     assert!(matches!(retrieval.retrieve(retrieval_request(1, 5, 3)).await, Err(SeamError::Unavailable(_))));
     load(&retrieval, &checkpoint(ModelKind::Retrieval, 1));
-    assert!(retrieval.models().is_loaded());
+    assert!(retrieval.models().fleet().is_some());
     let all = retrieval.retrieve(retrieval_request(1, 12, 100)).await.unwrap();
     assert_eq!(all.model.as_deref(), Some("v1"));
     assert_eq!(all.posts.len(), 50);

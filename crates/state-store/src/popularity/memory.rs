@@ -210,10 +210,6 @@ impl Popularity {
         if self.dirty_posts.remove(&id) { removed.counts } else { None }
     }
 
-    pub(crate) const fn newest_event_at(&self) -> Option<TimeMs> {
-        self.totals.newest
-    }
-
     /// All posts together.
     pub(crate) const fn total(&self) -> &Fading {
         &self.totals.engagement

@@ -149,11 +149,6 @@ impl StateStore {
         Ok(raw)
     }
 
-    /// How often a post was shown.
-    pub fn raw_impressions(&self, post: PostId) -> Result<u64, StateError> {
-        self.with_counts(post, |counts| counts.map_or(0, |counts| counts.impressions))
-    }
-
     fn with_counts<T>(&self, post: PostId, read: impl FnOnce(Option<&PostCounts>) -> T) -> Result<T, StateError> {
         {
             let popularity = self.popularity.read();

@@ -168,7 +168,6 @@ fn with_impressions_each_post_has_its_own_and_dwell_is_clipped() {
     close(counts.impressions, 2.0);
     close(counts.actions[18], 31.5);
     close(prior.heads(Some(&counts))[0], (1.0 + 20.0 / 3.0) / 22.0);
-    assert_eq!(folder.state.raw_impressions(PostId(1)).unwrap(), 2);
     let raw = folder.state.raw_counts(PostId(1)).unwrap();
     assert_eq!((raw[0], raw[10], raw[18], raw.len()), (1, 1, 1, 19));
 }
@@ -198,7 +197,6 @@ fn old_posts_leave_memory_but_not_the_answers() {
         ],
     );
     let folder = folder.reopen();
-    assert_eq!(folder.state.newest_event_at(), Some(TimeMs(10 * day)));
     assert_eq!(folder.state.raw_counts(PostId(1)).unwrap(), [0, 2]);
     let top = |not_before| {
         let top = folder.state.most_popular(TimeMs(10 * day), TimeMs(not_before), 9, &|_, _| false).unwrap();

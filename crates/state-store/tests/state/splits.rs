@@ -52,7 +52,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 fn answers(state: &StateStore) -> impl PartialEq + std::fmt::Debug {
     let now = TimeMs(400 * HOUR);
     let top = state.most_popular(now, TimeMs(0), 99, &|_, _| false).unwrap();
-    (state.popularity_prior(now), top, state.newest_event_at(), state.action_sequence(UserId(1)).unwrap())
+    (state.popularity_prior(now), top, state.action_sequence(UserId(1)).unwrap())
 }
 
 proptest! {
