@@ -149,7 +149,7 @@ pub enum StoredPosition {
 }
 
 impl StoredPosition {
-    /// Reads a stored form; `None` if it is none.
+    /// Reads a stored form; `None` if the bytes are not one.
     pub fn decode(mut bytes: &[u8]) -> Option<Self> {
         let bytes = &mut bytes;
         if !bytes.starts_with(&[MARK, VERSION]) {
