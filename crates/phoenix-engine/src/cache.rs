@@ -1,7 +1,7 @@
 //! Keys and values of a context, per layer and head.
 
-use crate::kernels::{Aligned, PANEL, Rows, padded};
 use crate::weights::Sizes;
+use kernels::{Aligned, PANEL, Rows, padded};
 
 /// Keys (rotated, transposed into panels) and values of a sequence of tokens, for every layer.
 ///

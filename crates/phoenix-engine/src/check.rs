@@ -7,11 +7,11 @@ use phoenix::{ModelConfig, ModelKind, Positions};
 use crate::cache::KeyValues;
 use crate::error::EngineError;
 use crate::index::ExactIndex;
-use crate::kernels::Kernels;
 use crate::scratch::with_scratch;
 use crate::tokens::Extras;
 use crate::transformer::{ContextTokens, Place, TILE};
 use crate::weights::{RankerWeights, RetrievalWeights};
+use kernels::Kernels;
 
 /// Runs the models whose parameters the file has on its inputs and compares every output that it has: the ranker's logits; the
 /// retrieval model's user and candidate representations, and the scores and indices of its best posts.

@@ -7,7 +7,7 @@ use foryou_types::{PostId, TimeMs, UserId, shuffle_key};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::kernels::{Kernels, Scan, padded};
+use kernels::{Kernels, Scan, padded};
 
 /// Slots that one thread scans at a time.
 const CHUNK: usize = 2_048;

@@ -2,7 +2,7 @@
 //!
 //! Start with [`Ranker`] (action logits of candidates for a viewer) and [`RetrievalModel`] with [`ExactIndex`] (posts near a viewer).
 //! What serving asks of a model of any family is [`ServedRanker`] and [`ServedRetrieval`]; the host in [`service`] knows only those.
-//! Inside, `kernels` holds the numeric code, `weights` a model packed for it, `transformer` the layers, `cache` the keys and values of a
+//! The numeric code is that of [`kernels`]. Inside, `weights` is a model packed for it, `transformer` the layers, `cache` the keys and values of a
 //! viewer's context.
 //!
 //! Why it is fast: the context (user and history) runs once, and its keys and values are kept per layer. Then tiles of candidates go
@@ -11,7 +11,7 @@
 //!
 //! Invariants:
 //! * Within one instruction set a candidate's logits are bit-equal alone, in any batch, in any order, on any number of threads, with a
-//!   fresh or an extended context (`kernels` says why). With sequential positions (the January 2026 form, for parity only) they depend
+//!   fresh or an extended context ([`kernels`] says why). With sequential positions (the January 2026 form, for parity only) they depend
 //!   on a candidate's place, as they do there.
 //! * A model is loaded whole or refused ([`EngineError`]); after that, no input can fail or lead to a value that is not finite.
 //! * No allocation per candidate or layer: buffers belong to threads and are used again.
@@ -24,7 +24,6 @@ mod error;
 mod family;
 pub mod grpc;
 mod index;
-mod kernels;
 mod metrics;
 mod ranker;
 mod retrieval;

@@ -10,12 +10,12 @@ use rayon::prelude::*;
 use crate::cache::KeyValues;
 use crate::context::{Context, Viewer};
 use crate::error::EngineError;
-use crate::kernels::{Kernels, Rows, RowsMut, padded};
 use crate::scratch::{Scratch, with_scratch};
 use crate::served::ServedRanker;
 use crate::tokens::{Extras, Lookup};
 use crate::transformer::{Place, TILE};
 use crate::weights::RankerWeights;
+use kernels::{Kernels, Rows, RowsMut, padded};
 
 /// Fewest candidates of a tile: below, a tile's matrix products no longer pay for a thread's waking.
 const SMALLEST_TILE: usize = 16;

@@ -9,12 +9,12 @@ use rayon::prelude::*;
 use crate::cache::KeyValues;
 use crate::context::Viewer;
 use crate::error::EngineError;
-use crate::kernels::{Kernels, Rows, RowsMut, Silu, padded};
 use crate::scratch::{Scratch, with_scratch};
 use crate::served::ServedRetrieval;
 use crate::tokens::Lookup;
 use crate::transformer::{ContextTokens, TILE};
 use crate::weights::RetrievalWeights;
+use kernels::{Kernels, Rows, RowsMut, Silu, padded};
 
 /// Squared lengths below this count as this: a zero vector stays zero.
 const SMALLEST_SQUARE: f32 = 1e-12;

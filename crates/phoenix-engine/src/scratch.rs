@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use crate::kernels::{Aligned, padded};
 use crate::weights::Sizes;
+use kernels::{Aligned, padded};
 
 /// What a tile of rows needs on its way through a model. What a buffer held before never matters.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use phoenix::dwell_input;
 use phoenix::{CandidateItem, CheckpointConfig, HistoryItem, TableSpec, Tables};
 
 use crate::error::{EngineError, finite};
-use crate::kernels::{Kernels, Packed, Rows, RowsMut};
+use kernels::{Kernels, Packed, Rows, RowsMut};
 
 /// What a token has besides its hashed rows.
 #[derive(Clone, Copy, Debug, Default)]

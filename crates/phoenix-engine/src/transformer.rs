@@ -5,12 +5,12 @@ use rayon::prelude::*;
 use phoenix::HistoryAttention;
 
 use crate::cache::KeyValues;
-use crate::kernels::{
-    AddNormalised, Combine, Gate, Gemm, Normalise, OwnLogits, OwnValues, PANEL, Rotate, Rows, RowsMut, Softmax, padded,
-};
 use crate::scratch::{Scratch, with_scratch};
 use crate::tokens::Extras;
 use crate::weights::{Layer, Weights};
+use kernels::{
+    AddNormalised, Combine, Gate, Gemm, Normalise, OwnLogits, OwnValues, PANEL, Rotate, Rows, RowsMut, Softmax, padded,
+};
 
 /// Tokens of a context that one thread takes at a time.
 const BLOCK: usize = 32;

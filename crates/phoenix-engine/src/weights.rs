@@ -7,8 +7,8 @@ use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
 
 use crate::error::{EngineError, finite};
-use crate::kernels::{Kernels, Packed, Rope, padded};
 use crate::tokens::{Dwell, TokenInput};
+use kernels::{Kernels, Packed, Rope, padded};
 
 /// Widths and strides of a model's rows.
 #[derive(Clone, Debug)]

@@ -17,15 +17,17 @@ fn scale<S: Simd>(simd: S, row: &[S::f32s], width: usize, eps: f32) -> f32 {
 }
 
 /// RMSNorm without its gain, which is folded into the matrix that follows: `out = x / rms(x)`.
-pub(crate) struct Normalise<'a> {
+pub struct Normalise<'a> {
     /// `[rows, stride]`.
-    pub(crate) x: &'a [f32],
+    pub x: &'a [f32],
     /// `[rows, stride]`.
-    pub(crate) out: &'a mut [f32],
-    pub(crate) stride: usize,
+    pub out: &'a mut [f32],
+    /// Stride of the rows.
+    pub stride: usize,
     /// Values of a row that count; the rest are zeros.
-    pub(crate) width: usize,
-    pub(crate) eps: f32,
+    pub width: usize,
+    /// Added to the mean square.
+    pub eps: f32,
 }
 
 impl WithSimd for Normalise<'_> {
@@ -44,17 +46,19 @@ impl WithSimd for Normalise<'_> {
 }
 
 /// The residual sum after a sub-layer: `x += y / rms(y) · gain`.
-pub(crate) struct AddNormalised<'a> {
+pub struct AddNormalised<'a> {
     /// `[rows, stride]`.
-    pub(crate) x: &'a mut [f32],
+    pub x: &'a mut [f32],
     /// `[rows, stride]`.
-    pub(crate) y: &'a [f32],
+    pub y: &'a [f32],
     /// `[stride]`, zero-padded.
-    pub(crate) gain: &'a [f32],
-    pub(crate) stride: usize,
+    pub gain: &'a [f32],
+    /// Stride of the rows.
+    pub stride: usize,
     /// Values of a row that count; the rest are zeros.
-    pub(crate) width: usize,
-    pub(crate) eps: f32,
+    pub width: usize,
+    /// Added to the mean square.
+    pub eps: f32,
 }
 
 impl WithSimd for AddNormalised<'_> {
@@ -74,11 +78,11 @@ impl WithSimd for AddNormalised<'_> {
 }
 
 /// The gated GELU: rows `[gate | value]` become `[gelu(gate) · value | value]`.
-pub(crate) struct Gate<'a> {
+pub struct Gate<'a> {
     /// `[rows, 2·half]`.
-    pub(crate) x: &'a mut [f32],
+    pub x: &'a mut [f32],
     /// Stride of the gate's columns.
-    pub(crate) half: usize,
+    pub half: usize,
 }
 
 impl WithSimd for Gate<'_> {
@@ -96,7 +100,7 @@ impl WithSimd for Gate<'_> {
 }
 
 /// `x = silu(x)` over a slice whose length is a multiple of the panel.
-pub(crate) struct Silu<'a>(pub(crate) &'a mut [f32]);
+pub struct Silu<'a>(pub &'a mut [f32]);
 
 impl WithSimd for Silu<'_> {
     type Output = ();

@@ -11,23 +11,25 @@ use super::math;
 const SAFE_CAP: f32 = 40.0;
 
 /// Scores become weights that still lack the factor `1/Σ`.
-pub(crate) struct Softmax<'a> {
+pub struct Softmax<'a> {
     /// `[rows, stride]`.
-    pub(crate) scores: &'a mut [f32],
-    pub(crate) stride: usize,
-    /// Columns that row `r` sees: `seen + r · step`, a candidate's own key included.
-    pub(crate) seen: usize,
-    pub(crate) step: usize,
+    pub scores: &'a mut [f32],
+    /// Stride of the rows.
+    pub stride: usize,
+    /// Columns that row 0 sees, a candidate's own key included; row `r` sees `seen + r · step`.
+    pub seen: usize,
+    /// How many more columns each next row sees.
+    pub step: usize,
     /// Columns whose weights are read afterwards: from where a row's sight ends up to here they become zero.
-    pub(crate) columns: usize,
+    pub columns: usize,
     /// `[stride]`: 1 for a valid key, 0 for a masked one.
-    pub(crate) mask: &'a [f32],
+    pub mask: &'a [f32],
     /// For candidates, `[rows]`: 1, or 0 where the candidate is padding and its own key (the last column seen) is masked.
-    pub(crate) own: Option<&'a [f32]>,
+    pub own: Option<&'a [f32]>,
     /// Cap of the logits.
-    pub(crate) cap: Option<f32>,
+    pub cap: Option<f32>,
     /// `[rows]`: `1/Σ` (0 weights give 0, not NaN).
-    pub(crate) inverse: &'a mut [f32],
+    pub inverse: &'a mut [f32],
 }
 
 impl WithSimd for Softmax<'_> {
@@ -79,19 +81,23 @@ impl WithSimd for Softmax<'_> {
 }
 
 /// A candidate's logit on itself, `q · k`, written behind the context's keys.
-pub(crate) struct OwnLogits<'a> {
+pub struct OwnLogits<'a> {
     /// `[rows, stride]`: queries, keys and values.
-    pub(crate) qkv: &'a [f32],
-    pub(crate) qkv_stride: usize,
-    /// Where the query and the key of this head start in a row, and their width.
-    pub(crate) query: usize,
-    pub(crate) key: usize,
-    pub(crate) width: usize,
+    pub qkv: &'a [f32],
+    /// Stride of those rows.
+    pub qkv_stride: usize,
+    /// Where the query of this head starts in a row.
+    pub query: usize,
+    /// Where the key of this head starts in a row.
+    pub key: usize,
+    /// Width of a head.
+    pub width: usize,
     /// `[rows, score_stride]`.
-    pub(crate) scores: &'a mut [f32],
-    pub(crate) score_stride: usize,
+    pub scores: &'a mut [f32],
+    /// Stride of the rows of scores.
+    pub score_stride: usize,
     /// The column written.
-    pub(crate) column: usize,
+    pub column: usize,
 }
 
 impl WithSimd for OwnLogits<'_> {
@@ -119,27 +125,33 @@ impl WithSimd for OwnLogits<'_> {
 }
 
 /// The last step of a head: `out = (out + own weight · own value) / Σ`.
-pub(crate) struct Combine<'a> {
+pub struct Combine<'a> {
     /// `[rows, stride]`, this head's columns first.
-    pub(crate) out: &'a mut [f32],
-    pub(crate) stride: usize,
-    pub(crate) width: usize,
+    pub out: &'a mut [f32],
+    /// Stride of the rows.
+    pub stride: usize,
+    /// Width of a head.
+    pub width: usize,
     /// `[rows]`.
-    pub(crate) inverse: &'a [f32],
+    pub inverse: &'a [f32],
     /// Candidates' own weights and values.
-    pub(crate) own: Option<OwnValues<'a>>,
+    pub own: Option<OwnValues<'a>>,
 }
 
 /// Where a candidate's own weight and value are.
-pub(crate) struct OwnValues<'a> {
-    /// `[rows, score_stride]`, and the column of the own weight.
-    pub(crate) scores: &'a [f32],
-    pub(crate) score_stride: usize,
-    pub(crate) column: usize,
-    /// `[rows, value_stride]`, and where the value starts in a row.
-    pub(crate) values: &'a [f32],
-    pub(crate) value_stride: usize,
-    pub(crate) value: usize,
+pub struct OwnValues<'a> {
+    /// `[rows, score_stride]`.
+    pub scores: &'a [f32],
+    /// Stride of the rows of scores.
+    pub score_stride: usize,
+    /// Column of the own weight.
+    pub column: usize,
+    /// `[rows, value_stride]`.
+    pub values: &'a [f32],
+    /// Stride of the rows of values.
+    pub value_stride: usize,
+    /// Where the value starts in a row.
+    pub value: usize,
 }
 
 impl WithSimd for Combine<'_> {

@@ -8,7 +8,7 @@ const LINE_FLOATS: usize = LINE / size_of::<f32>();
 
 /// `f32`s that start on a cache line. Safe code cannot ask the allocator for that, so the buffer has room to spare in front.
 #[derive(Debug, Default)]
-pub(crate) struct Aligned {
+pub struct Aligned {
     buffer: Vec<f32>,
     start: usize,
     len: usize,
@@ -16,14 +16,14 @@ pub(crate) struct Aligned {
 
 impl Aligned {
     /// So many zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
+    pub fn zeros(len: usize) -> Self {
         let buffer = vec![0.0; len + LINE_FLOATS];
         let start = Self::start_of(&buffer);
         Self { buffer, start, len }
     }
 
     /// A buffer of at least `len` values; their contents are unspecified. Does not shrink.
-    pub(crate) fn fit(&mut self, len: usize) {
+    pub fn fit(&mut self, len: usize) {
         if self.len < len {
             *self = Self::zeros(len);
         }

@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 /// Cosines and sines by position.
 #[derive(Clone, Debug)]
-pub(crate) struct Rope {
+pub struct Rope {
     frequencies: Vec<f64>,
     /// `[positions, key/2]`.
     cos: Vec<f32>,
@@ -13,7 +13,7 @@ pub(crate) struct Rope {
 
 impl Rope {
     /// Tables for `positions` positions; others are computed when they are asked for.
-    pub(crate) fn new(key: usize, base: f64, positions: usize) -> Self {
+    pub fn new(key: usize, base: f64, positions: usize) -> Self {
         let half = key / 2;
         let frequencies: Vec<f64> = (0..half).map(|i| base.powf(-(2.0 * i as f64) / key as f64)).collect();
         let angles = |f: fn(f64) -> f64| {
@@ -46,15 +46,19 @@ impl Rope {
 }
 
 /// Rotates queries and keys: the first `heads · key` values of every row, row `r` to position `first + r · step`.
-pub(crate) struct Rotate<'a> {
-    pub(crate) rope: &'a Rope,
+pub struct Rotate<'a> {
+    /// The angles.
+    pub rope: &'a Rope,
     /// `[rows, stride]`.
-    pub(crate) x: &'a mut [f32],
-    pub(crate) stride: usize,
+    pub x: &'a mut [f32],
+    /// Stride of the rows.
+    pub stride: usize,
     /// Values of a row to rotate.
-    pub(crate) width: usize,
-    pub(crate) first: usize,
-    pub(crate) step: usize,
+    pub width: usize,
+    /// Position of the first row.
+    pub first: usize,
+    /// From a row's position to the next one's.
+    pub step: usize,
 }
 
 impl WithSimd for Rotate<'_> {
@@ -72,7 +76,7 @@ impl WithSimd for Rotate<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::Kernels;
+    use crate::Kernels;
 
     #[test]
     fn positions_in_and_beyond_the_table_turn_alike() {

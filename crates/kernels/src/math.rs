@@ -67,7 +67,7 @@ mod tests {
     use pulp::WithSimd;
 
     use super::*;
-    use crate::kernels::Kernels;
+    use crate::Kernels;
 
     struct All<'a>(&'a [f32; 16]);
 

@@ -1,4 +1,8 @@
-//! The numeric kernels, written once over [`pulp::Simd`] and compiled for every instruction set of the machine's family.
+//! The numeric core of training and serving: slices and shapes in, slices out.
+//!
+//! Every kernel is a struct of its operands, written once over [`pulp::Simd`], compiled for every instruction set of the machine's
+//! family, and run by [`Kernels::run`]. [`Gemm`] multiplies by a [`Packed`] matrix; [`Normalise`], [`AddNormalised`], [`Gate`] and [`Silu`]
+//! work on rows, [`Rotate`] turns queries and keys, [`Softmax`] and its neighbours are attention, [`Scan`] is one query against many rows.
 //!
 //! Layout rules that let the kernels do without tails:
 //! * the columns of a weight matrix come in panels of [`PANEL`], zero-padded ([`Packed`]);
@@ -21,26 +25,26 @@ mod rope;
 mod rows;
 mod scan;
 
-pub(crate) use aligned::Aligned;
-pub(crate) use attention::{Combine, OwnLogits, OwnValues, Softmax};
-pub(crate) use gemm::{Gemm, Packed, Rows, RowsMut};
-pub(crate) use rope::{Rope, Rotate};
-pub(crate) use rows::{AddNormalised, Gate, Normalise, Silu};
-pub(crate) use scan::Scan;
+pub use aligned::Aligned;
+pub use attention::{Combine, OwnLogits, OwnValues, Softmax};
+pub use gemm::{Gemm, Packed, Rows, RowsMut};
+pub use rope::{Rope, Rotate};
+pub use rows::{AddNormalised, Gate, Normalise, Silu};
+pub use scan::Scan;
 
 use pulp::{Arch, Scalar, Simd, WithSimd};
 
 /// Columns of a weight panel: two AVX-512 or four AVX2 registers.
-pub(crate) const PANEL: usize = 32;
+pub const PANEL: usize = 32;
 
 /// The next multiple of [`PANEL`].
-pub(crate) const fn padded(n: usize) -> usize {
+pub const fn padded(n: usize) -> usize {
     n.next_multiple_of(PANEL)
 }
 
 /// Which instruction set the kernels run on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kernels {
+pub enum Kernels {
     /// The best one this machine has.
     Native(Arch),
     /// No vector instructions asked for: what a machine of an unknown family runs.
@@ -49,13 +53,13 @@ pub(crate) enum Kernels {
 
 impl Kernels {
     /// The best instruction set this machine has.
-    pub(crate) fn native() -> Self {
+    pub fn native() -> Self {
         Self::Native(Arch::new())
     }
 
     /// Runs a kernel.
     #[inline]
-    pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+    pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {
         match self {
             Self::Native(arch) => arch.dispatch(kernel),
             Self::Portable => Scalar::new().vectorize(kernel),

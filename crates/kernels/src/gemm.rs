@@ -6,7 +6,7 @@ use super::{Aligned, PANEL};
 
 /// A matrix `[depth, columns]` as panels of [`PANEL`] columns, each panel `[depth, PANEL]`, zero-padded.
 #[derive(Clone, Debug)]
-pub(crate) struct Packed {
+pub struct Packed {
     data: Aligned,
     depth: usize,
     panels: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Packed {
 
 impl Packed {
     /// Packs `value(row, column)`.
-    pub(crate) fn new(depth: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+    pub fn new(depth: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
         let panels = columns.div_ceil(PANEL);
         let mut data = Aligned::zeros(panels * depth * PANEL);
         if depth > 0 {
@@ -30,36 +30,44 @@ impl Packed {
     }
 
     /// The product of `rows` rows of `a` with this matrix, into `c` (padded columns included).
-    pub(crate) fn product<'a>(&'a self, rows: usize, a: Rows<'a>, c: RowsMut<'a>) -> Gemm<'a> {
+    pub fn product<'a>(&'a self, rows: usize, a: Rows<'a>, c: RowsMut<'a>) -> Gemm<'a> {
         Gemm { rows, a, depth: self.depth, b: &self.data, panel_stride: self.depth * PANEL, panels: self.panels, c }
     }
 }
 
 /// Rows of a buffer: where the first starts is where the slice starts.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) stride: usize,
+pub struct Rows<'a> {
+    /// The rows, one after the other.
+    pub data: &'a [f32],
+    /// From the start of a row to that of the next.
+    pub stride: usize,
 }
 
 /// Rows of a buffer to write to.
-pub(crate) struct RowsMut<'a> {
-    pub(crate) data: &'a mut [f32],
-    pub(crate) stride: usize,
+pub struct RowsMut<'a> {
+    /// The rows, one after the other.
+    pub data: &'a mut [f32],
+    /// From the start of a row to that of the next.
+    pub stride: usize,
 }
 
 /// `c[r, n] = Σ_k a[r, k] · b[k, n]`, every sum from `k = 0` upwards in one chain.
-pub(crate) struct Gemm<'a> {
-    pub(crate) rows: usize,
+pub struct Gemm<'a> {
+    /// Rows of `a` and `c`.
+    pub rows: usize,
     /// `[rows, depth]`.
-    pub(crate) a: Rows<'a>,
-    pub(crate) depth: usize,
+    pub a: Rows<'a>,
+    /// Columns of `a`: the length of the sums.
+    pub depth: usize,
     /// Panels of `[depth, PANEL]`, each `panel_stride` after the one before.
-    pub(crate) b: &'a [f32],
-    pub(crate) panel_stride: usize,
-    pub(crate) panels: usize,
+    pub b: &'a [f32],
+    /// From the start of a panel to that of the next.
+    pub panel_stride: usize,
+    /// Panels of `b`.
+    pub panels: usize,
     /// `[rows, panels · PANEL]`: whole panels are written.
-    pub(crate) c: RowsMut<'a>,
+    pub c: RowsMut<'a>,
 }
 
 impl WithSimd for Gemm<'_> {
@@ -154,7 +162,7 @@ mod tests {
     use pulp::Scalar;
 
     use super::*;
-    use crate::kernels::{Kernels, padded};
+    use crate::{Kernels, padded};
 
     /// Runs a product in vectors of 16 on a machine that may only have 8, so that the shapes for AVX-512 are tested everywhere.
     fn in_sixteens(gemm: Gemm<'_>) -> bool {

@@ -3,12 +3,13 @@
 use pulp::{Simd, WithSimd};
 
 /// `out[r] = query · rows[r]`.
-pub(crate) struct Scan<'a> {
+pub struct Scan<'a> {
     /// `[stride]`, zero-padded.
-    pub(crate) query: &'a [f32],
+    pub query: &'a [f32],
     /// `[out.len(), stride]`, zero-padded.
-    pub(crate) rows: &'a [f32],
-    pub(crate) out: &'a mut [f32],
+    pub rows: &'a [f32],
+    /// `[rows]`.
+    pub out: &'a mut [f32],
 }
 
 impl WithSimd for Scan<'_> {
