@@ -6,7 +6,7 @@ use datasets::world::WorldError;
 use evaluation::TableError;
 use model_registry::{CheckpointError, RegistryError};
 use phoenix_engine::EngineError;
-use phoenix_train::data::DataError;
+use phoenix_train::DataError;
 use train_core::TrainError;
 
 /// Why an experiment ended without a report.

@@ -10,9 +10,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use foryou_types::{ActionMask, ActionSet, PostId, Rng, SplitMix64, TimeMs, UserId};
 use phoenix::{Candidate, CandidateItem, Corpus, HistoryItem, IdCounts, ModelConfig, ModelKind, Pass};
-use phoenix_train::data::TrainingData;
-use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer::train;
+use phoenix_train::{Recipe, TrainingData, train};
 use train_core::RunOptions;
 
 const IDS: usize = 50_000;

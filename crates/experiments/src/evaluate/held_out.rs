@@ -8,7 +8,7 @@ use event_log::{EventBody, EventSource, Position};
 use foryou_types::{ActionSet, PostId, TimeMs};
 use phoenix::Corpus;
 use phoenix_engine::service::read_posts;
-use phoenix_train::data::{self, DataOptions, EvalSlate};
+use phoenix_train::{DataOptions, EvalSlate, slates_after};
 use rustc_hash::FxHashMap;
 
 use super::World;
@@ -68,7 +68,7 @@ impl HeldOut {
         let mut by_length = Vec::new();
         for history in lengths {
             let options = DataOptions { history, ..DataOptions::default() };
-            let slates = data::slates_after(&**log, profile, &options, manifest.cut, &|read, total| {
+            let slates = slates_after(&**log, profile, &options, manifest.cut, &|read, total| {
                 watcher.reached("reading", read, total);
             });
             watcher.finished();

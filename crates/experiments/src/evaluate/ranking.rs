@@ -7,7 +7,7 @@ use evaluation::{
 };
 use foryou_types::{ActionKind, SplitMix64};
 use phoenix_engine::{Ranker, ServedRanker};
-use phoenix_train::data::positive_actions;
+use phoenix_train::positive_actions;
 use serde::Serialize;
 
 use super::Named;

@@ -4,7 +4,7 @@ use evaluation::{Interval, mean, paired_bootstrap, rank_order};
 use foryou_types::{PostId, SplitMix64, TimeMs};
 use phoenix::CandidateItem;
 use phoenix_engine::{RetrievalModel, ServedRetrieval};
-use phoenix_train::data::positive_actions;
+use phoenix_train::positive_actions;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 

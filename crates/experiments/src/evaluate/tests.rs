@@ -4,9 +4,7 @@ use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, LogSink}
 use datasets::world::{World as Invented, WorldConfig};
 use event_log::{MemoryLog, event_to_json};
 use foryou_types::NoNames;
-use phoenix_train::data::DataOptions;
-use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer;
+use phoenix_train::{DataOptions, Recipe, TrainingData};
 use train_core::RunOptions;
 
 use super::*;
@@ -46,7 +44,7 @@ impl Small {
         recipe.epochs = 1;
         (recipe.model.emb_size, recipe.model.key_size, recipe.model.num_layers) = (16, 4, 1);
         let options = DataOptions { until, ..recipe.data_options() };
-        let data = phoenix_train::data::load(&*self.log, &self.profile, &options, &|_, _| {}).unwrap();
+        let data = TrainingData::load(&*self.log, &self.profile, &options, &|_, _| {}).unwrap();
         let run = tempfile::tempdir().unwrap();
         let options = RunOptions {
             threads: 1,
@@ -57,7 +55,8 @@ impl Small {
             progress: &(),
         };
         let outcome =
-            trainer::train(ModelKind::Ranker, &data, &recipe, &self.profile.action_set, run.path(), &options).unwrap();
+            phoenix_train::train(ModelKind::Ranker, &data, &recipe, &self.profile.action_set, run.path(), &options)
+                .unwrap();
         let registry = self.registry();
         let version = registry.add(&Checkpoint::load(&outcome.checkpoint).unwrap(), None, TimeMs(1)).unwrap();
         registry.promote(&version, TimeMs(1)).unwrap();

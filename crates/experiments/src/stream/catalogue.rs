@@ -8,7 +8,7 @@ use event_log::{ActionEvent, Event, EventBody};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
 use phoenix_engine::{ServedRanker, ServedRetrieval};
-use phoenix_train::data::{Observer, positive_actions};
+use phoenix_train::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{WEIGHTS, blended};

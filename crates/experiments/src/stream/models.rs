@@ -8,9 +8,7 @@ use foryou_settings::{Layers, SettingsError};
 use foryou_types::TimeMs;
 use phoenix::{Checkpoint, ModelKind};
 use phoenix_engine::{Ranker, RetrievalModel};
-use phoenix_train::data::{DataError, DataOptions};
-use phoenix_train::recipe::Recipe;
-use phoenix_train::trainer;
+use phoenix_train::{DataError, DataOptions, Recipe, TrainingData};
 use serde::{Deserialize, Serialize};
 use train_core::optim::Decay;
 use train_core::{RunOptions, TrainError};
@@ -183,7 +181,7 @@ impl Refresher<'_> {
     ) -> Result<u64, ExperimentError> {
         let options =
             DataOptions { since, until: Some(until), seed: self.stream.options.seed, ..recipe.data_options() };
-        let data = match phoenix_train::data::load(self.stream.log, self.stream.profile, &options, &|_, _| {}) {
+        let data = match TrainingData::load(self.stream.log, self.stream.profile, &options, &|_, _| {}) {
             Err(DataError::Empty(_)) if from.is_some() => return Ok(0),
             data => data?,
         };
@@ -202,7 +200,7 @@ impl Refresher<'_> {
             progress: &(),
         };
         let actions = &self.stream.profile.action_set;
-        let outcome = trainer::train(kind, &data, recipe, actions, &run, &run_options);
+        let outcome = phoenix_train::train(kind, &data, recipe, actions, &run, &run_options);
         match outcome {
             Err(TrainError::Empty(_)) if from.is_some() => Ok(0),
             Ok(outcome) if outcome.stopped => Err(ExperimentError::Stopped),

@@ -5,7 +5,7 @@ use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, TimeMs, UserId};
 use phoenix::{CandidateItem, ModelKind};
 use phoenix_engine::ServedRanker;
-use phoenix_train::data::{Observer, positive_actions};
+use phoenix_train::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{WEIGHTS, blended};

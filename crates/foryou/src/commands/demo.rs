@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, bail};
 use datasets::world::{World, WorldManifest, read_manifest};
 use phoenix::ModelKind;
-use phoenix_train::recipe::Recipe;
+use phoenix_train::Recipe;
 use server::FeedRequest;
 
 use super::source::Source;

@@ -53,7 +53,7 @@ fn check_file(file: &Path) -> anyhow::Result<Vec<CheckResult>> {
     let named = |implementation: &'static str| {
         move |agreement| CheckResult { file: file.display().to_string(), implementation, agreement }
     };
-    let trainer = phoenix_train::model::check(&golden).with_context(|| file.display().to_string())?;
+    let trainer = phoenix_train::check(&golden).with_context(|| file.display().to_string())?;
     let engine = phoenix_engine::check(&golden).with_context(|| file.display().to_string())?;
     Ok(trainer.into_iter().map(named("train")).chain(engine.into_iter().map(named("engine"))).collect())
 }

@@ -10,9 +10,7 @@ use foryou_types::{Clock, TimeMs, WallClock};
 use indicatif::ProgressBar;
 use model_registry::Gate;
 use phoenix::{Checkpoint, ModelKind};
-use phoenix_train::data::{DataOptions, TrainingData, is_positive};
-use phoenix_train::recipe::{DataSize, Recipe};
-use phoenix_train::trainer;
+use phoenix_train::{DataOptions, DataSize, Recipe, TrainingData, is_positive};
 use serde::Serialize;
 use train_core::{EvaluationReport, Progress, RunOptions, StepReport};
 
@@ -116,7 +114,7 @@ fn read_log(
     }
     let events = if job.resume { train_core::events_of_run(&job.run)? } else { None };
     let options = DataOptions { since: job.since, until, events, seed: config.seed, ..recipe.data_options() };
-    let data = phoenix_train::data::load(&*source.log, &source.profile, &options, &|read, total| {
+    let data = TrainingData::load(&*source.log, &source.profile, &options, &|read, total| {
         bar.set_length(total);
         bar.set_position(read);
     });
@@ -172,7 +170,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
         stop: stop_flag(),
         progress: &bar,
     };
-    let outcome = trainer::train(job.kind, &data, &recipe, action_set, &job.run, &options);
+    let outcome = phoenix_train::train(job.kind, &data, &recipe, action_set, &job.run, &options);
     bar.bar.finish_and_clear();
     let outcome = outcome.with_context(|| format!("training the {}", job.kind.name()))?;
     if outcome.stopped {
@@ -182,7 +180,7 @@ pub(super) fn train(source: &Source, config: &Config, job: &Job, output: Output)
     let checkpoint = Checkpoint::load(&outcome.checkpoint)?;
     let (previous, note) = previous(&registry, job.kind)?;
     let mut gate =
-        trainer::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
+        phoenix_train::judge(&data, &recipe, action_set, checkpoint.clone(), &outcome.best, previous, threads(config))
             .with_context(|| format!("judging the {}", job.kind.name()))?;
     gate.notes.extend(note);
     let promoted = job.promote && gate.passed;

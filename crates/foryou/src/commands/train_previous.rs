@@ -2,7 +2,7 @@
 
 use model_registry::{Family, Manifest, Registry};
 use phoenix::{Checkpoint, ModelKind, Phoenix};
-use phoenix_train::trainer::Previous;
+use phoenix_train::Previous;
 
 /// The serving version, to compare a new one with, or a note for the judgement where it is of another family. Neither if no version
 /// serves, or if it is damaged: nothing can be said of that one.

@@ -1,7 +1,7 @@
 //! The recipe of a training: the default for the size of the data, a TOML file over it, `--set` and `--epochs` over both.
 
 use phoenix::ModelKind;
-use phoenix_train::recipe::{DataSize, Recipe};
+use phoenix_train::{DataSize, Recipe};
 
 use crate::cli::TrainArgs;
 use crate::exit::WrongUse;

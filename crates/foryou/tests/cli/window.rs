@@ -17,7 +17,7 @@ use phoenix::{
 };
 use phoenix_engine::service::read_posts;
 use phoenix_engine::{Ranker, ServedRanker};
-use phoenix_train::data::{DataOptions, slates_after};
+use phoenix_train::{DataOptions, slates_after};
 use serde_json::Value;
 
 use crate::common::{Killed, foryou, json};

@@ -20,7 +20,7 @@ pub fn positive_actions(set: &ActionSet) -> ActionMask {
 }
 
 /// The discrete actions with a negative weight: report, block, mute, not interested.
-pub fn negative_actions(set: &ActionSet) -> ActionMask {
+fn negative_actions(set: &ActionSet) -> ActionMask {
     mask(set, |weight| weight < 0.0)
 }
 
@@ -30,7 +30,7 @@ pub fn is_positive(candidate: &Candidate, set: &ActionSet) -> bool {
 }
 
 /// Whether the viewer turned the post down: an action of negative weight.
-pub fn is_hard_negative(candidate: &Candidate, set: &ActionSet) -> bool {
+pub(crate) fn is_hard_negative(candidate: &Candidate, set: &ActionSet) -> bool {
     candidate.labels.0 & negative_actions(set).0 != 0
 }
 

@@ -1,6 +1,6 @@
 //! Training data from the event log.
 //!
-//! [`load`] reads the log once and returns passes ([`phoenix::Pass`]) for both models; [`slates_after`] returns the slates of a
+//! [`TrainingData::load`] reads the log once and returns passes ([`phoenix::Pass`]) for both models; [`slates_after`] returns the slates of a
 //! held-out part. What a model learns from is what serving would have shown it:
 //!
 //! * Actions stand by the state store's rule ([`foryou_types::Standing`]) and are counted in tokens by its rule
@@ -47,7 +47,8 @@ use phoenix::IdCounts;
 use phoenix::{Corpus, Pass};
 use rustc_hash::FxHashMap;
 
-pub use engagement::{is_hard_negative, is_positive, negative_actions, positive_actions};
+pub(crate) use engagement::is_hard_negative;
+pub use engagement::{is_positive, positive_actions};
 pub use error::{DataError, Empty};
 pub use held_out::{EvalSlate, slates_after};
 pub use observer::Observer;
@@ -93,6 +94,86 @@ pub struct TrainingData {
 }
 
 impl TrainingData {
+    /// Reads a log into training data. `progress` is told events read and events in all.
+    pub fn load(
+        log: &dyn EventSource,
+        profile: &Profile,
+        options: &DataOptions,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Self, DataError> {
+        options.check()?;
+        let mut builder = PassBuilder::new(options.max_candidates);
+        let mut replay = Replay::new(profile, options, options.since.unwrap_or(TimeMs(i64::MIN)));
+        replay.run(log, options.until, options.events, progress, &mut |slate| builder.add(slate))?;
+        let counts = replay.counts;
+        let empty = |why| Err(DataError::Empty(why));
+        let Some(newest) = replay.newest else {
+            return match options.until {
+                Some(until) if counts.events > 0 => empty(Empty::AfterUntil { events: counts.events, until }),
+                _ => empty(Empty::Log),
+            };
+        };
+        if replay.posts.created() == 0 {
+            return empty(Empty::Posts { events: counts.read });
+        }
+        if profile.has(Has::Impressions) && counts.impressions == 0 {
+            return empty(Empty::Impressions { events: counts.read });
+        }
+        if counts.actions == 0 {
+            return empty(Empty::Actions { events: counts.read });
+        }
+        if let Some(since) = options.since.filter(|_| counts.slates == 0) {
+            return empty(Empty::Since { events: counts.read, since });
+        }
+
+        let drafts = builder.finish();
+        let validation_from = drafts.validation_from(options.validation_share);
+        let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position.clone());
+        let outcomes = replay.outcomes();
+        let split = drafts.split(&outcomes, validation_from);
+        let impressions = split.shown.values().map(|n| u64::from(*n)).sum();
+        if outcomes.iter().all(|outcome| outcome.is_nothing()) {
+            return empty(match options.since {
+                Some(since) => Empty::LabelsSince { impressions, since },
+                None => Empty::Labels { impressions },
+            });
+        }
+
+        let set = &profile.action_set;
+        let mut positives_per_head = vec![0; set.len()];
+        let mut post_frequency = FxHashMap::default();
+        for candidate in split.train.iter().flat_map(|pass| &pass.candidates) {
+            for (index, action) in set.iter() {
+                let has = match action.kind {
+                    ActionKind::Discrete => candidate.labels.has(index),
+                    ActionKind::Continuous => candidate.dwell_seconds > 0.0,
+                };
+                positives_per_head[usize::from(index)] += u64::from(has);
+            }
+            if is_positive(candidate, set) {
+                *post_frequency.entry(candidate.item.post).or_default() += 1;
+            }
+        }
+        let (corpus, alive_posts) = replay.posts.finish();
+        Ok(Self {
+            corpus: Arc::new(corpus),
+            train: split.train,
+            validation: split.validation,
+            validation_from,
+            users: ids.users as u64,
+            ids,
+            positives_per_head,
+            impressions,
+            training_impressions: split.shown,
+            post_frequency,
+            alive_posts,
+            posts,
+            slates: counts.slates,
+            trained_until: options.until.unwrap_or(newest + 1),
+            log_position,
+        })
+    }
+
     /// Posts to learn from, shown or sampled, counted as often as they are.
     pub fn candidates(&self) -> u64 {
         count(&self.train)
@@ -114,84 +195,4 @@ impl TrainingData {
 
 fn count(passes: &[Pass]) -> u64 {
     passes.iter().map(|pass| pass.candidates.len() as u64).sum()
-}
-
-/// Reads a log into training data. `progress` is told events read and events in all.
-pub fn load(
-    log: &dyn EventSource,
-    profile: &Profile,
-    options: &DataOptions,
-    progress: &dyn Fn(u64, u64),
-) -> Result<TrainingData, DataError> {
-    options.check()?;
-    let mut builder = PassBuilder::new(options.max_candidates);
-    let mut replay = Replay::new(profile, options, options.since.unwrap_or(TimeMs(i64::MIN)));
-    replay.run(log, options.until, options.events, progress, &mut |slate| builder.add(slate))?;
-    let counts = replay.counts;
-    let empty = |why| Err(DataError::Empty(why));
-    let Some(newest) = replay.newest else {
-        return match options.until {
-            Some(until) if counts.events > 0 => empty(Empty::AfterUntil { events: counts.events, until }),
-            _ => empty(Empty::Log),
-        };
-    };
-    if replay.posts.created() == 0 {
-        return empty(Empty::Posts { events: counts.read });
-    }
-    if profile.has(Has::Impressions) && counts.impressions == 0 {
-        return empty(Empty::Impressions { events: counts.read });
-    }
-    if counts.actions == 0 {
-        return empty(Empty::Actions { events: counts.read });
-    }
-    if let Some(since) = options.since.filter(|_| counts.slates == 0) {
-        return empty(Empty::Since { events: counts.read, since });
-    }
-
-    let drafts = builder.finish();
-    let validation_from = drafts.validation_from(options.validation_share);
-    let (ids, posts, log_position) = (replay.ids(), replay.posts.created(), replay.position.clone());
-    let outcomes = replay.outcomes();
-    let split = drafts.split(&outcomes, validation_from);
-    let impressions = split.shown.values().map(|n| u64::from(*n)).sum();
-    if outcomes.iter().all(|outcome| outcome.is_nothing()) {
-        return empty(match options.since {
-            Some(since) => Empty::LabelsSince { impressions, since },
-            None => Empty::Labels { impressions },
-        });
-    }
-
-    let set = &profile.action_set;
-    let mut positives_per_head = vec![0; set.len()];
-    let mut post_frequency = FxHashMap::default();
-    for candidate in split.train.iter().flat_map(|pass| &pass.candidates) {
-        for (index, action) in set.iter() {
-            let has = match action.kind {
-                ActionKind::Discrete => candidate.labels.has(index),
-                ActionKind::Continuous => candidate.dwell_seconds > 0.0,
-            };
-            positives_per_head[usize::from(index)] += u64::from(has);
-        }
-        if is_positive(candidate, set) {
-            *post_frequency.entry(candidate.item.post).or_default() += 1;
-        }
-    }
-    let (corpus, alive_posts) = replay.posts.finish();
-    Ok(TrainingData {
-        corpus: Arc::new(corpus),
-        train: split.train,
-        validation: split.validation,
-        validation_from,
-        users: ids.users as u64,
-        ids,
-        positives_per_head,
-        impressions,
-        training_impressions: split.shown,
-        post_frequency,
-        alive_posts,
-        posts,
-        slates: counts.slates,
-        trained_until: options.until.unwrap_or(newest + 1),
-        log_position,
-    })
 }

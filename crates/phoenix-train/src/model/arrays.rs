@@ -2,7 +2,7 @@
 
 /// The users of a batch and their histories, right-padded to S tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct HistoryArrays {
+pub(crate) struct HistoryArrays {
     /// Users B.
     pub b: usize,
     /// Tokens S per history; may be 0.
@@ -29,7 +29,7 @@ pub struct HistoryArrays {
 
 /// The candidates of a batch, right-padded to C each.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CandidateArrays {
+pub(crate) struct CandidateArrays {
     /// Users B.
     pub b: usize,
     /// Candidates C per user.

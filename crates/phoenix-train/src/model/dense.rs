@@ -31,9 +31,8 @@ pub enum DenseError {
 ///
 /// A norm's scale is kept as `[1, D]`, everything else as its matrix `[in, out]`.
 #[derive(Clone, Debug)]
-pub struct DenseParams {
+pub(crate) struct DenseParams {
     tensors: Vec<Tensor<2>>,
-    by_name: FxHashMap<String, usize>,
     places: Places,
     device: Device,
     track: bool,
@@ -109,7 +108,7 @@ impl DenseParams {
     ///
     /// With `track` they are leaves whose gradients [`DenseParams::gradients`] returns after a backward pass; `device` must then be
     /// an autodiff device.
-    pub fn from_values(
+    pub(crate) fn from_values(
         kind: ModelKind,
         config: &ModelConfig,
         values: &[NamedTensor],
@@ -135,22 +134,17 @@ impl DenseParams {
             by_name.insert(spec.name, i);
         }
         let places = Places::find(kind, config, &by_name)?;
-        Ok(Self { tensors, by_name, places, device: device.clone(), track })
-    }
-
-    /// A tensor by its name in [`phoenix::dense_params`].
-    pub fn get(&self, name: &str) -> Option<&Tensor<2>> {
-        self.by_name.get(name).map(|&i| &self.tensors[i])
+        Ok(Self { tensors, places, device: device.clone(), track })
     }
 
     /// The gradient of every tensor, row-major, in the order of [`phoenix::dense_params`]; zeros where the output did not depend
     /// on it.
-    pub fn gradients(&self, gradients: &Gradients) -> Vec<Vec<f32>> {
+    pub(crate) fn gradients(&self, gradients: &Gradients) -> Vec<Vec<f32>> {
         self.tensors.iter().map(|tensor| gradient(tensor, gradients)).collect()
     }
 
     /// Where the tensors are.
-    pub fn device(&self) -> &Device {
+    pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 

@@ -8,7 +8,7 @@ use super::ops::gradient;
 ///
 /// They track gradients when the [`super::DenseParams`] of the pass do.
 #[derive(Clone, Debug, Default)]
-pub struct Leaves {
+pub(crate) struct Leaves {
     /// `[B, Hu·D]`.
     pub user: Option<Tensor<2>>,
     /// `[B·S, (Hi+Ha)·D]`; none without history.
@@ -23,7 +23,7 @@ pub struct Leaves {
 
 /// The gradients of [`Leaves`], row-major like the arrays; empty where the pass had no such leaf.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LeafGradients {
+pub(crate) struct LeafGradients {
     /// `[B, Hu·D]`.
     pub user: Vec<f32>,
     /// `[B, S, (Hi+Ha)·D]`.
@@ -38,7 +38,7 @@ pub struct LeafGradients {
 
 impl Leaves {
     /// Their gradients; zeros where the output did not depend on a leaf.
-    pub fn gradients(&self, gradients: &Gradients) -> LeafGradients {
+    pub(crate) fn gradients(&self, gradients: &Gradients) -> LeafGradients {
         let of = |leaf: &Option<Tensor<2>>| leaf.as_ref().map(|leaf| gradient(leaf, gradients)).unwrap_or_default();
         LeafGradients {
             user: of(&self.user),

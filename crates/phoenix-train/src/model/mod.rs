@@ -1,6 +1,6 @@
 //! Both Phoenix models in Burn, as functions of plain tensors.
 //!
-//! [`ranker_logits`], [`user_representation`] and [`candidate_representation`] take [`DenseParams`] (the dense tensors, tracked or not)
+//! [`ranker_logits`], [`user_representations_at`] and [`candidate_representation`] take [`DenseParams`] (the dense tensors, tracked or not)
 //! and row-major arrays ([`HistoryArrays`], [`CandidateArrays`]) whose embeddings were looked up before. They answer with the output
 //! and [`Leaves`]: the looked-up embeddings as tensors of the graph, so that after `backward` their gradients come back as plain
 //! vectors and the tables stay outside autodiff.
@@ -42,10 +42,11 @@ mod tests;
 mod transformer;
 mod visibility;
 
-pub use arrays::{CandidateArrays, HistoryArrays};
+pub(crate) use arrays::{CandidateArrays, HistoryArrays};
 pub use check::{CheckError, check};
-pub use dense::{DenseError, DenseParams};
+pub use dense::DenseError;
+pub(crate) use dense::DenseParams;
 pub(crate) use device::device;
-pub use leaves::{LeafGradients, Leaves};
-pub use ranker::ranker_logits;
-pub use retrieval::{candidate_representation, user_representation, user_representations_at};
+pub(crate) use leaves::{LeafGradients, Leaves};
+pub(crate) use ranker::ranker_logits;
+pub(crate) use retrieval::{candidate_representation, user_representations_at};

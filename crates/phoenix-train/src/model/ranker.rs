@@ -18,7 +18,7 @@ use super::{embed, transformer};
 ///
 /// # Panics
 /// When an array is shorter or longer than its shape says, or there are no candidates.
-pub fn ranker_logits(
+pub(crate) fn ranker_logits(
     config: &ModelConfig,
     params: &DenseParams,
     history: &HistoryArrays,

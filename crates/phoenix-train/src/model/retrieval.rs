@@ -16,7 +16,11 @@ use super::{embed, transformer};
 ///
 /// # Panics
 /// When an array is shorter or longer than its shape says.
-pub fn user_representation(config: &ModelConfig, params: &DenseParams, history: &HistoryArrays) -> (Tensor<2>, Leaves) {
+pub(crate) fn user_representation(
+    config: &ModelConfig,
+    params: &DenseParams,
+    history: &HistoryArrays,
+) -> (Tensor<2>, Leaves) {
     user_representations_at(config, params, history, &vec![u16::MAX; history.b], 1)
 }
 
@@ -27,7 +31,7 @@ pub fn user_representation(config: &ModelConfig, params: &DenseParams, history: 
 ///
 /// # Panics
 /// When an array is shorter or longer than its shape says.
-pub fn user_representations_at(
+pub(crate) fn user_representations_at(
     config: &ModelConfig,
     params: &DenseParams,
     history: &HistoryArrays,
@@ -60,7 +64,7 @@ pub fn user_representations_at(
 ///
 /// # Panics
 /// When `text` is not of as many posts as `ids`.
-pub fn candidate_representation(
+pub(crate) fn candidate_representation(
     config: &ModelConfig,
     params: &DenseParams,
     ids: &[f32],

@@ -4,7 +4,7 @@ use super::sparse::SparseGradient;
 
 /// Settings of the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adagrad {
+pub(crate) struct Adagrad {
     /// Step size.
     pub learning_rate: f32,
     /// Added to the root of the accumulator.
@@ -16,7 +16,7 @@ pub struct Adagrad {
 
 /// One table with its optimiser state.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AdagradTable {
+pub(crate) struct AdagradTable {
     dim: usize,
     /// `[rows, dim]`; row 0 is zero.
     values: Vec<f32>,
@@ -26,13 +26,13 @@ pub struct AdagradTable {
 
 impl AdagradTable {
     /// A table `[rows, dim]` that nothing was learned in yet.
-    pub fn new(dim: usize, values: Vec<f32>) -> Self {
+    pub(crate) fn new(dim: usize, values: Vec<f32>) -> Self {
         let rows = values.len() / dim.max(1);
         Self { dim, values, accumulator: vec![0.0; rows] }
     }
 
     /// Takes an accumulator `[rows]` up again; `false` where it is not of this table's length.
-    pub fn restore(&mut self, accumulator: Vec<f32>) -> bool {
+    pub(crate) fn restore(&mut self, accumulator: Vec<f32>) -> bool {
         let fits = accumulator.len() == self.accumulator.len();
         if fits {
             self.accumulator = accumulator;
@@ -41,13 +41,13 @@ impl AdagradTable {
     }
 
     /// A row, `[dim]`.
-    pub fn row(&self, row: u32) -> &[f32] {
+    pub(crate) fn row(&self, row: u32) -> &[f32] {
         let start = row as usize * self.dim;
         &self.values[start..start + self.dim]
     }
 
     /// Sets a row before anything is learned in it; row 0 stays zero.
-    pub fn start(&mut self, row: u32, values: &[f32]) {
+    pub(crate) fn start(&mut self, row: u32, values: &[f32]) {
         let start = row as usize * self.dim;
         if row != 0
             && let Some(place) = self.values.get_mut(start..start + self.dim)
@@ -57,22 +57,22 @@ impl AdagradTable {
     }
 
     /// All rows, `[rows, dim]`.
-    pub fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
     /// The accumulators, `[rows]`.
-    pub fn accumulator(&self) -> &[f32] {
+    pub(crate) fn accumulator(&self) -> &[f32] {
         &self.accumulator
     }
 
     /// Width of a row.
-    pub fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.dim
     }
 
     /// One step on the rows of `gradient`: `acc += mean(g²)`, `w −= lr · g / (√acc + eps)`.
-    pub fn apply(&mut self, gradient: &SparseGradient, rule: Adagrad) {
+    pub(crate) fn apply(&mut self, gradient: &SparseGradient, rule: Adagrad) {
         let keep = 1.0 - rule.learning_rate * rule.decay;
         for (row, g) in gradient.iter() {
             let accumulator = &mut self.accumulator[row as usize];

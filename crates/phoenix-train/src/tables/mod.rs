@@ -2,8 +2,8 @@
 //!
 //! A table has up to a million rows and a step touches some thousands of them, so a gradient of a table's shape would cost more than
 //! the model. Instead [`TokenRows`] names the rows of a batch, [`EmbeddingTables::gather`] copies them into the model's input arrays,
-//! and after the backward pass [`EmbeddingTables::scatter`] adds the gradients of those arrays up by row in a [`SparseGradient`],
-//! which [`AdagradTable::apply`] turns into updates of just these rows.
+//! and after the backward pass [`EmbeddingTables::scatter`] adds the gradients of those arrays up by row in a `SparseGradient`,
+//! which `AdagradTable::apply` turns into updates of just these rows.
 //!
 //! Invariants: row 0 is padding, zero and never written; sums run in the order of the batch, so a step is reproducible bit by bit.
 
@@ -12,7 +12,6 @@ mod embedding;
 mod rows;
 mod sparse;
 
-pub use adagrad::{Adagrad, AdagradTable};
-pub use embedding::{EmbeddingTables, TableGradients};
-pub use rows::TokenRows;
-pub use sparse::SparseGradient;
+pub(crate) use adagrad::Adagrad;
+pub(crate) use embedding::{EmbeddingTables, TableGradients};
+pub(crate) use rows::TokenRows;

@@ -5,7 +5,7 @@ use phoenix::HashTables;
 
 /// The rows of a run of tokens: ids `[T, Hi + Ha]` (posts first) and, per token, any number of word rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenRows {
+pub(crate) struct TokenRows {
     pub(super) ids: Vec<u32>,
     pub(super) words: Vec<u32>,
     /// Where each token's words end in `words`, `[T]`.
@@ -14,18 +14,13 @@ pub struct TokenRows {
 
 impl TokenRows {
     /// Number of tokens.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.word_ends.len()
-    }
-
-    /// Whether it holds no tokens.
-    pub fn is_empty(&self) -> bool {
-        self.word_ends.is_empty()
     }
 
     /// Adds a token. A `hidden` post has only its author and words: all its rows are the padding row, as for a post that nobody has
     /// touched and whose rows are still zero.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         hashes: &HashTables,
         text: bool,
@@ -44,7 +39,7 @@ impl TokenRows {
     }
 
     /// Adds padding, so that `len` tokens are reached.
-    pub fn pad_to(&mut self, hashes: &HashTables, len: usize) {
+    pub(crate) fn pad_to(&mut self, hashes: &HashTables, len: usize) {
         let width = hashes.post.functions.len() + hashes.author.functions.len();
         self.ids.resize(len * width, 0);
         self.word_ends.resize(len, self.words.len() as u32);

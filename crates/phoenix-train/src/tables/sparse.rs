@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 /// Gradients of some rows of one table, in the order in which they were first touched.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SparseGradient {
+pub(crate) struct SparseGradient {
     dim: usize,
     slots: FxHashMap<u32, u32>,
     rows: Vec<u32>,
@@ -13,12 +13,12 @@ pub struct SparseGradient {
 
 impl SparseGradient {
     /// No rows, of width `dim`.
-    pub fn new(dim: usize) -> Self {
+    pub(crate) fn new(dim: usize) -> Self {
         Self { dim, ..Self::default() }
     }
 
     /// Adds `scale · gradient` (`[dim]`) to a row's gradient. Row 0 is padding: nothing is added.
-    pub fn add(&mut self, row: u32, gradient: &[f32], scale: f32) {
+    pub(crate) fn add(&mut self, row: u32, gradient: &[f32], scale: f32) {
         debug_assert_eq!(gradient.len(), self.dim, "one value per column");
         if row == 0 {
             return;
@@ -40,29 +40,19 @@ impl SparseGradient {
     }
 
     /// Adds another gradient of the same table, row by row in its order.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (row, gradient) in other.iter() {
             self.add(row, gradient, 1.0);
         }
     }
 
     /// The touched rows with their gradients, in the order of first touch.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &[f32])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[f32])> {
         self.rows.iter().copied().zip(self.values.chunks_exact(self.dim.max(1)))
     }
 
-    /// Number of rows touched.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether no row was touched.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Whether every value is finite.
-    pub fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         self.values.iter().all(|x| x.is_finite())
     }
 }

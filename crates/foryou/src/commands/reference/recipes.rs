@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phoenix::ModelKind;
-use phoenix_train::recipe::{DataSize, Recipe, RecipeKey, RecipeSection};
+use phoenix_train::{DataSize, Recipe, RecipeKey, RecipeSection};
 
 use super::page::{Page, Section, code};
 

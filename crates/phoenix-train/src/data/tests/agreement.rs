@@ -210,7 +210,7 @@ fn a_small_world_teaches() {
 
     let options = DataOptions { until: Some(world.cut()), ..DataOptions::default() };
     let log = log(world.events.clone());
-    let data = crate::data::load(&log, &world.profile, &options, &|_, _| {}).unwrap();
+    let data = TrainingData::load(&log, &world.profile, &options, &|_, _| {}).unwrap();
     let before = world.events.iter().filter(|event| event.at < world.cut());
     let shown: usize = before
         .map(|event| match &event.body {

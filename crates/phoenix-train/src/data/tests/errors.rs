@@ -9,7 +9,7 @@ use super::*;
 use crate::data::{DataError, Empty};
 
 fn why(events: Vec<Event>, options: &DataOptions, profile: &Profile) -> Empty {
-    match crate::data::load(&log(events), profile, options, &|_, _| {}) {
+    match TrainingData::load(&log(events), profile, options, &|_, _| {}) {
         Err(DataError::Empty(why)) => why,
         other => panic!("{other:?}"),
     }
@@ -20,7 +20,7 @@ fn the_step_that_left_nothing_is_named() {
     let live = Profile::live();
     let (shown, acted) = (shown(10, 1, &[1]), act(11, 1, 1, FAVORITE));
     let with = |more: &[&Event]| [posts(1), more.iter().map(|event| (*event).clone()).collect()].concat();
-    let empty = crate::data::load(&MemoryLog::default(), &live, &options(), &|_, _| {});
+    let empty = TrainingData::load(&MemoryLog::default(), &live, &options(), &|_, _| {});
     assert!(matches!(empty, Err(DataError::Empty(Empty::Log))), "{empty:?}");
     let until = DataOptions { until: Some(TimeMs(-HOUR)), ..options() };
     let late = why(with(&[&shown, &acted]), &until, &live);
@@ -123,7 +123,7 @@ impl EventSource for Broken {
 fn a_log_that_cannot_be_read_says_where() {
     let broken = Broken(log(posts(3)));
     broken.0.append(posts(1)).unwrap();
-    let error = crate::data::load(&broken, &Profile::live(), &options(), &|_, _| {}).unwrap_err();
+    let error = TrainingData::load(&broken, &Profile::live(), &options(), &|_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "reading the event log, after 3 of 4 events: segments/7.log: checksum of event 3");
 }
 
@@ -132,6 +132,6 @@ fn progress_ends_at_the_end() {
     let told = RefCell::new(Vec::new());
     let events = [posts(3), vec![shown(10, 1, &[1]), act(11, 1, 1, FAVORITE)]].concat();
     let progress = |read, total| told.borrow_mut().push((read, total));
-    crate::data::load(&log(events), &Profile::live(), &options(), &progress).unwrap();
+    TrainingData::load(&log(events), &Profile::live(), &options(), &progress).unwrap();
     assert_eq!(told.into_inner().last(), Some(&(5, 5)));
 }

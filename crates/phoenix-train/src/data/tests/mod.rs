@@ -97,7 +97,7 @@ fn without_impressions() -> Profile {
 }
 
 fn load(events: Vec<Event>, options: &DataOptions) -> TrainingData {
-    super::load(&log(events), &Profile::live(), options, &|_, _| {}).unwrap()
+    TrainingData::load(&log(events), &Profile::live(), options, &|_, _| {}).unwrap()
 }
 
 /// Posts and actions of the history that a candidate sees.

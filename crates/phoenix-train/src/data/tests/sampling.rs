@@ -17,7 +17,7 @@ fn every_token_is_a_positive_and_its_negatives_weigh_what_is_assumed() {
         undo(5_000, 1, 1, REPLY),
     ]);
     let options = DataOptions { negatives: 4, assumed_impressions: 20.0, ..options() };
-    let data = crate::data::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
+    let data = TrainingData::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
     let slates: Vec<_> = data.train.iter().flat_map(|pass| pass.candidates.chunks(5)).collect();
     let positives: Vec<_> =
         slates.iter().map(|s| (s[0].item.post.0, s[0].labels.0, s[0].dwell_seconds, s[0].cutoff)).collect();
@@ -43,7 +43,7 @@ fn where_no_young_post_is_left_older_ones_are_drawn_and_then_fewer() {
         act(10 * HOUR + 4, 1, 3, FAVORITE),
     ]);
     let options = DataOptions { negatives: 8, max_post_age_ms: Some(HOUR), ..options() };
-    let data = crate::data::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
+    let data = TrainingData::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
     let mut drawn: FxHashMap<u32, Vec<(u64, f32)>> = FxHashMap::default();
     for candidate in data.train.iter().flat_map(|pass| &pass.candidates) {
         drawn.entry(candidate.slate).or_default().push((candidate.item.post.0, candidate.weight));
@@ -67,7 +67,7 @@ fn draws_are_uniform() {
     for negatives in [2, 4] {
         // 2: by rejection, 4: from the list.
         let options = DataOptions { negatives, ..options() };
-        let data = crate::data::load(&log(events.clone()), &without_impressions(), &options, &|_, _| {}).unwrap();
+        let data = TrainingData::load(&log(events.clone()), &without_impressions(), &options, &|_, _| {}).unwrap();
         let mut counts = [0u32; 14];
         for candidate in data.train.iter().flat_map(|pass| &pass.candidates[1..]) {
             counts[candidate.item.post.0 as usize] += 1;

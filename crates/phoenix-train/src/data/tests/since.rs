@@ -55,9 +55,9 @@ proptest! {
         let options = DataOptions { validation_share: 0.2, ..options() };
         for (profile, compared) in [(Profile::live(), usize::MAX), (without_impressions(), 1)] {
             let slates = all_slates(&events, &profile, &options);
-            let whole = crate::data::load(&log(events.clone()), &profile, &options, &|_, _| {}).unwrap();
+            let whole = TrainingData::load(&log(events.clone()), &profile, &options, &|_, _| {}).unwrap();
             let options = DataOptions { since: Some(since), ..options.clone() };
-            let data = crate::data::load(&log(events.clone()), &profile, &options, &|_, _| {}).unwrap();
+            let data = TrainingData::load(&log(events.clone()), &profile, &options, &|_, _| {}).unwrap();
             let expected: Vec<&EvalSlate> = slates.iter().filter(|slate| slate.at >= since).collect();
             assert_slates(&data, &expected, compared);
             prop_assert_eq!((data.ids, data.users, data.posts), (whole.ids, whole.users, whole.posts));
@@ -73,7 +73,7 @@ proptest! {
         let end = events.last().map_or(0, |event| event.at.0) + HOUR;
         events.push(look(end, 1, 1, 500));
         let options = DataOptions { since: Some(since), negatives: 3, ..options() };
-        let data = crate::data::load(&log(events.clone()), &without_impressions(), &options, &|_, _| {}).unwrap();
+        let data = TrainingData::load(&log(events.clone()), &without_impressions(), &options, &|_, _| {}).unwrap();
         let slates = all_slates(&events, &without_impressions(), &options);
         let times: Vec<TimeMs> = slates.iter().map(|slate| slate.at).filter(|at| *at >= since).collect();
         for (number, candidates) in by_slate(&data) {
@@ -126,7 +126,7 @@ fn a_token_that_started_before_is_no_example_whatever_joins_it() {
         act(30 * SECOND, 1, 2, FAVORITE),
     ]);
     let options = DataOptions { since: Some(TimeMs(20 * SECOND)), ..options() };
-    let data = crate::data::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
+    let data = TrainingData::load(&log(events), &without_impressions(), &options, &|_, _| {}).unwrap();
     let [pass] = data.train.as_slice() else { panic!("{:?}", data.train) };
     assert_eq!((pass.candidates[0].item.post, pass.candidates[0].labels.0), (PostId(2), 1));
     assert_eq!(seen(pass, &pass.candidates[0]), [(1, 0b11)]);

@@ -7,6 +7,7 @@ use phoenix::Init;
 use phoenix::golden::{Golden, reference_files};
 use phoenix::{HistoryAttention, ModelConfig, ModelKind, Positions, dense_params};
 
+use super::retrieval::user_representation;
 use super::*;
 
 mod gradients;
