@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use datasets::import::{KINDS, SetKind};
 use foryou_types::IdForm;
 use model_registry::Kind;
 use phoenix::ModelKind;
@@ -156,32 +157,11 @@ pub enum UpKind {
     Live,
 }
 
-/// Kinds of data sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ImportKind {
-    /// Events as JSON lines or a table (--map), compressed or not: files, - for standard input, or a folder with events.jsonl
-    Events,
-    /// A folder written by `foryou world`
-    World,
-    /// Higgs Twitter (SNAP): a folder with its .gz files
-    Higgs,
-    /// Deskdrop (CI&T): a folder with its interactions
-    Deskdrop,
-    /// Globo.com news: clicks.csv, compressed or not, or a folder with it
-    Globo,
-    /// MIND (Microsoft News): a folder with behaviors.tsv and news.tsv
-    Mind,
-    /// KuaiRand (Kuaishou): one log, or a folder with it
-    Kuairand,
-    /// RecBole's atomic files: NAME.inter, or a folder with it (and NAME.item)
-    Recbole,
-}
-
-impl ImportKind {
-    /// The kind's name, as the importers know it.
-    pub fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
+/// Reads the name of a kind of data set.
+fn set_kind() -> impl TypedValueParser<Value = &'static SetKind> {
+    let values = KINDS.iter().map(|kind| PossibleValue::new(kind.name).help(kind.about));
+    PossibleValuesParser::new(values)
+        .try_map(|name| SetKind::of(&name).ok_or_else(|| format!("{name} is not a kind of data set")))
 }
 
 /// Forms of ids.
@@ -254,7 +234,8 @@ the first line. `foryou reference events` lists every type of event with its key
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Kind of data set
-    pub kind: ImportKind,
+    #[arg(value_parser = set_kind())]
+    pub kind: &'static SetKind,
     /// The file or folder; for events also several files, pipes, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -387,7 +368,8 @@ pub struct TrainArgs {
 #[derive(Debug, Args)]
 pub struct StreamArgs {
     /// Kind of data set
-    pub kind: ImportKind,
+    #[arg(value_parser = set_kind())]
+    pub kind: &'static SetKind,
     /// The file or folder
     pub path: PathBuf,
     /// The last part of the set, which is predicted, as a share of its actions (or of its impressions, if it has them)

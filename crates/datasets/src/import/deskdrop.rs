@@ -13,9 +13,9 @@ use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, P
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
-    external_sort::{Sorting, spill_fields},
+    external_sort::spill_fields,
     fields::{shown, signed_id, split, unix_seconds},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
@@ -52,17 +52,14 @@ const ACTIONS: [(&str, &str, f64); 5] = [
 const MAX_AGE_SECONDS: i64 = 30 * 24 * 3_600;
 
 /// The importer of Deskdrop.
-pub struct Deskdrop {
-    profile: Profile,
-    files: [SetFile; 1],
+pub(super) struct Deskdrop {
     /// Per event type of [`ACTIONS`], its index in the profile's set.
     actions: [ActionIndex; 5],
-    sorting: Sorting,
 }
 
 impl Deskdrop {
     /// The profile of a folder that Deskdrop fills.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile {
             name: KIND.to_owned(),
             clock: ClockKind::Log,
@@ -75,39 +72,22 @@ impl Deskdrop {
     }
 
     /// The set at `path`: a folder, or its one file.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let file = SetFile::find(path, &FILES).ok_or_else(|| super::missing(path, KIND, &FILES))?;
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let mut actions = [0; 5];
         for (slot, (_, name, _)) in actions.iter_mut().zip(ACTIONS) {
             *slot = super::action_of(&profile, KIND, name)?;
         }
-        let files = [SetFile::new("interactions", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
-        Ok(Self { profile, files, actions, sorting: Sorting::default() })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
-        Self { sorting, ..self }
+        let files = vec![SetFile::new("interactions", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
+        Ok(Importer::new(KIND, profile, files, Self { actions }))
     }
 }
 
-impl Importer for Deskdrop {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
+impl Rules for Deskdrop {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
         let mut mapper = Mapper { actions: self.actions, created: FxHashMap::default(), posted: FxHashSet::default() };
-        import_in_time_order(run, &self.files[0], &mut mapper, &self.sorting)
+        import_in_time_order(run, &set.files[0], &mut mapper, &set.sorting)
     }
 }
 

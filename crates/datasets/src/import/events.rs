@@ -22,7 +22,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile, SetKind,
     batch::Mapped,
     files::Meter,
     header::Header,
@@ -50,19 +50,16 @@ const STDIN: &str = "-";
 
 /// The importer of events.
 pub struct Events {
-    kind: &'static str,
-    profile: Profile,
-    files: Vec<SetFile>,
     /// Per file, where its keys stand, if it is a table.
     tables: Vec<Option<Columns>>,
     /// What came on standard input and through pipes: files are read more than once.
-    spooled: Vec<NamedTempFile>,
+    _spooled: Vec<NamedTempFile>,
 }
 
 impl Events {
     /// The events at these paths: files of any name, folders with `events.jsonl`, pipes, `-` for standard input. `map` says how
     /// tables become events.
-    pub fn open(paths: &[PathBuf], map: Option<&Path>, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub fn open(paths: &[PathBuf], map: Option<&Path>, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let map = map.map(read_map).transpose()?;
         let (mut files, mut spooled, mut beside) = (Vec::new(), Vec::new(), None);
         for (place, path) in paths.iter().enumerate() {
@@ -92,51 +89,47 @@ impl Events {
             }
             files.push(SetFile { is_one_of_many: true, ..file });
         }
-        let mut events = Self::with(EVENTS, files, beside, folder)?;
-        for (file, table) in events.files.iter_mut().zip(&mut events.tables) {
-            *table = table_of(file, map.as_ref())?;
+        let profile = Self::profile(&files, beside, folder)?;
+        let mut tables = Vec::with_capacity(files.len());
+        for file in &mut files {
+            let table = table_of(file, map.as_ref())?;
             if table.is_some() {
                 file.form = RowForm::Records;
             }
+            tables.push(table);
         }
         // The copies are deleted when this importer is dropped.
-        events.spooled = spooled;
-        Ok(events)
+        Ok(Importer::new(EVENTS, profile, files, Self { tables, _spooled: spooled }))
     }
 
     /// The world in the folder `path`.
-    pub(super) fn open_world(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open_world(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let found = if path.is_dir() { SetFile::find(path, &FILES) } else { None };
         let file = found.ok_or_else(|| super::missing(path, WORLD, &FILES))?;
         let beside = profile_beside(&file)?.ok_or_else(|| super::missing(path, WORLD, &[PROFILE]))?;
-        let file = SetFile::new("events", file, RowForm::Json, RowOrder::File);
-        Self::with(WORLD, vec![file], Some(beside), folder)
+        let files = vec![SetFile::new("events", file, RowForm::Json, RowOrder::File)];
+        let profile = Self::profile(&files, Some(beside), folder)?;
+        Ok(Importer::new(WORLD, profile, files, Self { tables: vec![None], _spooled: Vec::new() }))
     }
 
     /// The profile of a folder that a plain file of events fills: as a live feed, but history runs on its own clock, or its age
     /// filter would empty every feed.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile { clock: ClockKind::Log, ..Profile::live() }
     }
 
-    fn with(
-        kind: &'static str,
-        files: Vec<SetFile>,
-        beside: Option<Profile>,
-        folder: Option<&Profile>,
-    ) -> Result<Self, ImportError> {
+    /// The profile that files of events are read by; refused if it is not that of the folder.
+    fn profile(files: &[SetFile], beside: Option<Profile>, folder: Option<&Profile>) -> Result<Profile, ImportError> {
         let path = files.first().map(|file| file.path.clone()).unwrap_or_default();
         match (&beside, folder) {
             (Some(beside), _) => super::same_kind(folder, &beside.name, &path)?,
             // Plain events may go into any folder but one that holds a set of its own.
-            (None, Some(of)) if of.name != EVENTS && super::KINDS.contains(&of.name.as_str()) => {
+            (None, Some(of)) if of.name != EVENTS && SetKind::of(&of.name).is_some() => {
                 super::same_kind(folder, EVENTS, &path)?;
             }
             (None, _) => {}
         }
-        let profile = folder.cloned().or(beside).unwrap_or_else(Self::default_profile);
-        let tables = files.iter().map(|_| None).collect();
-        Ok(Self { kind, profile, files, tables, spooled: Vec::new() })
+        Ok(folder.cloned().or(beside).unwrap_or_else(Self::default_profile))
     }
 }
 
@@ -201,25 +194,13 @@ fn profile_beside(file: &Path) -> Result<Option<Profile>, ImportError> {
     Profile::from_toml(&text).map(Some).map_err(|source| ImportError::Profile { path: name, source })
 }
 
-impl Importer for Events {
-    fn kind(&self) -> &'static str {
-        self.kind
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
+impl Rules for Events {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
         let mut empty = None;
         // Of all files together: in which order they are given, and how their rows are cut into batches, must not decide
         // whether a few rows are behind a gap or many.
         let (mut times, mut units) = (DayTimes::default(), Vec::new());
-        for (file, table) in self.files.iter().zip(&self.tables) {
+        for (file, table) in set.files.iter().zip(&self.tables) {
             let unit = table.as_ref().map(|columns| unit_of(run, file, columns)).transpose()?;
             for_each_row(file, &Meter::default(), &mut |row| {
                 let at = match (table, unit) {
@@ -234,7 +215,7 @@ impl Importer for Events {
             units.push(unit);
         }
         run.judge(&times);
-        for ((file, table), unit) in self.files.iter().zip(&self.tables).zip(units) {
+        for ((file, table), unit) in set.files.iter().zip(&self.tables).zip(units) {
             let unit = match unit {
                 Some((unit, Known::Pinned)) => unit,
                 Some((unit, Known::Decided)) => {
@@ -248,7 +229,7 @@ impl Importer for Events {
                 }
                 None => TimeUnit::Millis,
             };
-            let mut rows = Rows::new(&self.profile, run.names(), table.as_ref(), unit);
+            let mut rows = Rows::new(&set.profile, run.names(), table.as_ref(), unit);
             let before = run.report.in_log();
             run.import_rows(file, &mut rows)?;
             let falls = rows.order.falls;

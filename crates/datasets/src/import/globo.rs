@@ -23,9 +23,9 @@ use foryou_types::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
-    external_sort::{Sorting, spill_fields},
+    external_sort::spill_fields,
     fields::{shown, split, unix_millis, unsigned_id, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
@@ -53,16 +53,13 @@ const MAX_AGE_SECONDS: i64 = 30 * 24 * 3_600;
 const HALF_LIFE_SECONDS: i64 = 3_600;
 
 /// The importer of Globo.
-pub struct Globo {
-    profile: Profile,
-    files: [SetFile; 1],
+pub(super) struct Globo {
     click: ActionIndex,
-    sorting: Sorting,
 }
 
 impl Globo {
     /// The profile of a folder that Globo fills.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile {
             name: KIND.to_owned(),
             clock: ClockKind::Log,
@@ -77,36 +74,19 @@ impl Globo {
     }
 
     /// The set at `path`: a folder, or its one file.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let file = SetFile::find(path, &FILES).ok_or_else(|| super::missing(path, KIND, &FILES))?;
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let click = super::action_of(&profile, KIND, CLICK)?;
-        let files = [SetFile::new("clicks", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
-        Ok(Self { profile, files, click, sorting: Sorting::default() })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
-        Self { sorting, ..self }
+        let files = vec![SetFile::new("clicks", file, RowForm::Table(&COLUMNS), RowOrder::Time)];
+        Ok(Importer::new(KIND, profile, files, Self { click }))
     }
 }
 
-impl Importer for Globo {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
+impl Rules for Globo {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
         let mut mapper = Mapper::new(self.click, run.names());
-        import_in_time_order(run, &self.files[0], &mut mapper, &self.sorting)
+        import_in_time_order(run, &set.files[0], &mut mapper, &set.sorting)
     }
 }
 

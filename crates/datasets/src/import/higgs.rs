@@ -24,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
     fields::{shown, split, unix_seconds, unsigned_id},
     files::Meter,
@@ -45,16 +45,14 @@ pub(super) const FILES: [[&str; 3]; 2] = [
 const HOUR_MS: i64 = 3_600_000;
 
 /// The importer of Higgs.
-pub struct Higgs {
-    profile: Profile,
-    files: [SetFile; 2],
+pub(super) struct Higgs {
     repost: ActionIndex,
     reply: ActionIndex,
 }
 
 impl Higgs {
     /// The profile of a folder that Higgs fills.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile {
             name: KIND.to_owned(),
             clock: ClockKind::Log,
@@ -70,35 +68,23 @@ impl Higgs {
     }
 
     /// The set in the folder `path`.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let find = |names: &[&str]| {
             let found = if path.is_dir() { SetFile::find(path, names) } else { None };
             found.ok_or_else(|| super::missing(path, KIND, names))
         };
         let file = |role, path| SetFile::new(role, path, RowForm::Lines, RowOrder::File);
-        let files = [file("activity", find(&FILES[0])?), file("retweet_network", find(&FILES[1])?)];
+        let files = vec![file("activity", find(&FILES[0])?), file("retweet_network", find(&FILES[1])?)];
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let repost = super::action_of(&profile, KIND, "repost")?;
         let reply = super::action_of(&profile, KIND, "reply")?;
-        Ok(Self { profile, files, repost, reply })
+        Ok(Importer::new(KIND, profile, files, Self { repost, reply }))
     }
 }
 
-impl Importer for Higgs {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let [activity, network] = &self.files;
+impl Rules for Higgs {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let (activity, network) = (&set.files[0], &set.files[1]);
         let mut activities = Activities::new(self.repost, self.reply);
         // First times of the whole file: the published one is sorted, but nothing says that every one is.
         for_each_row(activity, &Meter::default(), &mut |row| {

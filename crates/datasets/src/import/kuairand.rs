@@ -24,10 +24,10 @@ use foryou_types::{
 };
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
     catalog::Catalog,
-    external_sort::{Sorting, spill_fields},
+    external_sort::spill_fields,
     fields::{shown, split, unix_millis, unsigned_number},
     ordered::{TimedMapper, import_in_time_order},
     rows::Row,
@@ -128,19 +128,16 @@ enum Form {
 }
 
 /// The importer of KuaiRand.
-pub struct KuaiRand {
-    profile: Profile,
-    files: [SetFile; 1],
+pub(super) struct KuaiRand {
     form: Form,
     /// Per action of [`ACTIONS`], its index in the profile's set.
     actions: [ActionIndex; 8],
     dwell: ActionIndex,
-    sorting: Sorting,
 }
 
 impl KuaiRand {
     /// The profile of a folder that the labelled part fills. That of a published log also says that it has impressions.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         let mut action_set = ActionSet::discrete(1, &ACTIONS);
         let (name, weight) = DWELL;
         action_set.actions.push(ActionDef { name: name.to_owned(), weight, kind: ActionKind::Continuous });
@@ -158,7 +155,7 @@ impl KuaiRand {
     }
 
     /// The set at `path`: a folder with one log, or a log.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let (file, form) = log_at(path)?;
         let columns: &'static [&'static str] = match form {
             Form::Label => &LABEL_COLUMNS,
@@ -176,13 +173,8 @@ impl KuaiRand {
             *slot = super::action_of(&profile, KIND, name)?;
         }
         let dwell = super::action_of(&profile, KIND, DWELL.0)?;
-        let files = [SetFile::new("log", file, RowForm::Table(columns), RowOrder::Time)];
-        Ok(Self { profile, files, form, actions, dwell, sorting: Sorting::default() })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
-        Self { sorting, ..self }
+        let files = vec![SetFile::new("log", file, RowForm::Table(columns), RowOrder::Time)];
+        Ok(Importer::new(KIND, profile, files, Self { form, actions, dwell }))
     }
 }
 
@@ -221,22 +213,10 @@ pub(super) fn is_set(path: &Path) -> bool {
     !logs_at(path).is_empty()
 }
 
-impl Importer for KuaiRand {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let mut mapper = Mapper { set: self, catalog: Catalog::new(run.names()) };
-        import_in_time_order(run, &self.files[0], &mut mapper, &self.sorting)
+impl Rules for KuaiRand {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let mut mapper = Mapper { rules: self, catalog: Catalog::new(run.names()) };
+        import_in_time_order(run, &set.files[0], &mut mapper, &set.sorting)
     }
 }
 
@@ -253,7 +233,7 @@ struct View {
 spill_fields!(View { user, video, taken, play_ms, duration_ms });
 
 struct Mapper<'a, 'b> {
-    set: &'a KuaiRand,
+    rules: &'a KuaiRand,
     catalog: Catalog<'b>,
 }
 
@@ -296,7 +276,7 @@ impl TimedMapper for Mapper<'_, '_> {
     fn parse(&self, row: &Row<'_>) -> Result<(TimeMs, View), String> {
         let text = row.text()?;
         let columns = text.split('\t');
-        let (at, mut row, like, hate) = match self.set.form {
+        let (at, mut row, like, hate) = match self.rules.form {
             Form::Label => {
                 let [common @ .., label] = split::<12>(text, columns)?;
                 let (at, row) = view(&common)?;
@@ -323,20 +303,20 @@ impl TimedMapper for Mapper<'_, '_> {
     fn map(&mut self, at: TimeMs, row: View, out: &mut Mapped) {
         let user_id = self.catalog.user(&row.user, at, out);
         let post_id = self.catalog.post_or(&row.video, at, out, || post_of(row.duration_ms));
-        if self.set.form == Form::Flags {
+        if self.rules.form == Form::Flags {
             let shown = ImpressionEvent { user_id, post_ids: vec![post_id], ..ImpressionEvent::default() };
             out.push(at, EventBody::Impression(shown));
         }
         let action = |action, dwell_ms| {
             EventBody::Action(ActionEvent { user_id, post_id, action, dwell_ms, ..ActionEvent::default() })
         };
-        for (i, &index) in self.set.actions.iter().enumerate() {
+        for (i, &index) in self.rules.actions.iter().enumerate() {
             if row.taken >> i & 1 == 1 {
                 out.push(at, action(index, None));
             }
         }
         if row.play_ms > 0 {
-            out.push(at, action(self.set.dwell, Some(row.play_ms)));
+            out.push(at, action(self.rules.dwell, Some(row.play_ms)));
         }
     }
 

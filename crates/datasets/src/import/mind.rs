@@ -39,10 +39,10 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
     catalog::{Catalog, key},
-    external_sort::{Sorting, spill_fields},
+    external_sort::spill_fields,
     fields::{shown, split},
     files::Meter,
     ordered::{TimedMapper, import_in_time_order},
@@ -65,16 +65,13 @@ const STEP_MS: i64 = 1_000;
 const MAX_AGE_SECONDS: i64 = 7 * 24 * 3_600;
 
 /// The importer of MIND.
-pub struct Mind {
-    profile: Profile,
-    files: [SetFile; 2],
+pub(super) struct Mind {
     click: ActionIndex,
-    sorting: Sorting,
 }
 
 impl Mind {
     /// The profile of a folder that MIND fills.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile {
             name: KIND.to_owned(),
             clock: ClockKind::Log,
@@ -88,40 +85,23 @@ impl Mind {
     }
 
     /// The set in the folder `path`.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let find = |names: &[&str]| {
             let found = if path.is_dir() { SetFile::find(path, names) } else { None };
             found.ok_or_else(|| super::missing(path, KIND, names))
         };
         let file = |role, path, order| SetFile::new(role, path, RowForm::Lines, order);
         let files =
-            [file("behaviors", find(&FILES[0])?, RowOrder::Time), file("news", find(&FILES[1])?, RowOrder::File)];
+            vec![file("behaviors", find(&FILES[0])?, RowOrder::Time), file("news", find(&FILES[1])?, RowOrder::File)];
         let profile = folder.cloned().unwrap_or_else(Self::default_profile);
         let click = super::action_of(&profile, KIND, "click")?;
-        Ok(Self { profile, files, click, sorting: Sorting::default() })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
-        Self { sorting, ..self }
+        Ok(Importer::new(KIND, profile, files, Self { click }))
     }
 }
 
-impl Importer for Mind {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let [behaviours, news] = &self.files;
+impl Rules for Mind {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let (behaviours, news) = (&set.files[0], &set.files[1]);
         let mut mapper =
             Behaviours { click: self.click, catalog: Catalog::new(run.names()), readers: FxHashMap::default() };
         // Before the news: whether an article is ever met, and when.
@@ -137,7 +117,7 @@ impl Importer for Mind {
         } else {
             run.look_at_rows(news, &mut described)?;
         }
-        import_in_time_order(run, behaviours, &mut mapper, &self.sorting)
+        import_in_time_order(run, behaviours, &mut mapper, &set.sorting)
     }
 }
 

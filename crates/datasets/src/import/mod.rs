@@ -1,6 +1,6 @@
 //! Importers: files of a published data set in, events of the log out.
 //!
-//! [`open`] finds the files of a set, [`import`] brings their rows into an [`ImportSink`] and says what happened to each.
+//! [`SetKind::open`] finds the files of a set, [`import`] brings their rows into an [`ImportSink`] and says what happened to each.
 //!
 //! # Identity
 //!
@@ -27,7 +27,7 @@
 //!   wait in a temporary file, in addition to one run of them in memory.
 //! * Importers read no clock and no randomness: the same file gives the same events, ids and order.
 //!
-//! To add a set: a file here with an [`Importer`], its kind in [`KINDS`] and [`open`], and its rules on top of that file.
+//! To add a set: a file here with its rules on top, and its kind in [`KINDS`].
 
 mod assign;
 mod batch;
@@ -56,6 +56,7 @@ mod report;
 mod rows;
 mod run;
 mod scale;
+mod sets;
 mod sink;
 mod table_map;
 #[cfg(test)]
@@ -66,97 +67,75 @@ use std::path::Path;
 
 use foryou_types::{ActionIndex, Profile};
 
+use external_sort::Sorting;
+
 pub use checksum::checksum;
-pub use deskdrop::Deskdrop;
 pub use error::ImportError;
 pub use events::Events;
 pub use files::{RowForm, RowOrder, SetFile};
-pub use globo::Globo;
-pub use higgs::Higgs;
-pub use kuairand::KuaiRand;
-pub use mind::Mind;
-pub use recbole::Recbole;
 pub use report::{ImportReport, Imported, MAX_LISTED, Rejection};
 pub use run::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, Run};
+pub use sets::{KINDS, SetKind};
 pub use sink::{ImportSink, LogSink, Marks, SinkError, SinkOutcome};
 
-/// The kinds of sets there are importers for.
-pub const KINDS: [&str; 8] = [
-    events::EVENTS,
-    events::WORLD,
-    higgs::KIND,
-    deskdrop::KIND,
-    globo::KIND,
-    mind::KIND,
-    kuairand::KIND,
-    recbole::KIND,
-];
+/// A set whose files were found, ready to be imported.
+pub struct Importer {
+    kind: &'static str,
+    profile: Profile,
+    files: Vec<SetFile>,
+    /// How rows are sorted that have to be.
+    sorting: Sorting,
+    rules: Box<dyn Rules>,
+}
 
-/// An importer that has found the files of its set.
-pub trait Importer {
-    /// The kind of set.
-    fn kind(&self) -> &'static str;
+/// What the rows of a set mean.
+trait Rules {
+    /// Brings the rows of the set that the log does not have into it.
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError>;
+}
+
+impl Importer {
+    fn new(kind: &'static str, profile: Profile, files: Vec<SetFile>, rules: impl Rules + 'static) -> Self {
+        Self { kind, profile, files, sorting: Sorting::default(), rules: Box::new(rules) }
+    }
+
+    #[cfg(test)]
+    fn with_sorting(self, sorting: Sorting) -> Self {
+        Self { sorting, ..self }
+    }
 
     /// The profile that the rows are read by: the data folder's, or the one that an empty folder gets.
-    fn profile(&self) -> &Profile;
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
 
     /// The files that are read, one per role.
-    fn files(&self) -> &[SetFile];
-
-    /// Brings the rows that the log does not have into it.
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError>;
+    pub fn files(&self) -> &[SetFile] {
+        &self.files
+    }
 }
 
 /// Finds the set of a kind at `path`. `folder` is the profile of the data folder, where it has one already.
-pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Box<dyn Importer>, ImportError> {
-    let importer: Box<dyn Importer> = match kind {
-        events::EVENTS => Box::new(Events::open(&[path.to_owned()], None, folder)?),
-        events::WORLD => Box::new(Events::open_world(path, folder)?),
-        higgs::KIND => {
-            same_kind(folder, higgs::KIND, path)?;
-            Box::new(Higgs::open(path, folder)?)
-        }
-        deskdrop::KIND => {
-            same_kind(folder, deskdrop::KIND, path)?;
-            Box::new(Deskdrop::open(path, folder)?)
-        }
-        globo::KIND => {
-            same_kind(folder, globo::KIND, path)?;
-            Box::new(Globo::open(path, folder)?)
-        }
-        mind::KIND => {
-            same_kind(folder, mind::KIND, path)?;
-            Box::new(Mind::open(path, folder)?)
-        }
-        kuairand::KIND => {
-            same_kind(folder, kuairand::KIND, path)?;
-            Box::new(KuaiRand::open(path, folder)?)
-        }
-        recbole::KIND => {
-            same_kind(folder, recbole::KIND, path)?;
-            Box::new(Recbole::open(path, folder)?)
-        }
-        _ => {
-            return Err(ImportError::UnknownKind { kind: kind.to_owned(), known: KINDS.join(", ") });
-        }
-    };
-    Ok(importer)
+pub fn open(kind: &str, path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
+    let known = || KINDS.each_ref().map(|kind| kind.name).join(", ");
+    let kind = SetKind::of(kind).ok_or_else(|| ImportError::UnknownKind { kind: kind.to_owned(), known: known() })?;
+    kind.open(path, folder)
 }
 
 /// Imports a set. First every file is held against the rows that the log has of it; only then anything is added.
 pub fn import<'a>(
-    importer: &dyn Importer,
+    importer: &Importer,
     sink: &'a dyn ImportSink,
     options: ImportOptions<'a>,
 ) -> Result<ImportReport, ImportError> {
     // A world's events and the same file under the other kind are the same rows.
-    let identity = if importer.kind() == events::WORLD { events::EVENTS } else { importer.kind() };
-    let mut run = Run::new(importer.kind(), identity, sink, options);
-    let result = (importer.files().iter().try_for_each(|file| run.assign(file)))
-        .and_then(|()| importer.files().iter().try_for_each(|file| run.verify(file)))
-        .and_then(|()| importer.run(&mut run));
+    let identity = if importer.kind == events::WORLD { events::EVENTS } else { importer.kind };
+    let mut run = Run::new(importer.kind, identity, sink, options);
+    let result = (importer.files.iter().try_for_each(|file| run.assign(file)))
+        .and_then(|()| importer.files.iter().try_for_each(|file| run.verify(file)))
+        .and_then(|()| importer.rules.import(importer, &mut run));
     match result {
-        Ok(()) if run.report.is_nothing() => Err(nothing_taken(importer.files(), run.report)),
+        Ok(()) if run.report.is_nothing() => Err(nothing_taken(&importer.files, run.report)),
         Ok(()) => Ok(run.report),
         Err(ImportError::Fault { file, line, reason, rows, .. }) => {
             Err(ImportError::Fault { file, line, reason, rows, report: Box::new(run.report) })
@@ -213,26 +192,8 @@ fn missing(path: &Path, kind: &'static str, names: &[&str]) -> ImportError {
             [first, others @ ..] => format!("{first} is missing (or {})", others.join(", ")),
             [] => String::new(),
         };
-        let is = |names: &[&str]| SetFile::find(path, names).is_some();
-        let other = if is(&deskdrop::FILES) {
-            Some(deskdrop::KIND)
-        } else if is(&globo::FILES) {
-            Some(globo::KIND)
-        } else if higgs::FILES.iter().all(|names| is(names)) {
-            Some(higgs::KIND)
-        } else if mind::FILES.iter().all(|names| is(names)) {
-            Some(mind::KIND)
-        } else if kuairand::is_set(path) {
-            Some(kuairand::KIND)
-        } else if recbole::is_set(path) {
-            Some(recbole::KIND)
-        } else if is(&events::FILES) {
-            Some(if is(&[events::PROFILE]) { events::WORLD } else { events::EVENTS })
-        } else {
-            None
-        };
-        match other {
-            Some(other) if other != kind => format!("{wanted}; it looks like a set of kind {other}"),
+        match SetKind::at(path) {
+            Some(other) if other.name != kind => format!("{wanted}; it looks like a set of kind {}", other.name),
             _ => wanted,
         }
     } else {

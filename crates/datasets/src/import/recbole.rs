@@ -32,11 +32,11 @@ use event_log::{ActionEvent, EventBody, PostEvent};
 use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, Profile, TimeMs};
 
 use super::{
-    ImportError, Importer, RowForm, RowOrder, Run, SetFile,
+    ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
     batch::Mapped,
     catalog::{Catalog, key},
     cells::Separator,
-    external_sort::{Sorting, spill_fields},
+    external_sort::spill_fields,
     fields::{shown, split},
     files::Meter,
     header::Header,
@@ -91,10 +91,7 @@ impl Form {
 }
 
 /// The importer of RecBole's atomic files.
-pub struct Recbole {
-    profile: Profile,
-    /// The interactions, and the items where there is such a file.
-    files: Vec<SetFile>,
+pub(super) struct Recbole {
     form: Form,
     separator: Separator,
     /// What to read of the items.
@@ -102,13 +99,12 @@ pub struct Recbole {
     interact: ActionIndex,
     /// Like and dislike, where rows say so.
     opinions: [ActionIndex; 2],
-    sorting: Sorting,
 }
 
 impl Recbole {
     /// The profile of a folder that a set with ratings or labels fills. That of a set without has the first action
     /// only.
-    pub fn default_profile() -> Profile {
+    pub(super) fn default_profile() -> Profile {
         Profile {
             name: KIND.to_owned(),
             clock: ClockKind::Log,
@@ -124,7 +120,7 @@ impl Recbole {
     }
 
     /// The set at `path`: a folder with one file of interactions, or that file.
-    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path, folder: Option<&Profile>) -> Result<Importer, ImportError> {
         let inter = inter_at(path)?;
         let (columns, separator) = header(&inter)?;
         let form = form_of(&columns).map_err(|problem| in_header(&inter, problem))?;
@@ -149,12 +145,7 @@ impl Recbole {
                 [super::action_of(&profile, KIND, LIKE.0)?, super::action_of(&profile, KIND, DISLIKE.0)?]
             }
         };
-        Ok(Self { profile, files, form, separator, items, interact, opinions, sorting: Sorting::default() })
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_sorting(self, sorting: Sorting) -> Self {
-        Self { sorting, ..self }
+        Ok(Importer::new(KIND, profile, files, Self { form, separator, items, interact, opinions }))
     }
 }
 
@@ -304,23 +295,11 @@ impl ItemColumns {
     }
 }
 
-impl Importer for Recbole {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    fn files(&self) -> &[SetFile] {
-        &self.files
-    }
-
-    fn run(&self, run: &mut Run<'_>) -> Result<(), ImportError> {
-        let [inter, others @ ..] = self.files.as_slice() else { return Ok(()) };
+impl Rules for Recbole {
+    fn import(&self, set: &Importer, run: &mut Run<'_>) -> Result<(), ImportError> {
+        let [inter, others @ ..] = set.files.as_slice() else { return Ok(()) };
         let facts = self.facts(run, inter)?;
-        let mut mapper = Interactions { set: self, facts, last: None, catalog: Catalog::new(run.names()) };
+        let mut mapper = Interactions { rules: self, facts, last: None, catalog: Catalog::new(run.names()) };
         let mut days = Days::default();
         // Before the items: whether anyone ever interacts with one, and when.
         let pass = for_each_row(inter, &Meter::default(), &mut |row| {
@@ -339,7 +318,7 @@ impl Importer for Recbole {
                 run.look_at_rows(items, &mut described)?;
             }
         }
-        import_in_time_order(run, inter, &mut mapper, &self.sorting)
+        import_in_time_order(run, inter, &mut mapper, &set.sorting)
     }
 }
 
@@ -442,7 +421,7 @@ fn label(text: &str) -> Result<Option<u8>, String> {
 
 /// The interactions, as they become events.
 struct Interactions<'a, 'b> {
-    set: &'a Recbole,
+    rules: &'a Recbole,
     facts: Facts,
     /// Later times are outliers.
     last: Option<TimeMs>,
@@ -455,7 +434,7 @@ impl TimedMapper for Interactions<'_, '_> {
     fn parse(&self, row: &Row<'_>) -> Result<(TimeMs, Interaction), String> {
         let text = row.text()?;
         let columns = text.split('\t');
-        let ([user, item, time], opinion) = match self.set.form {
+        let ([user, item, time], opinion) = match self.rules.form {
             Form::Plain => (split::<3>(text, columns)?, None),
             Form::Rated => {
                 let [common @ .., stars] = split::<4>(text, columns)?;
@@ -484,8 +463,8 @@ impl TimedMapper for Interactions<'_, '_> {
     fn map(&mut self, at: TimeMs, row: Interaction, out: &mut Mapped) {
         let user_id = self.catalog.user(&row.user, at, out);
         let post_id = self.catalog.post(&row.item, at, out);
-        let opinion = row.opinion.and_then(|place| self.set.opinions.get(usize::from(place)).copied());
-        for action in [Some(self.set.interact), opinion].into_iter().flatten() {
+        let opinion = row.opinion.and_then(|place| self.rules.opinions.get(usize::from(place)).copied());
+        for action in [Some(self.rules.interact), opinion].into_iter().flatten() {
             out.push(at, EventBody::Action(ActionEvent { user_id, post_id, action, ..ActionEvent::default() }));
         }
     }

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufWriter, Write};
 use std::path::Path;
 
 use event_log::Event;
+use foryou_io::replace_file;
 use foryou_types::{TimeMs, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -104,9 +105,8 @@ pub fn keep_truth(world: &Path, kept: &Path) -> Result<(), WorldError> {
     fs::create_dir_all(&truth).map_err(|source| WorldError::Io { path: truth, source })?;
     let listed = sums::line(SLATES, &slates) + &sums::line(MANIFEST, &manifest);
     for (name, bytes) in [(SLATES, &slates[..]), (sums::SUMS, listed.as_bytes()), (MANIFEST, &manifest)] {
-        let (path, part) = (kept.join(name), kept.join(format!("{name}.part")));
-        write_whole(&part, bytes)?;
-        fs::rename(&part, &path).map_err(|source| WorldError::Io { path, source })?;
+        let path = kept.join(name);
+        replace_file(&path, bytes).map_err(|source| WorldError::Io { path, source })?;
     }
     Ok(())
 }

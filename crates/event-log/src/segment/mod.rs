@@ -43,6 +43,9 @@ pub(crate) struct BatchEnd {
     pub(crate) check: u64,
 }
 
+/// Ending of a segment file whose header may not be on the disk yet.
+pub(crate) const UNFINISHED: &str = ".log.tmp";
+
 /// An [`LogError::Io`] as a closure for `map_err`.
 pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LogError {
     let path = path.display().to_string();
@@ -72,7 +75,7 @@ pub(crate) fn list(folder: &Path) -> Result<Listing, LogError> {
     for entry in entries {
         let path = entry.map_err(io_error("reading", folder))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.ends_with(writer::UNFINISHED) {
+        if name.ends_with(UNFINISHED) {
             listing.unfinished.push(path);
         } else if let Some(base) = name.strip_suffix(".log").filter(|digits| digits.len() == 20)
             && let Ok(base) = base.parse()

@@ -11,12 +11,9 @@ use super::chain::Segment;
 use super::header::SegmentHeader;
 use super::storage::{SegmentFile, Storage};
 use super::tail::Tail;
-use super::{corrupt, io_error};
+use super::{UNFINISHED, corrupt, io_error};
 use crate::error::LogError;
 use crate::segment::BatchEnd;
-
-/// Ending of a segment file whose header may not be on the disk yet.
-pub(crate) const UNFINISHED: &str = ".log.tmp";
 
 /// A segment is copied in pieces of this size.
 const COPY_BYTES: usize = 1 << 20;

@@ -26,7 +26,7 @@ impl Small {
         let log = Arc::new(MemoryLog::default());
         let mut go_on = |_: &ImportStatus<'_>| std::ops::ControlFlow::Continue(());
         let options = ImportOptions { batch_rows: DEFAULT_BATCH_ROWS, on_progress: &mut go_on };
-        datasets::import::import(&*importer, &LogSink(&*log), options).unwrap();
+        datasets::import::import(&importer, &LogSink(&*log), options).unwrap();
         Self { dir, log, profile: world.profile, cut: manifest.cut }
     }
 

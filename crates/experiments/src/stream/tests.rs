@@ -96,7 +96,7 @@ impl Folder {
         let log = MemoryLog::default();
         let mut go_on = |_: &datasets::import::ImportStatus<'_>| std::ops::ControlFlow::Continue(());
         let import = ImportOptions { batch_rows: DEFAULT_BATCH_ROWS, on_progress: &mut go_on };
-        datasets::import::import(&*importer, &LogSink(&log), import).unwrap();
+        datasets::import::import(&importer, &LogSink(&log), import).unwrap();
         let checksum = datasets::import::checksum(importer.files()).unwrap();
         let mut options = options();
         change(&mut options);

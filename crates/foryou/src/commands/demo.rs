@@ -43,7 +43,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs, output: Output) -> any
     let manifest = world_of(config, args, &files, output)?;
     // An interrupted import continues here; a complete one adds nothing.
     let importer = datasets::import::open("world", &files, Some(&parts.profile))?;
-    let report = import::import(&parts, &*importer, stop_flag(), output)?;
+    let report = import::import(&parts, &importer, stop_flag(), output)?;
     if report.imported.total() > 0 {
         output.say(format!("imported {} events in {:.1} s", report.imported.total(), report.seconds));
     }

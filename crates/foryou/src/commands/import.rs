@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use datasets::import::{DEFAULT_BATCH_ROWS, Events, ImportError, ImportOptions, ImportReport, Importer};
+use datasets::import::{DEFAULT_BATCH_ROWS, Events, ImportError, ImportOptions, ImportReport, Importer, SetKind};
 use serde::Serialize;
 
-use crate::cli::{ImportArgs, ImportKind};
+use crate::cli::ImportArgs;
 use crate::config::Config;
 use crate::exit::{WrongUse, wrong_use};
 use crate::folder::{DataFolder, Found, Opened, look};
@@ -30,7 +30,7 @@ pub(super) fn run(config: &Config, args: &ImportArgs, output: Output) -> anyhow:
 
 /// A set that was found, and the data folder for it.
 pub(super) struct FoundSet {
-    pub(super) importer: Box<dyn Importer>,
+    pub(super) importer: Importer,
     parts: Parts,
     /// The folder was made a data folder for it.
     fresh: bool,
@@ -39,23 +39,18 @@ pub(super) struct FoundSet {
 }
 
 /// Finds a set, and opens or makes the data folder for it.
-pub(super) fn open(
-    config: &Config,
-    kind: ImportKind,
-    paths: &[PathBuf],
-    map: Option<&Path>,
-) -> anyhow::Result<FoundSet> {
+pub(super) fn open(config: &Config, kind: &SetKind, paths: &[PathBuf], map: Option<&Path>) -> anyhow::Result<FoundSet> {
     let existing = match look(&config.data)? {
         Found::Nothing => None,
         Found::DataFolder => Some(held(DataFolder::open(&config.data)?, &config.data)?),
     };
     let profile = existing.as_ref().map(|folder| &**folder.profile());
-    let importer: Box<dyn Importer> = match (kind, paths) {
-        (ImportKind::Events, paths) => Box::new(Events::open(paths, map, profile).map_err(usage)?),
-        (_, _) if map.is_some() => wrong_use!("--map: works only with `import events`"),
-        (_, [path]) => datasets::import::open(&kind.name(), path, profile).map_err(usage)?,
-        (_, paths) => {
-            wrong_use!("{}: takes one path, not {}; only `import events` takes several files", kind.name(), paths.len())
+    let importer = match paths {
+        paths if kind.is_events() => Events::open(paths, map, profile).map_err(usage)?,
+        _ if map.is_some() => wrong_use!("--map: works only with `import events`"),
+        [path] => kind.open(path, profile).map_err(usage)?,
+        paths => {
+            wrong_use!("{}: takes one path, not {}; only `import events` takes several files", kind.name, paths.len())
         }
     };
     let fresh = existing.is_none();
@@ -65,12 +60,11 @@ pub(super) fn open(
         None => held(DataFolder::open_or_create(&config.data, importer.profile())?, &config.data)?,
     };
     let mut config = config.clone();
-    if kind == ImportKind::Recbole {
-        // RecBole's sets span decades, and their first years have gaps of months.
+    if kind.has_long_gaps {
         config.log.max_gap_days = 0;
     }
     let parts = Parts::open(folder, &config)?;
-    if let (ImportKind::World, [path]) = (kind, paths) {
+    if let (true, [path]) = (kind.is_world(), paths) {
         // Before the events: a training in the middle of an import must know what is held out.
         keep_truth(path, &config.data)?;
     }
@@ -94,7 +88,7 @@ fn held(opened: Opened, path: &Path) -> anyhow::Result<DataFolder> {
 /// Imports a set into its folder. If the folder was made for it and nothing was imported, it is removed again.
 pub(super) fn bring(set: FoundSet, output: Output) -> anyhow::Result<(ImportReport, Parts)> {
     let FoundSet { importer, parts, fresh, made } = set;
-    match import(&parts, &*importer, stop_flag(), output) {
+    match import(&parts, &importer, stop_flag(), output) {
         Ok(report) => Ok((report, parts)),
         Err(error) => {
             // Marks of refused rows alone count as nothing.
@@ -127,7 +121,7 @@ fn keep_truth(world: &Path, data: &Path) -> anyhow::Result<()> {
 /// Imports a set into an open folder, with a progress bar.
 pub(super) fn import(
     parts: &Parts,
-    importer: &dyn Importer,
+    importer: &Importer,
     stop: &AtomicBool,
     output: Output,
 ) -> anyhow::Result<ImportReport> {

@@ -15,7 +15,7 @@ pub(super) fn run(config: &Config, args: &StreamArgs, output: Output) -> anyhow:
     let options = options(config, args)?;
     let set = import::open(config, args.kind, std::slice::from_ref(&args.path), None)?;
     let checksum = datasets::import::checksum(set.importer.files())?;
-    let name = set.importer.kind();
+    let name = args.kind.name;
     let (imported, parts) = import::bring(set, output)?;
     output.say(import::describe(&imported).trim_end());
     let stream = Stream {

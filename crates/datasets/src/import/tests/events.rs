@@ -378,6 +378,6 @@ proptest! {
         // Without any sound row, an interruption would leave no event that could be compared.
         let text = format!("{{\"type\": \"post\", \"at\": 0, \"post_id\": \"p\", \"author_id\": \"u\"}}\n{text}");
         let set = jsonl(&text).with("profile.toml", &dictionary().to_toml());
-        interrupt_everywhere(open("events", set.path(), None).unwrap().as_ref(), batch_rows);
+        interrupt_everywhere(&open("events", set.path(), None).unwrap(), batch_rows);
     }
 }

@@ -1,6 +1,7 @@
 //! Files that changed, broke off, are missing or are something else.
 
 use super::*;
+use crate::import::{deskdrop::Deskdrop, higgs::Higgs};
 
 const T: i64 = 1_341_100_800;
 const ACTIVITY: &str = "higgs-activity_time.txt.gz";
@@ -45,7 +46,7 @@ fn a_changed_row_of_an_interrupted_window_is_refused_by_its_line() {
     let log = MemoryLog::default();
     let importer = open("deskdrop", set.path(), None).unwrap();
     let sink = Interrupted { log: &log, batches_left: Cell::new(1) };
-    assert!(run_into(importer.as_ref(), &sink, 3).is_err());
+    assert!(run_into(&importer, &sink, 3).is_err());
     set.write("interactions_slim.tsv", &slim(10).replace("\tVIEW\t10\t", "\tLIKE\t10\t"));
     let before = events_of(&log);
     let error = import_set("deskdrop", set.path(), &log).unwrap_err();
@@ -150,7 +151,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn an_empty_folder_and_a_folder_of_another_kind_say_what_they_are() {
     let empty = Set::new();
-    for kind in KINDS {
+    for kind in KINDS.each_ref().map(|kind| kind.name) {
         let error = import_set(kind, empty.path(), &MemoryLog::default()).unwrap_err();
         assert!(matches!(&error, ImportError::NoSuchSet { kind: k, .. } if *k == kind), "{error}");
     }
@@ -161,7 +162,7 @@ fn an_empty_folder_and_a_folder_of_another_kind_say_what_they_are() {
     let error = import_set("world", higgs.path(), &MemoryLog::default()).unwrap_err();
     assert!(error.to_string().ends_with("it looks like a set of kind higgs"), "{error}");
     let error = import_set("film", higgs.path(), &MemoryLog::default()).unwrap_err();
-    let kinds = KINDS.join(", ");
+    let kinds = KINDS.each_ref().map(|kind| kind.name).join(", ");
     assert!(kinds.starts_with("events, world, higgs, deskdrop"), "{kinds}");
     assert_eq!(error.to_string(), format!("\"film\" is not a kind of data set: give one of {kinds}"));
 }
@@ -206,7 +207,7 @@ fn an_import_stops_where_it_is_asked_to() {
             if told.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     };
-    let error = import(importer.as_ref(), &LogSink(&log), options).unwrap_err();
+    let error = import(&importer, &LogSink(&log), options).unwrap_err();
     assert_eq!(told, [(ACTIVITY.to_owned(), 3), (ACTIVITY.to_owned(), 6)]);
     assert_eq!(error.report().unwrap().rows, 6);
     let rest = import_set("higgs", set.path(), &log).unwrap();
@@ -353,7 +354,7 @@ fn an_event_that_the_folder_refuses_is_listed_with_its_line() {
     let set = Set::new().with(ACTIVITY, &text).with(NETWORK, "1 2 1\n");
     let log = MemoryLog::default();
     let importer = open("higgs", set.path(), None).unwrap();
-    let report = run_into(importer.as_ref(), &Choosy(&log), 3).unwrap();
+    let report = run_into(&importer, &Choosy(&log), 3).unwrap();
     assert_eq!((report.imported.actions, report.imported.posts), (5, 7));
     assert_eq!(
         report.rejected,

@@ -7,7 +7,7 @@ use foryou_types::{ActionKind, ClockKind, IdForm, Namespace, Surface, TimeMs};
 use proptest::prelude::*;
 
 use super::*;
-use crate::import::globo::Globo;
+use crate::import::{deskdrop::Deskdrop, globo::Globo};
 
 const FILE: &str = "clicks.csv.zst";
 const HEADER: &str = "user_id,session_id,session_start,session_size,click_article_id,click_timestamp,click_environment,\
@@ -164,7 +164,7 @@ fn bad_rows_are_counted_and_listed_with_their_line() {
     ]
     .map(|(line, reason)| ("clicks.csv", line, reason));
     assert_eq!(listed, expected);
-    assert_eq!(run_into(open("globo", set.path(), None).unwrap().as_ref(), &LogSink(&log), 3).unwrap().rows, 0);
+    assert_eq!(run_into(&open("globo", set.path(), None).unwrap(), &LogSink(&log), 3).unwrap().rows, 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use foryou_types::{ClockKind, PostId, TimeMs, UserId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::import::higgs::Higgs;
 
 /// 2012-07-01T00:00:00Z, the start of an hour.
 const T: i64 = 1_341_100_800;
@@ -199,6 +200,6 @@ proptest! {
         let activity = lines(rows, |(a, b, t, kind)| format!("{a} {b} {} {}", T + t, kinds[kind]));
         let network = lines(edges, |(a, b)| format!("{a} {b} 1"));
         let set = Set::new().with(ACTIVITY, &activity).with(NETWORK, &network);
-        interrupt_everywhere(open("higgs", set.path(), None).unwrap().as_ref(), batch_rows);
+        interrupt_everywhere(&open("higgs", set.path(), None).unwrap(), batch_rows);
     }
 }

@@ -320,12 +320,12 @@ fn a_batch_is_bounded_by_its_events_too() {
             ControlFlow::Continue(())
         },
     };
-    import(importer.as_ref(), &LogSink(&log), options).unwrap();
+    import(&importer, &LogSink(&log), options).unwrap();
     // The news; then 24,003 events of the first row (names and posts among them) and 8,003 of every other one.
     assert_eq!(told, [1, 8, 13]);
-    run_into(importer.as_ref(), &LogSink(&one_by_one), 1).unwrap();
+    run_into(&importer, &LogSink(&one_by_one), 1).unwrap();
     assert!(events_of(&log) == events_of(&one_by_one));
-    interrupt_everywhere(importer.as_ref(), 1_000);
+    interrupt_everywhere(&importer, 1_000);
 }
 
 /// A row of numbers: person, second, history, shown with clicks.

@@ -109,7 +109,7 @@ impl ImportSink for Interrupted<'_> {
     }
 }
 
-fn run_into(importer: &dyn Importer, sink: &dyn ImportSink, batch_rows: usize) -> Result<ImportReport, ImportError> {
+fn run_into(importer: &Importer, sink: &dyn ImportSink, batch_rows: usize) -> Result<ImportReport, ImportError> {
     import(importer, sink, ImportOptions { batch_rows, on_progress: &mut |_| ControlFlow::Continue(()) })
 }
 
@@ -123,7 +123,7 @@ fn taken(result: Result<ImportReport, ImportError>) -> Option<ImportReport> {
 
 /// Imports a set into a log, in batches of 3 rows.
 fn import_set(kind: &str, path: &Path, log: &MemoryLog) -> Result<ImportReport, ImportError> {
-    run_into(open(kind, path, None)?.as_ref(), &LogSink(log), 3)
+    run_into(&open(kind, path, None)?, &LogSink(log), 3)
 }
 
 /// Every event of a log, without marks of progress.
@@ -139,7 +139,7 @@ fn events_of(log: &MemoryLog) -> Vec<Event> {
 }
 
 /// Interrupts an import at every one of its batches, continues, and compares with the undisturbed import.
-fn interrupt_everywhere(importer: &dyn Importer, batch_rows: usize) {
+fn interrupt_everywhere(importer: &Importer, batch_rows: usize) {
     let whole = MemoryLog::default();
     let Some(report) = taken(run_into(importer, &LogSink(&whole), batch_rows)) else { return };
     let expected = events_of(&whole);

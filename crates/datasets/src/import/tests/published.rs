@@ -86,7 +86,7 @@ fn higgs_has_its_published_counts() {
     let Some(folder) = published("higgs") else { return };
     let importer = open("higgs", &folder, None).unwrap();
     let sink = CountingSink::default();
-    let report = run_into(importer.as_ref(), &sink, DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &sink, DEFAULT_BATCH_ROWS).unwrap();
     let counts = sink.0.into_inner();
 
     // Read again with nothing of the importer: kinds, self-actions, (B, hour) pairs, edges.
@@ -123,7 +123,7 @@ fn deskdrop_has_its_published_counts() {
     let Some(folder) = published("deskdrop") else { return };
     let log = MemoryLog::default();
     let importer = open("deskdrop", &folder, None).unwrap();
-    let report = run_into(importer.as_ref(), &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
     assert_eq!((report.rows, report.rejected_total), (72_312, 0));
     assert_eq!((report.imported.posts, report.imported.actions), (2_987, 72_312));
 
@@ -160,7 +160,7 @@ fn globo_has_its_published_counts_in_the_order_of_time() {
     let Some(folder) = published("globo-news") else { return };
     let importer = open("globo", &folder, None).unwrap();
     let sink = CountingSink::default();
-    let report = run_into(importer.as_ref(), &sink, DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &sink, DEFAULT_BATCH_ROWS).unwrap();
     let counts = sink.0.into_inner();
     assert_eq!((report.rows, report.rejected_total), (2_988_181, 0));
     assert!(report.skipped.is_empty());
@@ -179,7 +179,7 @@ fn unpacked(folder: &Path, name: &str) -> String {
 }
 
 /// Actions by name.
-fn actions_of(importer: &dyn Importer, events: &[Event]) -> BTreeMap<String, u64> {
+fn actions_of(importer: &Importer, events: &[Event]) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for event in events {
         if let EventBody::Action(action) = &event.body {
@@ -220,7 +220,7 @@ fn mind_has_its_published_counts() {
     let Some(folder) = published("mind-sample") else { return };
     let log = MemoryLog::default();
     let importer = open("mind", &folder, None).unwrap();
-    let report = run_into(importer.as_ref(), &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
     assert_eq!((report.rows, report.rejected_total, report.imported.impressions), (7_000, 0, 5_000));
     assert!(report.skipped.is_empty(), "{:?}", report.skipped);
 
@@ -255,7 +255,7 @@ fn mind_has_its_published_counts() {
         }
     }
     assert_eq!((shown, people_of(&events)), (189_359, 4_637));
-    assert_eq!(actions_of(importer.as_ref(), &events), BTreeMap::from([("click".to_owned(), clicked + before)]));
+    assert_eq!(actions_of(&importer, &events), BTreeMap::from([("click".to_owned(), clicked + before)]));
     assert_eq!(created_in(&events).len(), articles.len());
     assert_eq!((report.imported.posts, with_text), (articles.len() as u64, 2_000));
 
@@ -268,10 +268,10 @@ fn kuairand_has_its_published_counts() {
     let Some(folder) = published("kuairand") else { return };
     let log = MemoryLog::default();
     let importer = open("kuairand", &folder, None).unwrap();
-    let report = run_into(importer.as_ref(), &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
     assert_eq!((report.rows, report.rejected_total, report.imported.impressions), (41_828, 0, 0));
     let events = events_of(&log);
-    let actions = actions_of(importer.as_ref(), &events);
+    let actions = actions_of(&importer, &events);
     let published = [
         ("like", 33_745),
         ("hate", 8_083),
@@ -313,13 +313,13 @@ fn movielens_100k_has_its_published_counts() {
     let Some(folder) = published("ml-100k") else { return };
     let log = MemoryLog::default();
     let importer = open("recbole", &folder, None).unwrap();
-    let report = run_into(importer.as_ref(), &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
+    let report = run_into(&importer, &LogSink(&log), DEFAULT_BATCH_ROWS).unwrap();
     assert_eq!((report.rows, report.rejected_total), (101_682, 0));
     let text = unpacked(&folder, "ml-100k.inter.zst");
     let stars = |of: &[&str]| text.lines().filter(|row| of.contains(&row.split('\t').nth(2).unwrap())).count() as u64;
     let events = events_of(&log);
     let expected = [("interact", 100_000), ("like", stars(&["4", "5"])), ("dislike", stars(&["1", "2"]))];
-    assert_eq!(actions_of(importer.as_ref(), &events), expected.map(|(name, n)| (name.to_owned(), n)).into());
+    assert_eq!(actions_of(&importer, &events), expected.map(|(name, n)| (name.to_owned(), n)).into());
     assert_eq!((people_of(&events), created_in(&events).len()), (943, 1_682));
     assert_eq!(report.imported.posts, 1_682);
     assert!(events.is_sorted_by_key(|event| event.at));

@@ -76,7 +76,7 @@ fn a_title_that_is_too_long_is_refused_in_its_own_row_and_the_post_comes_without
         assert!(row.reason.starts_with("title: "), "{}", row.reason);
     }
     assert!(shorts(&log).contains(&(100_500, "post m1".to_owned())), "{:?}", shorts(&log));
-    interrupt_everywhere(open("recbole", set.path(), None).unwrap().as_ref(), 2);
+    interrupt_everywhere(&open("recbole", set.path(), None).unwrap(), 2);
 }
 
 #[test]
