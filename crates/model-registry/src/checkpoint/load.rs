@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::save::set_aside;
+use super::place::current;
 use super::{CheckpointError, Manifest, NamedTensor, OPTIMIZER, TensorView, checksums, tensor_path};
 use crate::tensor_file::{TensorFile, Values, count_values};
 
@@ -132,13 +131,4 @@ fn read(path: &Path) -> Result<Vec<NamedTensor>, CheckpointError> {
         Values::I32(_) => Err(CheckpointError::tensor(path, &tensor.name, "is I32, F32 is needed")),
     };
     TensorFile::read(path)?.tensors.into_iter().map(named).collect()
-}
-
-/// The folder itself, or, where a save ended between its two renames, the checkpoint it had just set aside.
-pub(super) fn current(folder: &Path) -> PathBuf {
-    let gone = matches!(fs::metadata(folder), Err(e) if e.kind() == ErrorKind::NotFound);
-    match set_aside(folder) {
-        Some(old) if gone && old.is_dir() => old,
-        _ => folder.to_owned(),
-    }
 }

@@ -8,7 +8,7 @@ use foryou_types::{ActionSet, TimeMs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::load::current;
+use super::place::current;
 use super::{CONFIG, CheckpointError};
 use crate::kind::Kind;
 

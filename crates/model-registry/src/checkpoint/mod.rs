@@ -15,6 +15,7 @@ mod checksums;
 mod error;
 mod load;
 mod manifest;
+mod place;
 mod save;
 #[cfg(test)]
 mod tests;

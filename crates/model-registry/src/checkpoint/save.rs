@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use foryou_io::sync_folder;
 
-use super::{CONFIG, CheckpointError, Manifest, NamedTensor, OPTIMIZER, Stored, TensorView, checksums, tensor_path};
+use super::{
+    CONFIG, CheckpointError, Manifest, NamedTensor, OPTIMIZER, Stored, TensorView, checksums, place, tensor_path,
+};
 use crate::tensor_file;
 
 /// Writes a checkpoint of a model, replacing the one in `folder` if there is one; `training` is what training needs to continue. A
@@ -21,7 +23,7 @@ pub fn save(model: &dyn Stored, folder: &Path, training: Option<&[NamedTensor]>)
         return Err(CheckpointError::format(&folder.join(CONFIG), problem));
     }
     model.check(folder)?;
-    let (Some(saving), Some(old)) = (sibling(folder, "saving"), set_aside(folder)) else {
+    let (Some(saving), Some(old)) = (place::saving(folder), place::set_aside(folder)) else {
         let source = io::Error::new(ErrorKind::InvalidInput, "the path does not name a folder");
         return Err(CheckpointError::Io { path: folder.to_owned(), source });
     };
@@ -66,19 +68,6 @@ fn write_files(
         at(&path, tensor_file::write(&path, &tensors))?;
     }
     at(folder, checksums::write(folder, &manifest.files))
-}
-
-/// Where the folder stands while a new one is put into its place.
-pub(super) fn set_aside(folder: &Path) -> Option<PathBuf> {
-    sibling(folder, "old")
-}
-
-fn sibling(folder: &Path, role: &str) -> Option<PathBuf> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(folder.file_name()?);
-    name.push(".");
-    name.push(role);
-    Some(folder.with_file_name(name))
 }
 
 fn write_manifest(path: &Path, manifest: &Manifest) -> io::Result<()> {
