@@ -56,17 +56,36 @@ pub struct FolderLock {
 impl FolderLock {
     /// Takes the lock of a folder that exists, and writes into it who has it.
     pub fn take(folder: &Path) -> io::Result<Lock> {
-        let path = folder.join(LOCK_FILE);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {
-                let mut lock = Self { file };
+        match Self::lock(folder)? {
+            Ok(mut lock) => {
                 lock.announce(None)?;
                 Ok(Lock::Ours(lock))
             }
-            Err(TryLockError::WouldBlock) => read(&mut file).map(Lock::Held),
+            Err(mut held) => read(&mut held).map(Lock::Held),
+        }
+    }
+
+    /// Takes the lock of a folder that exists and leaves the file as it is: what stands in it is the folder's own. `None`: another
+    /// process has it.
+    pub fn take_unsigned(folder: &Path) -> io::Result<Option<Self>> {
+        Self::lock(folder).map(Result::ok)
+    }
+
+    /// The lock, or the file where another process has it.
+    fn lock(folder: &Path) -> io::Result<Result<Self, File>> {
+        let path = folder.join(LOCK_FILE);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Ok(Self { file })),
+            Err(TryLockError::WouldBlock) => Ok(Err(file)),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Whether a process has a folder now, signed or not; `false` also where that cannot be found out.
+    pub fn is_held(folder: &Path) -> bool {
+        File::open(folder.join(LOCK_FILE))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// The process that has a folder now; `None` if no process has it.
@@ -155,6 +174,23 @@ mod tests {
         let reading = FolderLock::hold_off(dir.path()).unwrap();
         assert!(matches!(FolderLock::take(dir.path()).unwrap(), Lock::Held(_)));
         drop(reading);
+    }
+
+    #[test]
+    fn an_unsigned_lock_keeps_what_stands_in_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!FolderLock::is_held(dir.path()));
+        std::fs::write(dir.path().join(LOCK_FILE), "a note").unwrap();
+        let lock = FolderLock::take_unsigned(dir.path()).unwrap();
+        assert!(lock.is_some() && FolderLock::is_held(dir.path()));
+        assert!(FolderLock::take_unsigned(dir.path()).unwrap().is_none());
+        drop(lock);
+        assert!(!FolderLock::is_held(dir.path()));
+        assert_eq!(std::fs::read_to_string(dir.path().join(LOCK_FILE)).unwrap(), "a note");
+        // A signed one says who has it.
+        let lock = take(dir.path());
+        assert!(FolderLock::take_unsigned(dir.path()).unwrap().is_none() && FolderLock::is_held(dir.path()));
+        drop(lock);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The folder of a run.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use foryou_io::{FolderLock, LOCK_FILE};
 use foryou_types::ActionSet;
 use model_registry::{Kind, ModelFiles};
 use serde::{Deserialize, Serialize};
@@ -58,11 +59,9 @@ pub(crate) struct RunConfig {
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
-    /// Unlocked when it is dropped, also where the process ends.
-    _lock: File,
+    _lock: FolderLock,
 }
 
-const LOCK: &str = "lock";
 const PART: &str = "config.part";
 const CHECKPOINT: &str = "checkpoint";
 const BEST: &str = "best";
@@ -73,7 +72,7 @@ impl RunFolder {
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
         let mut entries = fs::read_dir(path).map_err(TrainError::io(path))?;
         // What a training leaves that was killed while it began.
-        let begun = [LOCK, PART];
+        let begun = [LOCK_FILE, PART];
         let empty = !entries.any(|entry| entry.is_ok_and(|entry| !begun.iter().any(|name| entry.file_name() == *name)));
         if !empty && read_config(path)?.is_none() {
             return Err(refuse(path, "is not empty and holds no run; name another folder"));
@@ -127,15 +126,11 @@ impl RunFolder {
 
     /// Keeps other trainings out of the folder.
     fn lock(path: &Path) -> Result<Self, TrainError> {
-        let file = path.join(LOCK);
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&file);
-        let lock = opened.map_err(TrainError::io(&file))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
+        match FolderLock::take_unsigned(path).map_err(TrainError::io(&path.join(LOCK_FILE)))? {
+            Some(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            None => {
                 Err(refuse(path, "another training is writing to this run folder; wait for it, or name another folder"))
             }
-            Err(TryLockError::Error(e)) => Err(TrainError::io(&file)(e)),
         }
     }
 
@@ -144,7 +139,7 @@ impl RunFolder {
         let (text, check) = written(config).map_err(|e| TrainError::io(&path)(e.into()))?;
         // An older copy of the file would be consistent in itself, so the lock's file knows which is the last. It says nothing
         // while the file is replaced: a process that is killed leaves no contradiction.
-        let (lock, part) = (self.path.join(LOCK), self.path.join(PART));
+        let (lock, part) = (self.path.join(LOCK_FILE), self.path.join(PART));
         fs::write(&lock, "").map_err(TrainError::io(&lock))?;
         fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(TrainError::io(&path))?;
         fs::write(&lock, check).map_err(TrainError::io(&lock))
@@ -178,7 +173,7 @@ pub fn check_run(run: &Path) -> Result<(), TrainError> {
     }
     let wrong = checkpoints.find_map(|folder| ModelFiles::verify_checksums(&folder).err());
     match wrong {
-        Some(_) if is_being_written(run) => Ok(()),
+        Some(_) if FolderLock::is_held(run) => Ok(()),
         wrong => wrong.map_or(Ok(()), |error| Err(error.into())),
     }
 }
@@ -205,11 +200,6 @@ fn written(config: &RunConfig) -> Result<(Vec<u8>, String), serde_json::Error> {
     let recipe = RawValue::from_string(serde_json::to_string_pretty(&recipe)?.replace('\n', "\n  "))?;
     let text = serde_json::to_vec_pretty(&RunConfig { recipe, check: Some(check.clone()), ..config.clone() })?;
     Ok((text, check))
-}
-
-/// Whether a training is writing to a run's folder.
-fn is_being_written(path: &Path) -> bool {
-    File::open(path.join(LOCK)).is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn read_config(folder: &Path) -> Result<Option<RunConfig>, TrainError> {
@@ -246,7 +236,7 @@ fn compact(json: &str) -> String {
 
 /// Whether a run's `config.json` is the one that was written last, which the lock's file knows.
 fn check_newest(folder: &Path, config: &RunConfig) -> Result<(), TrainError> {
-    let noted = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+    let noted = fs::read_to_string(folder.join(LOCK_FILE)).unwrap_or_default();
     let is_check = noted.len() == 16 && noted.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_check && noted != checksum(config) {
         return Err(refuse(folder, "config.json: is an older copy, not the one that was written last"));

@@ -86,7 +86,7 @@ pub struct EvaluationReport {
 /// A run that ended or was stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The measures of the best evaluation; of none, empty.
+    /// The measures of the best evaluation; empty if nothing was evaluated.
     pub best: BTreeMap<String, f64>,
     /// Epochs begun.
     pub epochs: u32,

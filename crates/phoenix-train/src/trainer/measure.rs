@@ -80,7 +80,7 @@ fn gain(action_set: &ActionSet, p: &Prediction) -> f64 {
 }
 
 fn weighted(action_set: &ActionSet, value: impl Fn(u8, &ActionDef) -> f64) -> f64 {
-    action_set.iter().map(|(i, action)| action.weight * value(i, action)).sum()
+    action_set.value(&action_set.iter().map(|(i, action)| value(i, action)).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

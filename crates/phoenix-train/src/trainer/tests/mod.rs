@@ -444,7 +444,7 @@ fn what_a_run_left_is_held_against_what_was_written() {
     }
     check_run(folder.path()).unwrap();
 
-    // A training that was killed while it began is none, and in nobody's way.
+    // A training that was killed before its first checkpoint: its folder passes, and the next training may use it.
     let begun = tempfile::tempdir().unwrap();
     std::fs::write(begun.path().join("lock"), "").unwrap();
     std::fs::write(begun.path().join("config.part"), "{").unwrap();
