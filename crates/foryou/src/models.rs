@@ -8,8 +8,8 @@ use anyhow::Context;
 use event_log::follow::{Follower, Follows};
 use foryou_io::Background;
 use foryou_types::seams::{Ranking, Retrieval};
-use model_registry::{Families, Registry, RegistryError};
-use phoenix::{Corpus, ModelKind};
+use model_registry::{Families, Kind, Registry, RegistryError};
+use phoenix::Corpus;
 use phoenix_engine::ServedFamilies;
 use phoenix_engine::grpc::{RankingClient, RetrievalClient};
 use phoenix_engine::service::{HostParts, ModelHost, ServingConfig, follow_posts, read_posts};
@@ -70,8 +70,8 @@ impl Phoenix {
         if let Err(error) = registry.check_newest() {
             tracing::warn!(%error, "the registry is an older copy: other models may serve than those that were promoted last");
         }
-        let serves = |kind: ModelKind| registry.promoted(&kind.into()).map(|version| version.is_some());
-        if life == Life::Once && !serves(ModelKind::Ranker)? && !serves(ModelKind::Retrieval)? {
+        let serves = |kind: &Kind| registry.promoted(kind).map(|version| version.is_some());
+        if life == Life::Once && !serves(&Kind::RANKER)? && !serves(&Kind::RETRIEVAL)? {
             // A single feed by the prior needs no posts in memory.
             return Ok(Self {
                 ranking: remote_ranking.unwrap_or_else(|| prior.clone()),
@@ -88,8 +88,6 @@ impl Phoenix {
             HostParts {
                 registry,
                 families: SERVED,
-                ranker: ModelKind::Ranker.into(),
-                retrieval: ModelKind::Retrieval.into(),
                 corpus: corpus.clone(),
                 action_set: parts.profile.action_set.clone(),
                 max_post_age_ms: parts.profile.limits.max_post_age_seconds.saturating_mul(1_000),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What a model is for, e.g. `ranker` or `retrieval`: the name of its folder among the versions, and of the part of the registry that
+/// What a model is for, e.g. [`Self::RANKER`]: the name of its folder among the versions, and of the part of the registry that
 /// says which version serves. 1 to 32 lower-case letters, digits and underscores, a letter first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -56,6 +56,11 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl Kind {
+    /// The versions that rank: they say how likely each action is on a feed's candidates.
+    pub const RANKER: Self = Self::constant("ranker");
+    /// The versions that retrieve: they find a feed's candidates among all posts.
+    pub const RETRIEVAL: Self = Self::constant("retrieval");
+
     /// The kind of that name.
     pub fn new(name: &str) -> Result<Self, KindError> {
         if is_valid(name) { Ok(Self(name.to_owned().into())) } else { Err(KindError(name.to_owned())) }
@@ -65,13 +70,13 @@ impl Kind {
     ///
     /// ```
     /// # use model_registry::Kind;
-    /// const RANKER: Kind = Kind::constant("ranker");
-    /// assert_eq!(RANKER, Kind::new("ranker").unwrap());
+    /// const READER: Kind = Kind::constant("reader");
+    /// assert_eq!(READER, Kind::new("reader").unwrap());
     /// ```
     ///
     /// ```compile_fail
     /// # use model_registry::Kind;
-    /// const RANKER: Kind = Kind::constant("the ranker");
+    /// const READER: Kind = Kind::constant("the reader");
     /// ```
     pub const fn constant(name: &'static str) -> Self {
         assert!(is_valid(name), "not the name of a kind of model");

@@ -4,7 +4,8 @@
 //! and tensor files that the model's family names. [`save`] writes a checkpoint of anything that is [`Stored`]; [`ModelFiles`] reads one.
 //! A [`Family`] knows what its manifests and tensors mean; this crate does not.
 //!
-//! A new kind of model needs a family and nothing else here: no list of kinds or families is written down in this crate.
+//! A new kind of model needs a family and nothing else here: no list of kinds or families is written down in this crate. Two kinds are
+//! named, because a feed asks for their promoted versions: [`Kind::RANKER`] and [`Kind::RETRIEVAL`].
 //!
 //! Invariants:
 //! * A checkpoint is written whole or not at all, and every file is held against its checksum when it is read.

@@ -21,10 +21,10 @@ mod cache;
 mod check;
 mod context;
 mod error;
-mod family;
 pub mod grpc;
 mod index;
 mod metrics;
+mod phoenix_family;
 mod ranker;
 mod retrieval;
 mod scratch;
@@ -41,4 +41,6 @@ pub use error::EngineError;
 pub use index::ExactIndex;
 pub use ranker::Ranker;
 pub use retrieval::RetrievalModel;
-pub use served::{NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval};
+pub use served::{
+    AnyRanker, NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval, family_of,
+};

@@ -26,7 +26,7 @@ impl ModelKind {
 
     /// The model that a kind of versions is of; `None` for a kind of another family.
     pub fn of(kind: &Kind) -> Option<Self> {
-        Self::named(kind.name())
+        Self::ALL.into_iter().find(|model| Kind::from(*model) == *kind)
     }
 
     /// The model of that [`Self::name`].
@@ -53,11 +53,9 @@ impl ModelKind {
 
 impl From<ModelKind> for Kind {
     fn from(model: ModelKind) -> Self {
-        const RANKER: Kind = Kind::constant(ModelKind::Ranker.name());
-        const RETRIEVAL: Kind = Kind::constant(ModelKind::Retrieval.name());
         match model {
-            ModelKind::Ranker => RANKER,
-            ModelKind::Retrieval => RETRIEVAL,
+            ModelKind::Ranker => Self::RANKER,
+            ModelKind::Retrieval => Self::RETRIEVAL,
         }
     }
 }

@@ -84,7 +84,7 @@ impl Registry {
     /// Gives a version a share of the users in `[0, 1]`, the promoted one keeps the rest, in place of any other that had one; 0 takes it away.
     /// What [`Self::promote`] refuses is refused here too.
     ///
-    /// Who falls into the share is fixed by the user's id: with a growing share nobody changes back.
+    /// The id of a user decides whether the share has them: a share that grows keeps the users it had.
     pub fn promote_share(&self, name: &str, share: f64) -> Result<(), RegistryError> {
         let refuse = |problem: &str| RegistryError::Share { name: name.to_owned(), problem: problem.to_owned() };
         if !(0.0..=1.0).contains(&share) {

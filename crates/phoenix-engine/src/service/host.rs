@@ -18,7 +18,7 @@ use super::fleet::{Fleet, Loaded};
 use super::load_error::LoadError;
 use super::ranking::PhoenixRanking;
 use super::retrieval::PhoenixRetrieval;
-use crate::served::{NotServed, ServedFamilies, ServedFamily};
+use crate::served::{NotServed, ServedFamilies, ServedFamily, family_of};
 
 /// What a host works with.
 pub struct HostParts {
@@ -26,10 +26,6 @@ pub struct HostParts {
     pub registry: Registry,
     /// The families that can serve.
     pub families: ServedFamilies,
-    /// The kind of the versions that rank.
-    pub ranker: Kind,
-    /// The kind of the versions that retrieve.
-    pub retrieval: Kind,
     /// The posts, kept up to date by [`follow_posts`](super::follow_posts).
     pub corpus: Arc<Corpus>,
     /// The data's actions: the order of every answer, and what a model must have been trained for.
@@ -71,8 +67,6 @@ pub struct ModelHost {
     retrieval: Arc<PhoenixRetrieval>,
     ranking_seam: Arc<dyn Ranking>,
     retrieval_seam: Arc<dyn Retrieval>,
-    ranker_kind: Kind,
-    retrieval_kind: Kind,
     config: ServingConfig,
     /// Held while models are loaded, so that two refreshes cannot overtake each other.
     seen: Mutex<Seen>,
@@ -104,13 +98,11 @@ struct Errors {
 impl ModelHost {
     /// Nothing is loaded yet: [`Self::refresh`] does that, best after the corpus has caught up.
     pub fn new(parts: HostParts, config: &ServingConfig) -> Self {
-        let HostParts { registry, families, action_set, corpus, max_post_age_ms, clock, prior, popular, .. } = parts;
+        let HostParts { registry, families, action_set, corpus, max_post_age_ms, clock, prior, popular } = parts;
         let ranking = Arc::new(PhoenixRanking::new(Arc::clone(&corpus), config));
         let retrieval = Arc::new(PhoenixRetrieval::new(corpus, clock, max_post_age_ms, config));
         Self {
             versions: Versions { registry, families, action_set },
-            ranker_kind: parts.ranker,
-            retrieval_kind: parts.retrieval,
             ranking_seam: Arc::new(RankingOrPrior { phoenix: Arc::clone(&ranking), prior }),
             retrieval_seam: Arc::new(RetrievalOrPopular { phoenix: Arc::clone(&retrieval), popular }),
             ranking,
@@ -183,8 +175,8 @@ impl ModelHost {
 
     fn load_promoted(&self) {
         let serving = self.ranking.models().fleet();
-        let next = self.versions.next_fleet(&self.ranker_kind, serving.as_deref(), |family, version, files| {
-            family.ranker(files, &self.config).map(|ranker| Arc::new(Loaded::new(version, ranker)))
+        let next = self.versions.next_fleet(&Kind::RANKER, serving.as_deref(), |family, version, files| {
+            family.ranker(files, self.config.context_cache_mb).map(|ranker| Arc::new(Loaded::new(version, ranker)))
         });
         let error = match next {
             Next::Keep(error) => Some(error),
@@ -193,11 +185,11 @@ impl ModelHost {
                 error
             }
         };
-        self.errors.lock().ranker = noted(&self.ranker_kind, error);
+        self.errors.lock().ranker = noted(&Kind::RANKER, error);
         drop(serving);
 
         let serving = self.retrieval.models().fleet();
-        let next = self.versions.next_fleet(&self.retrieval_kind, serving.as_deref(), |family, version, files| {
+        let next = self.versions.next_fleet(&Kind::RETRIEVAL, serving.as_deref(), |family, version, files| {
             family.retrieval(files).map(|model| self.retrieval.load(version, model))
         });
         let error = match next {
@@ -209,7 +201,7 @@ impl ModelHost {
                 error
             }
         };
-        self.errors.lock().retrieval = noted(&self.retrieval_kind, error);
+        self.errors.lock().retrieval = noted(&Kind::RETRIEVAL, error);
         let status = self.status();
         tracing::info!(ranker = ?status.ranker.serving, retrieval = ?status.retrieval.serving, "models");
     }
@@ -276,7 +268,7 @@ impl Versions {
         if let Some(difference) = action_difference(&manifest.action_set, &self.action_set) {
             return Err(LoadError::ActionSet { version: name(), difference });
         }
-        let family = self.families.iter().copied().find(|family| family.name() == manifest.family);
+        let family = family_of(self.families, manifest);
         let unknown = || LoadError::Family { version: name(), family: manifest.family.clone() };
         Ok((family.ok_or_else(unknown)?, files))
     }

@@ -18,7 +18,6 @@
 
 mod admission;
 mod config;
-mod context_cache;
 mod corpus_reader;
 mod fallback;
 mod fleet;
@@ -34,5 +33,5 @@ pub use corpus_reader::{CorpusListener, follow_posts, read_posts};
 pub use fleet::{Fleet, Loaded, Serving};
 pub use host::{HostParts, HostStatus, KindStatus, ModelHost};
 pub use load_error::LoadError;
-pub use ranking::{AnyRanker, PhoenixRanking};
+pub use ranking::PhoenixRanking;
 pub use retrieval::{AnyRetrieval, PhoenixRetrieval};

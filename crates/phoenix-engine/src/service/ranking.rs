@@ -10,45 +10,16 @@ use phoenix::Corpus;
 
 use super::admission;
 use super::config::ServingConfig;
-use super::context_cache::ContextCache;
 use super::fleet::{Loaded, Serving};
 use super::inputs::{candidate_item, history_items};
-use crate::served::ServedRanker;
+use crate::served::AnyRanker;
 
-/// A ranker of any family, with the contexts of its users.
-pub struct AnyRanker(Box<dyn Rank>);
-
-impl AnyRanker {
-    /// A ranker with a cache as the configuration has it.
-    pub fn new<R: ServedRanker>(ranker: R, config: &ServingConfig) -> Self {
-        let contexts = ContextCache::new(ranker.context_bytes(), config.context_cache_mb);
-        Self(Box::new(Cached { ranker, contexts }))
-    }
-}
-
-/// What a ranker answers, whatever its contexts are.
-trait Rank: Send + Sync {
-    /// The heads of every candidate.
-    fn rank(&self, request: &RankingRequest, corpus: &Corpus) -> Result<Vec<Box<[f64]>>, SeamError>;
-}
-
-struct Cached<R: ServedRanker> {
-    ranker: R,
-    contexts: ContextCache<R::Context>,
-}
-
-impl<R: ServedRanker> Rank for Cached<R> {
-    fn rank(&self, request: &RankingRequest, corpus: &Corpus) -> Result<Vec<Box<[f64]>>, SeamError> {
-        let ranker = &self.ranker;
-        let actions = ranker.action_set().len();
-        let history = history_items(&request.history, ranker.history_len(), actions, corpus)?;
-        let context = self.contexts.context(ranker, request.user_id, &history);
-        let items: Vec<_> =
-            request.candidates.iter().map(|candidate| candidate_item(candidate, corpus, request.now)).collect();
-        let mut logits = Vec::new();
-        ranker.score(&context, &items, &mut logits);
-        Ok(logits.chunks_exact(actions).map(|logits| ranker.heads(logits)).collect())
-    }
+/// The heads of every candidate of a request.
+fn heads(ranker: &AnyRanker, request: &RankingRequest, corpus: &Corpus) -> Result<Vec<Box<[f64]>>, SeamError> {
+    let history = history_items(&request.history, ranker.history_len(), ranker.action_set().len(), corpus)?;
+    let item = |candidate| candidate_item(candidate, corpus, request.now);
+    let items: Vec<_> = request.candidates.iter().map(item).collect();
+    Ok(ranker.heads(request.user_id, &history, &items))
 }
 
 /// [`Ranking`] by the models that [`Self::models`] was given; without one it is unavailable.
@@ -82,7 +53,7 @@ impl PhoenixRanking {
         let candidates = request.candidates.len() as u64;
         let corpus = Arc::clone(&self.corpus);
         let work = move || {
-            let scores = model.model().0.rank(&request, &corpus)?;
+            let scores = heads(model.model(), &request, &corpus)?;
             Ok(RankingResponse { scores, model: Some(Arc::clone(model.version())) })
         };
         let answer = admission::run(&self.admission, "ranking", work).await;

@@ -8,8 +8,9 @@ use model_registry::{
     CheckpointError, Families, Family, Manifest, ModelFiles, NamedTensor, Registry, Stored, TensorView, save,
 };
 use phoenix::{CandidateItem, HistoryItem, ModelKind, Phoenix};
-use phoenix_engine::service::{AnyRanker, ServingConfig};
-use phoenix_engine::{NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval};
+use phoenix_engine::{
+    AnyRanker, NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
+};
 
 use crate::support::{NOW, action_set, bits, checkpoint, clock, corpus, history, host_of, rank_request};
 
@@ -112,8 +113,8 @@ impl Family for Counters {
 }
 
 impl ServedFamily for Counters {
-    fn ranker(&self, files: &ModelFiles, config: &ServingConfig) -> Result<AnyRanker, NotServed> {
-        Ok(AnyRanker::new(Self::read(files)?, config))
+    fn ranker(&self, files: &ModelFiles, cache_mb: u64) -> Result<AnyRanker, NotServed> {
+        Ok(AnyRanker::new(Self::read(files)?, cache_mb))
     }
 
     fn retrieval(&self, _: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed> {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use foryou_types::seams::{Ranking, RankingRequest, RankingResponse, SeamError};
 use foryou_types::{ActionMask, PostId, UserActionSequence, UserId};
 use phoenix::{Corpus, HistoryAttention, ModelConfig, ModelKind};
-use phoenix_engine::Ranker;
-use phoenix_engine::service::{AnyRanker, Fleet, Loaded, PhoenixRanking, ServingConfig};
+use phoenix_engine::service::{Fleet, Loaded, PhoenixRanking, ServingConfig};
+use phoenix_engine::{AnyRanker, Ranker};
 
 use crate::support::{action_set, bits, checkpoint, checkpoint_of, corpus, model_config, rank_request, token};
 
 fn ranking_of(corpus: Arc<Corpus>, checkpoint: &phoenix::Checkpoint, config: &ServingConfig) -> PhoenixRanking {
     let ranking = PhoenixRanking::new(corpus, config);
-    let model = AnyRanker::new(Ranker::new(checkpoint).unwrap(), config);
+    let model = AnyRanker::new(Ranker::new(checkpoint).unwrap(), config.context_cache_mb);
     ranking.models().exchange(Some(Fleet::of(Arc::new(Loaded::new("v1", model)))));
     ranking
 }

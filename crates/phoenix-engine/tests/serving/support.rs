@@ -211,8 +211,6 @@ pub(crate) fn host_of(
     let parts = HostParts {
         registry: registry(root),
         families,
-        ranker: ModelKind::Ranker.into(),
-        retrieval: ModelKind::Retrieval.into(),
         corpus,
         action_set: action_set(),
         max_post_age_ms: MAX_AGE_MS,

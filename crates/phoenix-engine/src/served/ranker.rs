@@ -1,13 +1,7 @@
-//! What serving asks of a model, whatever family it is of.
-//!
-//! A family that is to serve implements [`ServedRanker`], [`ServedRetrieval`] or both for its models, and [`ServedFamily`] to make them
-//! ready. The program that serves has a table of such families; which one a version is of, its manifest says.
+//! What serving asks of a ranker.
 
 use foryou_types::{ActionKind, ActionSet, UserId};
-use model_registry::{Family, ModelFiles};
 use phoenix::{CandidateItem, HistoryItem};
-
-use crate::service::{AnyRanker, ServingConfig};
 
 /// What a viewer's history leaves in a ranker, kept between requests.
 pub trait ServedContext: Send + Sync + 'static {
@@ -62,36 +56,3 @@ fn head(kind: ActionKind, logit: f32) -> f64 {
         ActionKind::Continuous => z.exp().min(ActionSet::DWELL_CLIP_SECONDS),
     }
 }
-
-/// A model that gives viewers and posts vectors whose dot product is relevance.
-pub trait ServedRetrieval: Send + Sync + 'static {
-    /// What it was trained on. Bits beyond it are refused in a history.
-    fn action_set(&self) -> &ActionSet;
-
-    /// Length S of the history, as [`ServedRanker::history_len`].
-    fn history_len(&self) -> usize;
-
-    /// Values of a vector.
-    fn width(&self) -> usize;
-
-    /// The viewer's vector `[D]`.
-    fn user_vector(&self, user: UserId, history: &[HistoryItem]) -> Vec<f32>;
-
-    /// Vectors of posts, `[N, D]` row-major. That of a post does not depend on the others.
-    fn post_vectors(&self, posts: &[CandidateItem]) -> Vec<f32>;
-}
-
-/// Why a version could not be made ready to serve.
-pub type NotServed = Box<dyn std::error::Error + Send + Sync>;
-
-/// A family whose models can serve.
-pub trait ServedFamily: Family {
-    /// Reads a ranker and makes it ready, with the cache that the configuration allows.
-    fn ranker(&self, files: &ModelFiles, config: &ServingConfig) -> Result<AnyRanker, NotServed>;
-
-    /// Reads a retrieval model and makes it ready.
-    fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed>;
-}
-
-/// The families that can serve, filled where the program is put together.
-pub type ServedFamilies = &'static [&'static dyn ServedFamily];

@@ -8,7 +8,7 @@ use phoenix::HistoryItem;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::served::{ServedContext, ServedRanker};
+use super::ranker::{ServedContext, ServedRanker};
 
 /// The contexts of one ranker's users, bounded by memory. It goes with the ranker: another version never sees them.
 ///
