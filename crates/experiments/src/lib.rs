@@ -12,6 +12,8 @@ pub mod evaluate;
 #[cfg(test)]
 mod snapshots;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 mod vectors;
 mod watcher;
 

@@ -2,7 +2,7 @@
 
 use foryou_types::PostId;
 use phoenix::CandidateItem;
-use phoenix_engine::{RetrievalModel, ServedRetrieval};
+use phoenix_engine::ServedRetrieval;
 use rustc_hash::FxHashMap;
 
 /// The vectors of one model, `[N, D]`.
@@ -17,11 +17,11 @@ impl PostVectors {
     /// Adds the posts that are missing.
     pub(crate) fn add(
         &mut self,
-        model: &RetrievalModel,
+        model: &dyn ServedRetrieval,
         posts: impl Iterator<Item = PostId>,
         item: impl Fn(PostId) -> CandidateItem,
     ) {
-        self.d = model.config().model.emb_size;
+        self.d = model.width();
         let mut items = Vec::new();
         for post in posts {
             let next = self.place.len();

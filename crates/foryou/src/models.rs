@@ -23,7 +23,7 @@ use crate::service::Startup;
 /// The families of models that this program knows.
 const FAMILIES: Families = &[&phoenix::Phoenix];
 /// Those that can serve.
-const SERVED: ServedFamilies = &[&phoenix::Phoenix];
+pub const SERVED: ServedFamilies = &[&phoenix::Phoenix];
 
 /// The versions of models of a data folder.
 pub fn registry(data: &Path) -> Result<Registry, RegistryError> {

@@ -11,7 +11,7 @@ use phoenix_engine::service::read_posts;
 use phoenix_train::{DataOptions, EvalSlate, slates_after};
 use rustc_hash::FxHashMap;
 
-use super::World;
+use super::world::World;
 use crate::ExperimentError;
 use crate::error::During;
 

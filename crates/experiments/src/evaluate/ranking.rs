@@ -2,23 +2,17 @@
 
 use datasets::world::behaviour::value;
 use datasets::world::{SlatePost, WorldManifest};
-use evaluation::{
-    ImpressionBucket, Interval, auc, calibration, mean, mrr, ndcg_at_k, normalised_entropy, paired_bootstrap, pr_auc,
-};
+use evaluation::{ImpressionBucket, auc, calibration, mean, mrr, ndcg_at_k, normalised_entropy, pr_auc};
 use foryou_types::{ActionKind, SplitMix64};
-use phoenix_engine::{Ranker, ServedRanker};
+use phoenix_engine::AnyRanker;
 use phoenix_train::positive_actions;
 use serde::Serialize;
 
-use super::Named;
+use super::above::above;
 use super::held_out::{Case, HeldOut};
-use crate::ExperimentError;
-use crate::error::During;
 
 /// The cut of every NDCG here.
 const K: usize = 10;
-/// Redraws of a bootstrap interval.
-const RESAMPLES: usize = 1_000;
 /// A head needs this many positives and negatives in a bucket to be reported.
 const LEAST_OUTCOMES: usize = 50;
 
@@ -91,10 +85,10 @@ struct Answers {
 
 pub(crate) fn evaluate(
     held_out: &HeldOut,
-    versions: &[Named],
+    versions: &[(String, AnyRanker)],
     manifest: &WorldManifest,
     seed: u64,
-) -> Result<Ranking, ExperimentError> {
+) -> Ranking {
     let mut rng = SplitMix64::fork(seed, "random ranker");
     let by = |name: &str, score: &mut dyn FnMut(&SlatePost) -> f64| Answers {
         name: name.to_owned(),
@@ -106,10 +100,7 @@ pub(crate) fn evaluate(
         by("recency", &mut |p| p.created_at.0 as f64),
         by("popularity", &mut |p| f64::from(p.popularity)),
     ];
-    for (name, checkpoint) in versions {
-        let ranker = Ranker::new(checkpoint).during(|| name.clone())?;
-        all.push(ask(name, &ranker, held_out));
-    }
+    all.extend(versions.iter().map(|(name, ranker)| ask(name, ranker, held_out)));
     all.push(by("informed_ceiling", &mut |p| f64::from(p.ceiling)));
     all.push(by("oracle", &mut |p| p.gain(&held_out.action_set)));
 
@@ -123,34 +114,28 @@ pub(crate) fn evaluate(
     for answers in &all {
         let ndcg = per_slate(&answers.scores, &truth);
         let Some(ndcg_at_10) = mean(&ndcg) else { continue };
-        let mut rng = SplitMix64::fork(seed, "bootstrap");
-        let above = paired_bootstrap(&ndcg, &popularity, RESAMPLES, 0.95, &mut rng);
         rows.push(RankerRow {
             model: answers.name.clone(),
             ndcg_at_10,
             ndcg_at_10_taken: mean(&per_slate(&answers.scores, &taken)).unwrap_or_default(),
             mrr: mean(&reciprocal_ranks(held_out, &answers.scores)).unwrap_or_default(),
             of_the_way: manifest.report.of_the_way(ndcg_at_10),
-            above_popularity: above.map(|Interval { mean, low, high }| [mean, low, high]),
+            above_popularity: above(&ndcg, &popularity, seed),
             by_training_impressions: ImpressionBucket::ALL.map(|b| bucket(held_out, answers, &truth, b)).into(),
         });
     }
     let heads = all.iter().flat_map(|answers| heads(held_out, answers)).collect();
-    Ok(Ranking { rows, heads })
+    Ranking { rows, heads }
 }
 
 /// A version's heads and their weighted sum, computed as serving does.
-fn ask(name: &str, ranker: &Ranker, held_out: &HeldOut) -> Answers {
-    let mut logits = Vec::new();
+fn ask(name: &str, ranker: &AnyRanker, held_out: &HeldOut) -> Answers {
     let mut all_scores = Vec::with_capacity(held_out.cases.len());
     let mut all_heads = Vec::with_capacity(held_out.cases.len());
     for case in &held_out.cases {
         let Case { slate, .. } = case;
-        let inputs = case.inputs(ranker.config().model.history_seq_len);
-        let context = ranker.encode(inputs.user, &inputs.history);
-        ranker.score(&context, &inputs.candidates, &mut logits);
-        let heads: Vec<Box<[f64]>> =
-            logits.chunks_exact(held_out.action_set.len()).map(|row| ranker.heads(row)).collect();
+        let inputs = case.inputs(ranker.history_len());
+        let heads = ranker.heads(inputs.user, &inputs.history, &inputs.candidates);
         let score = |heads: &[f64], post: &SlatePost| value(&held_out.action_set, heads.iter().copied(), post.video_ms);
         all_scores.push(heads.iter().zip(&slate.posts).map(|(heads, post)| score(heads, post)).collect());
         all_heads.push(heads);

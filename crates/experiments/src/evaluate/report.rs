@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 use datasets::world::WorldManifest;
 use evaluation::{Protocol, QueryTime};
+use model_registry::Kind;
 use serde::Serialize;
 
 use super::held_out::HeldOut;
@@ -176,7 +177,7 @@ impl WorldEvaluation {
         let rows = self.ranking.iter().filter(|r| !matches!(r.model.as_str(), "recency" | "oracle"));
         for row in rows {
             text.push_str(&format!("  NDCG@10   {:<22}{:.4}", row.model, row.ndcg_at_10));
-            if row.model.starts_with("ranker") {
+            if row.model.starts_with(Kind::RANKER.name()) {
                 text.push_str(&format!("   above popularity {}", above(row.above_popularity)));
             }
             text.push('\n');

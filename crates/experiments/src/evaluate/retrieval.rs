@@ -1,21 +1,18 @@
 //! Recall: how many of the posts that a viewer engaged with next are among the best of all posts that a feed could show.
 
-use evaluation::{Interval, mean, paired_bootstrap, rank_order};
-use foryou_types::{PostId, SplitMix64, TimeMs};
+use evaluation::{mean, rank_order};
+use foryou_types::{PostId, TimeMs};
 use phoenix::CandidateItem;
-use phoenix_engine::{RetrievalModel, ServedRetrieval};
+use phoenix_engine::ServedRetrieval;
 use phoenix_train::positive_actions;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use super::Named;
+use super::above::above;
 use super::held_out::{Case, HeldOut};
-use crate::ExperimentError;
-use crate::error::During;
 use crate::vectors::PostVectors;
 
 const CUTS: [usize; 3] = [10, 100, 1_000];
-const RESAMPLES: usize = 1_000;
 /// Half-life of the decayed popularity, in milliseconds, as in a feed's popularity prior.
 const HALF_LIFE_MS: f64 = 6.0 * 3_600_000.0;
 
@@ -74,31 +71,28 @@ impl Recalls {
     }
 
     fn row(&self, model: &str, popularity: &[f64], seed: u64) -> Option<RetrievalRow> {
-        let mut rng = SplitMix64::fork(seed, "bootstrap");
-        let above = paired_bootstrap(&self.at[1], popularity, RESAMPLES, 0.95, &mut rng);
         Some(RetrievalRow {
             model: model.to_owned(),
             at_10: mean(&self.at[0])?,
             at_100: mean(&self.at[1])?,
             at_1000: mean(&self.at[2])?,
             at_100_unseen: mean(&self.unseen),
-            above_popularity: above.map(|Interval { mean, low, high }| [mean, low, high]),
+            above_popularity: above(&self.at[1], popularity, seed),
         })
     }
 }
 
 pub(crate) fn evaluate(
     held_out: &HeldOut,
-    versions: &[Named],
+    versions: &[(String, Box<dyn ServedRetrieval>)],
     seed: u64,
-) -> Result<Vec<RetrievalRow>, ExperimentError> {
+) -> Vec<RetrievalRow> {
     if versions.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let mut models = Vec::new();
-    for (name, checkpoint) in versions {
-        let model = RetrievalModel::new(checkpoint).during(|| name.clone())?;
-        models.push((name.as_str(), vectors(&model, held_out), model));
+    for (name, model) in versions {
+        models.push((name.as_str(), vectors(&**model, held_out), model));
     }
     let mut counts = Counts::default();
     let mut done = 0;
@@ -121,7 +115,7 @@ pub(crate) fn evaluate(
         baselines[1].1.add(&question, &by(&|post, _| counts.all_time(post)));
         baselines[2].1.add(&question, &by(&|post, _| counts.decayed(post)));
         for ((_, vectors, model), recalls) in models.iter().zip(&mut found) {
-            let inputs = question.case.inputs(model.config().model.history_seq_len);
+            let inputs = question.case.inputs(model.history_len());
             let user = model.user_vector(inputs.user, &inputs.history);
             recalls.add(&question, &by(&|post, _| vectors.dot(&user, post)));
         }
@@ -129,7 +123,7 @@ pub(crate) fn evaluate(
     let popularity = baselines[2].1.at[1].clone();
     let rows = baselines.iter().map(|(name, r)| r.row(name, &popularity, seed));
     let models = models.iter().zip(&found).map(|((name, ..), r)| r.row(name, &popularity, seed));
-    Ok(rows.chain(models).flatten().collect())
+    rows.chain(models).flatten().collect()
 }
 
 /// The slates with an action of positive value, with all posts that a feed could show at their moment.
@@ -152,7 +146,7 @@ fn questions(held_out: &HeldOut) -> impl Iterator<Item = Question<'_>> {
 }
 
 /// The vectors of all originals by a model.
-fn vectors(model: &RetrievalModel, held_out: &HeldOut) -> PostVectors {
+fn vectors(model: &dyn ServedRetrieval, held_out: &HeldOut) -> PostVectors {
     let mut vectors = PostVectors::default();
     vectors.add(model, held_out.originals.iter().map(|(post, _)| *post), |post| {
         let info = held_out.corpus.get(post).unwrap_or_default();

@@ -1,13 +1,18 @@
 //! A small world with a small ranker, from its events to the report.
 
+use std::sync::Arc;
+
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, ImportStatus, LogSink};
 use datasets::world::{World as Invented, WorldConfig};
 use event_log::{MemoryLog, event_to_json};
-use foryou_types::NoNames;
+use foryou_types::{NoNames, Profile};
+use model_registry::{Kind, Registry};
+use phoenix::{Checkpoint, ModelKind};
 use phoenix_train::{DataOptions, Recipe, TrainingData};
 use train_core::RunOptions;
 
 use super::*;
+use crate::testing::{FAMILIES, KNOWN, Newest};
 
 struct Small {
     dir: tempfile::TempDir,
@@ -35,7 +40,7 @@ impl Small {
     }
 
     fn registry(&self) -> Registry {
-        Registry::open(&self.dir.path().join("models"), &[&phoenix::Phoenix]).unwrap()
+        Registry::open(&self.dir.path().join("models"), KNOWN).unwrap()
     }
 
     /// Trains a ranker on what came before `until`, and promotes it.
@@ -69,6 +74,7 @@ impl Small {
             profile: &self.profile,
             truth: &self.truth(),
             registry: &self.registry(),
+            families: FAMILIES,
             seed: 1,
             watcher: &(),
         };
@@ -104,6 +110,29 @@ fn a_version_that_saw_the_held_out_part_is_refused() {
     let error = small.evaluate(&[]).unwrap_err();
     assert!(matches!(&error, ExperimentError::Unfit(text) if text.contains("learned from events after")), "{error}");
     assert!(error.to_string().contains(&version));
+}
+
+#[test]
+fn versions_of_any_family_are_measured_by_what_they_do() {
+    let small = Small::new();
+    let registry = small.registry();
+    let newest = |kind: Kind| Newest { kind, action_set: small.profile.action_set.clone(), trained_until: small.cut };
+    let add = |kind: Kind| registry.add(&newest(kind), None, TimeMs(1)).unwrap();
+    let names = [Kind::RANKER, Kind::RETRIEVAL].map(add);
+    let trained = small.train(Some(small.cut));
+    let report = small.evaluate(&[names[0].clone(), names[1].clone(), trained.clone()]).unwrap();
+    let row = |model: &str| report.ranking.iter().find(|row| row.model == model).unwrap();
+    // It orders by age, as the baseline does, except that posts of one bucket of age stand as they were shown.
+    assert!((row(&names[0]).ndcg_at_10 - row("recency").ndcg_at_10).abs() < 0.05, "{}", report.describe());
+    assert_ne!(row(&trained).ndcg_at_10, row(&names[0]).ndcg_at_10);
+    let found: Vec<&str> = report.retrieval.iter().map(|row| row.model.as_str()).collect();
+    assert_eq!(found, ["recency", "popularity_all_time", "popularity", &names[1]]);
+    assert_eq!(report.heads.iter().filter(|head| head.model == names[0]).count(), report.heads.len() / 2);
+
+    // What nothing here can rank or retrieve with is named.
+    let reader = add(Kind::constant("reader"));
+    let error = small.evaluate(std::slice::from_ref(&reader)).unwrap_err().to_string();
+    assert_eq!(error, format!("{reader} is a reader model: only ranker and retrieval models can be measured"));
 }
 
 #[test]

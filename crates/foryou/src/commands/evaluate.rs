@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::cli::EvaluateArgs;
 use crate::config::Config;
 use crate::exit::of_experiment;
-use crate::models::registry;
+use crate::models::{SERVED, registry};
 use crate::output::{Output, Watching};
 
 pub(super) fn run(config: &Config, args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
@@ -28,6 +28,7 @@ pub(super) fn evaluate(
         profile: &source.profile,
         truth: &config.data.join("world"),
         registry: &registry,
+        families: SERVED,
         seed: config.seed,
         watcher: &Watching::new(output),
     };
