@@ -5,7 +5,6 @@ use std::error::Error;
 use datasets::world::WorldError;
 use evaluation::TableError;
 use model_registry::{CheckpointError, RegistryError};
-use phoenix_engine::EngineError;
 use phoenix_train::DataError;
 use train_core::TrainError;
 
@@ -44,9 +43,6 @@ pub enum ExperimentError {
     /// The registry of versions cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// A checkpoint cannot serve.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
     /// An outcome does not fit the table.
     #[error(transparent)]
     Table(#[from] TableError),

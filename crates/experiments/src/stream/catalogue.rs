@@ -6,13 +6,14 @@ use evaluation::{
 };
 use event_log::{ActionEvent, Event, EventBody};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
-use phoenix::{CandidateItem, ModelKind};
-use phoenix_engine::{ServedRanker, ServedRetrieval};
+use model_registry::Kind;
+use phoenix::CandidateItem;
+use phoenix_engine::AnyRanker;
 use phoenix_train::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{WEIGHTS, blended};
-use super::models::{Models, Recipes};
+use super::models::{Learners, Models};
 use super::state::Progress;
 use super::task::Task;
 use crate::ExperimentError;
@@ -21,24 +22,17 @@ use crate::vectors::PostVectors;
 /// The window of the recent counts, in milliseconds: 7 days.
 const RECENT_MS: i64 = 7 * 86_400_000;
 
-/// The rows of the report without baselines, in order, and what they order by.
-const MODELS: [(&str, &str); 6] = [
+/// The rows of the report between the baselines and the models, and what they order by.
+const LIMITED: [(&str, &str); 3] = [
     ("popular, age limit", "popular, over what a feed may show (the profile's age limit), as the models"),
     ("cooccurrence, age limit", "cooccurrence, over what a feed may show, as the models"),
     ("newest", "the time of the post's creation"),
-    (
-        "retrieval",
-        "the model alone: dot product of the person's and the post's vector, over what a feed may show (the age limit)",
-    ),
-    (
-        "ranker",
-        "the model alone: sum of weight x predicted probability, over what a feed may show and retrieval put on the shortlist",
-    ),
-    (
-        "ranker + 7-day counts",
-        "ln(ranker) + w ln(1 + recent-popular), over the same posts and those of any age that were acted on in the 7 days; w is what had the best NDCG@10 + recall@100 in the periods before",
-    ),
 ];
+/// What every retrieval model orders by.
+const RETRIEVAL: &str =
+    "the model alone: dot product of the person's and the post's vector, over what a feed may show (the age limit)";
+/// What every ranker orders by.
+const RANKER: &str = "the model alone: sum of weight x predicted probability, over what a feed may show and retrieval put on the shortlist";
 
 /// Ranks the catalogue.
 pub(crate) struct Catalogue {
@@ -49,9 +43,9 @@ pub(crate) struct Catalogue {
     counted: FxHashMap<UserId, (PostId, TimeMs)>,
     observer: Observer,
     baselines: [Box<dyn Baseline>; 3],
-    vectors: PostVectors,
-    /// Histories as long as each model's.
-    histories: [usize; 2],
+    /// The names of the models, and the posts' vectors by each retrieval model.
+    rankers: Vec<&'static str>,
+    retrievals: Vec<(&'static str, PostVectors)>,
     /// Most posts that the ranker scores.
     shortlist: usize,
     max_age_ms: i64,
@@ -72,7 +66,7 @@ struct Question {
 }
 
 impl Catalogue {
-    pub(crate) fn new(profile: &Profile, recipes: &Recipes, shortlist: usize, every: u64, seed: u64) -> Self {
+    pub(crate) fn new(profile: &Profile, learners: &Learners, shortlist: usize, every: u64, seed: u64) -> Self {
         Self {
             actions: profile.action_set.clone(),
             wanted: positive_actions(&profile.action_set),
@@ -83,8 +77,12 @@ impl Catalogue {
                 Box::new(RecentPopular::new(RECENT_MS)),
                 Box::new(Cooccurrence::default()),
             ],
-            vectors: PostVectors::default(),
-            histories: [ModelKind::Ranker, ModelKind::Retrieval].map(|kind| recipes.history(kind)),
+            rankers: learners.named(&Kind::RANKER),
+            retrievals: learners
+                .named(&Kind::RETRIEVAL)
+                .into_iter()
+                .map(|name| (name, PostVectors::default()))
+                .collect(),
             shortlist,
             max_age_ms: profile.limits.max_post_age_seconds.saturating_mul(1_000),
             every,
@@ -123,7 +121,7 @@ impl Catalogue {
         let ids: Vec<u64> = question.posts.iter().map(|post| post.0).collect();
         let ties = self.ties;
         let rank = |scores: &[f64]| Outcome::ranked(rank_of(target, &ids, scores, ties, question.number));
-        let mut ranks = Vec::with_capacity(MODELS.len());
+        let mut ranks = Vec::new();
         let (mut counts, mut limited) = (Vec::new(), Vec::new());
         let mut scores = Vec::new();
         for baseline in &mut self.baselines {
@@ -148,30 +146,34 @@ impl Catalogue {
         };
         ranks.extend(limited.iter().map(|scores| among(&shown, &|i| scores[i])));
         ranks.push(among(&all, &|i| question.created[i].0 as f64));
-        ranks.push(among(&shown, &|i| wanted[i]));
-        let found = self.shortlist(target, shown, &wanted, &counts);
-        let (values, below) = self.rank_by_model(question, models, &found);
-        ranks.push(among(&found.retrieved, &|i| values[i]));
-        let by_weight = WEIGHTS.map(|weight| among(&found.all, &|i| blended(values[i], counts[i].ln_1p(), weight)));
-        ranks.push(by_weight[progress.blend.place()]);
-
+        ranks.extend(wanted.iter().map(|wanted| among(&shown, &|i| wanted[i])));
+        let nothing = vec![0.0; ids.len()];
+        let found = self.shortlist(target, shown, wanted.first().unwrap_or(&nothing), &counts);
+        let ranked: Vec<Ranked> =
+            (0..self.rankers.len()).map(|i| self.rank_by_model(question, models.rankers.get(i), &found)).collect();
+        ranks.extend(ranked.iter().map(|ranked| among(&found.retrieved, &|i| ranked.values[i])));
+        if let Some(Ranked { values, below }) = ranked.into_iter().next() {
+            let by_weight = WEIGHTS.map(|weight| among(&found.all, &|i| blended(values[i], counts[i].ln_1p(), weight)));
+            ranks.push(by_weight[progress.blend.place()]);
+            let worth = |rank: Outcome| rank.value(RankMetric::NdcgAt10) + rank.value(RankMetric::RecallAt100);
+            progress.blend.add(by_weight.map(worth));
+            progress.actions.predict(user, question.posts[target], below);
+        }
         progress.table.push(day, user.0, &ranks)?;
-        let worth = |rank: Outcome| rank.value(RankMetric::NdcgAt10) + rank.value(RankMetric::RecallAt100);
-        progress.blend.add(by_weight.map(worth));
-        progress.actions.predict(user, question.posts[target], below);
         Ok(())
     }
 
-    /// Retrieval's scores of the posts at these places.
-    fn retrieve(&mut self, question: &Question, places: &[usize], models: &Models) -> Vec<f64> {
-        let mut scores = vec![0.0; question.posts.len()];
-        let Some(model) = &models.retrieval else { return scores };
-        let history = self.observer.history(question.user, question.at, self.histories[1]);
-        let user = model.user_vector(question.user, &history);
-        let posts = places.iter().map(|i| question.posts[*i]);
-        self.vectors.add(model, posts, |post| self.observer.candidate(post, question.surface, question.at));
-        for i in places {
-            scores[*i] = self.vectors.dot(&user, question.posts[*i]);
+    /// Each retrieval model's scores of the posts at these places.
+    fn retrieve(&mut self, question: &Question, places: &[usize], models: &Models) -> Vec<Vec<f64>> {
+        let mut scores = vec![vec![0.0; question.posts.len()]; self.retrievals.len()];
+        for (((_, vectors), model), scores) in self.retrievals.iter_mut().zip(&models.retrievals).zip(&mut scores) {
+            let history = self.observer.history(question.user, question.at, model.history_len());
+            let user = model.user_vector(question.user, &history);
+            let posts = places.iter().map(|i| question.posts[*i]);
+            vectors.add(&**model, posts, |post| self.observer.candidate(post, question.surface, question.at));
+            for i in places {
+                scores[*i] = vectors.dot(&user, question.posts[*i]);
+            }
         }
         scores
     }
@@ -195,29 +197,33 @@ impl Catalogue {
         Shortlist { retrieved, all, target }
     }
 
-    /// The ranker's values by place (posts that it did not score are below all others), and per head the share of the other
-    /// candidates below the target.
-    fn rank_by_model(&self, question: &Question, models: &Models, list: &Shortlist) -> (Vec<f64>, Vec<Option<f64>>) {
-        let mut values = vec![f64::NEG_INFINITY; question.posts.len()];
-        let Some(ranker) = &models.ranker else { return (values, Vec::new()) };
-        let history = self.observer.history(question.user, question.at, self.histories[0]);
-        let context = ranker.encode(question.user, &history);
+    /// What a ranker says of the posts on a list.
+    fn rank_by_model(&self, question: &Question, ranker: Option<&AnyRanker>, list: &Shortlist) -> Ranked {
+        let mut ranked = Ranked { values: vec![f64::NEG_INFINITY; question.posts.len()], below: Vec::new() };
+        let Some(ranker) = ranker else { return ranked };
+        let history = self.observer.history(question.user, question.at, ranker.history_len());
         let asked: Vec<usize> = list.all.iter().copied().chain(list.target).collect();
         let item = |i: &usize| self.observer.candidate(question.posts[*i], question.surface, question.at);
         let items: Vec<CandidateItem> = asked.iter().map(item).collect();
-        let mut logits = Vec::new();
-        ranker.score(&context, &items, &mut logits);
-        let heads: Vec<Box<[f64]>> = logits.chunks_exact(self.actions.len()).map(|row| ranker.heads(row)).collect();
+        let heads = ranker.heads(question.user, &history, &items);
         for (i, heads) in asked.iter().zip(&heads) {
-            values[*i] = self.actions.value(heads);
+            ranked.values[*i] = self.actions.value(heads);
         }
-        let Some(target) = asked.iter().position(|i| *i == question.target) else { return (values, Vec::new()) };
-        let others = || heads.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, heads)| heads);
-        let below = (0..self.actions.len())
-            .map(|head| share_below(heads[target][head], others().map(|heads| heads[head])))
-            .collect();
-        (values, below)
+        if let Some(target) = asked.iter().position(|i| *i == question.target) {
+            let others = || heads.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, heads)| heads);
+            let below = |head: usize| share_below(heads[target][head], others().map(|heads| heads[head]));
+            ranked.below = (0..self.actions.len()).map(below).collect();
+        }
+        ranked
     }
+}
+
+/// What a ranker says of a question.
+struct Ranked {
+    /// Values by place; posts that it did not score are below all others.
+    values: Vec<f64>,
+    /// Per head, the share of the other candidates below the target.
+    below: Vec<Option<f64>>,
 }
 
 /// Places of posts.
@@ -235,7 +241,16 @@ impl Task for Catalogue {
 
     fn models(&self) -> Vec<(String, String)> {
         let baselines = self.baselines.iter().map(|baseline| (baseline.name().to_owned(), baseline.definition()));
-        baselines.chain(MODELS.map(|(name, definition)| (name.to_owned(), definition.to_owned()))).collect()
+        let limited = LIMITED.map(|(name, definition)| (name.to_owned(), definition.to_owned()));
+        let retrievals = self.retrievals.iter().map(|(name, _)| ((*name).to_owned(), RETRIEVAL.to_owned()));
+        let rankers = self.rankers.iter().map(|name| ((*name).to_owned(), RANKER.to_owned()));
+        let blend = self.rankers.first().map(|name| {
+            let definition = format!(
+                "ln({name}) + w ln(1 + recent-popular), over the same posts and those of any age that were acted on in the 7 days; w is what had the best NDCG@10 + recall@100 in the periods before"
+            );
+            (format!("{name} + 7-day counts"), definition)
+        });
+        baselines.chain(limited).chain(retrievals).chain(rankers).chain(blend).collect()
     }
 
     fn predict(
@@ -273,7 +288,7 @@ impl Task for Catalogue {
     }
 
     fn end_period(&mut self, _: &mut Progress<Outcome>) -> Result<(), ExperimentError> {
-        self.vectors = PostVectors::default();
+        self.retrievals.iter_mut().for_each(|(_, vectors)| *vectors = PostVectors::default());
         Ok(())
     }
 }

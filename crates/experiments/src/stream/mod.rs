@@ -8,9 +8,11 @@
 mod actions;
 mod blend;
 mod catalogue;
+mod learner;
 mod models;
 mod options;
 mod pace;
+mod phoenix_model;
 mod plan;
 mod report;
 mod shown;
@@ -19,72 +21,53 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use event_log::{EventLog, Record};
-use foryou_types::{Profile, TimeMs};
-use phoenix::ModelKind;
+use event_log::Record;
+use foryou_types::TimeMs;
 use serde_json::json;
 
 use self::catalogue::Catalogue;
-use self::models::{Models, Recipes, Refresher};
+use self::learner::Trainable;
+use self::models::{Learners, MODELS, Models, Refresher};
 use self::pace::Pace;
 use self::plan::{Kind, Plan};
 use self::shown::ShownLists;
 use self::state::{Progress, StreamFolder};
 use self::task::Task;
+use crate::ExperimentError;
 use crate::error::During;
-use crate::{ExperimentError, Watcher};
 
 pub use self::actions::ActionRow;
-pub use self::options::StreamOptions;
+pub use self::options::{Stream, StreamOptions};
 #[cfg(test)]
 pub(crate) use self::report::differences;
 pub use self::report::{Difference, StreamReport};
-
-/// A log to live through.
-pub struct Stream<'a> {
-    /// The events.
-    pub log: &'a dyn EventLog,
-    /// What the data is.
-    pub profile: &'a Profile,
-    /// The kind of set.
-    pub name: &'a str,
-    /// The checksum of the set's files.
-    pub checksum: &'a str,
-    /// The folder of the stream: its progress, and the runs of its models. It is made if it is missing.
-    pub folder: &'a Path,
-    /// How to live through it.
-    pub options: &'a StreamOptions,
-    /// Told how it goes on.
-    pub watcher: &'a dyn Watcher,
-}
 
 impl Stream<'_> {
     /// Lives through the log, from where an earlier run of the same stream stopped. It ends with
     /// [`ExperimentError::Stopped`] soon after `stop` is set.
     pub fn live(&self, stop: &AtomicBool) -> Result<StreamReport, ExperimentError> {
+        self.live_with(MODELS, stop)
+    }
+
+    /// As [`Self::live`], with these models.
+    fn live_with(&self, models: &[&dyn Trainable], stop: &AtomicBool) -> Result<StreamReport, ExperimentError> {
         let (profile, options) = (self.profile, self.options);
         options.check()?;
         let kind = Kind::of(self.log, profile)?;
-        let recipes = Recipes::new(
-            match kind {
-                Kind::Catalogue => &[ModelKind::Ranker, ModelKind::Retrieval],
-                Kind::ShownLists => &[ModelKind::Ranker],
-            },
-            &options.settings,
-        )?;
+        let models: Vec<_> = models.iter().copied().filter(|model| kind.asks(&model.kind())).collect();
+        let learners = Learners::new(&models, &options.settings)?;
         let every = options.every.unwrap_or(match kind {
             Kind::Catalogue => 5,
             Kind::ShownLists => 1,
         });
-        let life = Life { stream: self, kind, recipes: &recipes, every, stop };
+        let life = Life { stream: self, kind, learners: &learners, every, stop };
         let seed = options.seed;
         match kind {
-            Kind::Catalogue => life.live(Catalogue::new(profile, &recipes, options.shortlist, every, seed)),
-            Kind::ShownLists => life.live(ShownLists::new(profile, &recipes, every, seed)),
+            Kind::Catalogue => life.live(Catalogue::new(profile, &learners, options.shortlist, every, seed)),
+            Kind::ShownLists => life.live(ShownLists::new(profile, &learners, every, seed)),
         }
     }
 }
@@ -93,14 +76,15 @@ impl Stream<'_> {
 struct Life<'a> {
     stream: &'a Stream<'a>,
     kind: Kind,
-    recipes: &'a Recipes,
+    learners: &'a Learners,
     every: u64,
     stop: &'a AtomicBool,
 }
 
 impl Life<'_> {
     fn live<T: Task>(&self, mut task: T) -> Result<StreamReport, ExperimentError> {
-        let (stream, options) = (self.stream, self.stream.options);
+        let stream = self.stream;
+        let Stream { profile, options, .. } = *stream;
         let plan = Plan::survey(stream.log, self.kind, options.share, options.train_every_ms)?;
         let head = stream.log.head().position;
         let fingerprint = json!({
@@ -113,10 +97,18 @@ impl Life<'_> {
             "shortlist": options.shortlist,
             "seed": options.seed.to_string(),
             "threads": options.threads,
-            "set MODEL.KEY=VALUE": serde_json::to_value(self.recipes).during(|| "rendering the recipes".to_owned())?,
+            "set MODEL.KEY=VALUE": self.learners.recipes()?,
         });
         let (folder, progress) = StreamFolder::open(stream.folder.to_owned(), fingerprint, options.restart)?;
-        let refresher = Refresher { stream, recipes: self.recipes, stop: self.stop };
+        let refresher = Refresher {
+            learners: self.learners,
+            log: stream.log,
+            profile,
+            folder: stream.folder,
+            seed: options.seed,
+            threads: options.threads,
+            stop: self.stop,
+        };
         let mut run = Run { life: self, plan: &plan, folder: &folder, refresher };
         let progress = match progress {
             Some(progress) => progress,
@@ -176,7 +168,7 @@ impl Run<'_> {
         task: &mut T,
         mut progress: Progress<T::Outcome>,
     ) -> Result<Progress<T::Outcome>, ExperimentError> {
-        let mut models = progress.checkpoints.load(self.folder.path())?;
+        let mut models = self.life.learners.load(&progress.checkpoints, self.folder.path())?;
         let stream = self.life.stream;
         let total = stream.log.head().position.events();
         let mut pace = Pace::new(stream.options.speed);
@@ -189,7 +181,7 @@ impl Run<'_> {
             progress.blend.choose();
             let since = progress.until;
             self.refresh::<T>(&mut progress, Some(since), until)?;
-            models = progress.checkpoints.load(self.folder.path())?;
+            models = self.life.learners.load(&progress.checkpoints, self.folder.path())?;
         }
         task.end_period(&mut progress)?;
         stream.watcher.finished();

@@ -4,28 +4,30 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use event_log::EventSource;
 use foryou_settings::{Layers, SettingsError};
-use foryou_types::TimeMs;
-use phoenix::{Checkpoint, ModelKind};
-use phoenix_engine::{Ranker, RetrievalModel};
-use phoenix_train::{DataError, DataOptions, Recipe, TrainingData};
+use foryou_types::{Profile, TimeMs};
+use model_registry::Kind;
+use phoenix::ModelKind;
+use phoenix_engine::{AnyRanker, ServedRetrieval};
 use serde::{Deserialize, Serialize};
-use train_core::optim::Decay;
-use train_core::{RunOptions, TrainError};
+use serde_json::{Value, json};
 
-use super::Stream;
+use super::learner::{Learner, Lesson, Ready, Trainable};
+use super::phoenix_model::PhoenixModel;
 use crate::ExperimentError;
 use crate::error::During;
+
+/// The models that a stream trains, in this order. One more is one more line. The first that retrieves makes the shortlist, and the first
+/// that ranks is blended with counts.
+pub(crate) const MODELS: &[&dyn Trainable] = &[&PhoenixModel(ModelKind::Ranker), &PhoenixModel(ModelKind::Retrieval)];
 
 /// Factor on the learning rates of a refresh: it continues from a trained model and sees its part of the log once.
 const REFRESH_FACTOR: f64 = 0.3;
 
-/// What may be set of a stream's trainings.
-#[derive(Serialize, Deserialize)]
-struct Settings {
-    /// The first training of each model, by its name.
-    #[serde(flatten)]
-    models: BTreeMap<String, Recipe>,
+/// The settings of a stream that are of no single model.
+#[derive(Deserialize)]
+struct Shared {
     refresh: RefreshSettings,
 }
 
@@ -36,111 +38,97 @@ struct RefreshSettings {
     factor: f64,
 }
 
-/// How the models of a stream are trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Recipes {
-    /// The first training of each model; a missing model is not trained.
-    pub(crate) first: Vec<(ModelKind, Recipe)>,
-    /// Every later one.
-    pub(crate) refresh: Vec<(ModelKind, Recipe)>,
+/// The models of one stream, with their settings.
+pub(crate) struct Learners(Vec<Named>);
+
+struct Named {
+    name: &'static str,
+    kind: Kind,
+    learner: Box<dyn Learner>,
 }
 
-impl Recipes {
-    /// The defaults for models, with settings `MODEL.KEY=VALUE` over them.
-    ///
-    /// Nothing is held back: the newest events are worth most, and every event is a test before it is learned. Retrieval is not corrected
-    /// for how often posts are drawn (logQ): what is popular now is what people will want next, and a new post without any actions
-    /// ranks between posts that are popular now and posts that no longer are.
-    pub(crate) fn new(kinds: &[ModelKind], settings: &[String]) -> Result<Self, ExperimentError> {
-        let default = |kind: &ModelKind| {
-            let mut recipe = Recipe::of(*kind);
-            recipe.data.validation_share = 0.0;
-            if let Some(sampling) = &mut recipe.sampling {
-                sampling.frequency_correction = false;
-            }
-            (kind.name().to_owned(), recipe)
-        };
-        let refresh = RefreshSettings { factor: REFRESH_FACTOR };
-        let all = Settings { models: kinds.iter().map(default).collect(), refresh };
+impl Learners {
+    /// Models, with settings `MODEL.KEY=VALUE` over their defaults.
+    pub(crate) fn new(models: &[&dyn Trainable], settings: &[String]) -> Result<Self, ExperimentError> {
+        let mut defaults = BTreeMap::new();
+        for model in models {
+            defaults.insert(model.name(), model.defaults()?);
+        }
+        defaults.insert("refresh", json!(RefreshSettings { factor: REFRESH_FACTOR }));
+        // All settings together know every key; then each model reads its own.
         let wrong = |error: SettingsError| ExperimentError::Usage(error.to_string());
         let set = |layers: Layers| settings.iter().try_fold(layers, |layers, text| layers.assignment("--set", text));
-        let layers = Layers::over(&all).and_then(set).map_err(wrong)?;
-        let Settings { mut models, refresh: RefreshSettings { factor } } = layers.extract().map_err(wrong)?;
-        let first: Vec<_> = kinds.iter().filter_map(|kind| Some((*kind, models.remove(kind.name())?))).collect();
-        for (kind, recipe) in &first {
-            let wrong = |error| ExperimentError::Usage(format!("--set: {}.{error}", kind.name()));
-            recipe.check().map_err(wrong)?;
-        }
+        let layers = Layers::over(&defaults).and_then(set).map_err(wrong)?;
+        let Shared { refresh: RefreshSettings { factor } } = layers.extract().map_err(wrong)?;
         if !(factor.is_finite() && factor > 0.0) {
             return Err(ExperimentError::Usage(format!("--set: refresh.factor: must be positive, is {factor}")));
         }
-        let refresh = first.iter().map(|(kind, recipe)| (*kind, refreshed(recipe, factor))).collect();
-        Ok(Self { first, refresh })
+        let named = models.iter().map(|model| {
+            let (name, kind) = (model.name(), model.kind());
+            let is_own = |text: &&str| text.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+            let own: Vec<&str> = settings.iter().map(String::as_str).filter(is_own).collect();
+            Ok(Named { name, kind, learner: model.learner(&own, factor)? })
+        });
+        Ok(Self(named.collect::<Result<_, ExperimentError>>()?))
     }
 
-    /// The history length of a model.
-    pub(crate) fn history(&self, kind: ModelKind) -> usize {
-        let of = |(k, recipe): &(ModelKind, Recipe)| (*k == kind).then_some(recipe.model.history_seq_len);
-        self.first.iter().find_map(of).unwrap_or(1)
+    /// The names of the models that do this, in order.
+    pub(crate) fn named(&self, kind: &Kind) -> Vec<&'static str> {
+        self.0.iter().filter(|model| model.kind == *kind).map(|model| model.name).collect()
+    }
+
+    /// What determines what they learn.
+    pub(crate) fn recipes(&self) -> Result<Value, ExperimentError> {
+        let (mut first, mut refresh) = (Vec::new(), Vec::new());
+        for Named { name, learner, .. } in &self.0 {
+            let [of_first, of_refresh] = learner.recipes()?;
+            first.push((name, of_first));
+            refresh.push((name, of_refresh));
+        }
+        Ok(json!({ "first": first, "refresh": refresh }))
+    }
+
+    /// Makes the checkpoints of a stream's folder ready.
+    pub(crate) fn load(&self, checkpoints: &Checkpoints, folder: &Path) -> Result<Models, ExperimentError> {
+        let mut models = Models::default();
+        for Named { name, learner, .. } in &self.0 {
+            let missing = || ExperimentError::Unfit(format!("{}: holds no checkpoint of {name}", folder.display()));
+            let checkpoint = checkpoints.of(name).ok_or_else(missing)?;
+            match learner.load(&folder.join(checkpoint))? {
+                Ready::Ranker(ranker) => models.rankers.push(ranker),
+                Ready::Retrieval(retrieval) => models.retrievals.push(retrieval),
+            }
+        }
+        Ok(models)
     }
 }
 
-/// The recipe of a refresh: one pass at a constant, smaller rate.
-fn refreshed(recipe: &Recipe, factor: f64) -> Recipe {
-    let mut recipe = recipe.clone();
-    recipe.epochs = 1;
-    recipe.schedule.warm_up = 0.0;
-    recipe.schedule.decay = Decay::Constant;
-    recipe.dense.learning_rate *= factor;
-    recipe.tables.learning_rate *= factor;
-    recipe
-}
-
-/// The current checkpoints of a stream, with their optimisers.
+/// The current checkpoints of a stream by model, with their optimisers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Checkpoints {
-    pub(crate) ranker: Option<PathBuf>,
-    pub(crate) retrieval: Option<PathBuf>,
-}
+pub(crate) struct Checkpoints(BTreeMap<String, Option<PathBuf>>);
 
 impl Checkpoints {
-    pub(crate) fn of(&mut self, kind: ModelKind) -> &mut Option<PathBuf> {
-        match kind {
-            ModelKind::Ranker => &mut self.ranker,
-            ModelKind::Retrieval => &mut self.retrieval,
-        }
-    }
-
-    /// Loads them from the stream's folder.
-    pub(crate) fn load(&self, folder: &Path) -> Result<Models, ExperimentError> {
-        let checkpoint = |path: &PathBuf| {
-            let path = folder.join(path);
-            Checkpoint::load(&path).during(|| format!("loading {}", path.display()))
-        };
-        Ok(Models {
-            ranker: self.ranker.as_ref().map(checkpoint).transpose()?.map(Ranker::from_owned).transpose()?,
-            retrieval: self
-                .retrieval
-                .as_ref()
-                .map(checkpoint)
-                .transpose()?
-                .map(RetrievalModel::from_owned)
-                .transpose()?,
-        })
+    fn of(&self, model: &str) -> Option<&Path> {
+        self.0.get(model)?.as_deref()
     }
 }
 
-/// The models as they answer now.
-#[derive(Debug, Default)]
+/// The models as they answer now, in the order of [`Learners::named`].
+#[derive(Default)]
 pub(crate) struct Models {
-    pub(crate) ranker: Option<Ranker>,
-    pub(crate) retrieval: Option<RetrievalModel>,
+    pub(crate) rankers: Vec<AnyRanker>,
+    pub(crate) retrievals: Vec<Box<dyn ServedRetrieval>>,
 }
 
 /// Trains and refreshes.
 pub(crate) struct Refresher<'a> {
-    pub(crate) stream: &'a Stream<'a>,
-    pub(crate) recipes: &'a Recipes,
+    pub(crate) learners: &'a Learners,
+    pub(crate) log: &'a dyn EventSource,
+    pub(crate) profile: &'a Profile,
+    /// The folder of the stream.
+    pub(crate) folder: &'a Path,
+    pub(crate) seed: u64,
+    pub(crate) threads: usize,
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -154,66 +142,32 @@ impl Refresher<'_> {
         until: TimeMs,
         checkpoints: &mut Checkpoints,
     ) -> Result<u64, ExperimentError> {
-        let recipes = if number == 0 { &self.recipes.first } else { &self.recipes.refresh };
+        let Self { log, profile, seed, threads, stop, .. } = *self;
         let mut learned = 0;
-        for (kind, recipe) in recipes {
-            let from = checkpoints.of(*kind).clone();
-            let name = format!("{number:05}-{}", kind.name());
-            let n = self
-                .train(*kind, recipe, since, until, from.as_deref(), &name)
-                .during(|| format!("refreshing the {} at {until}", kind.name()))?;
+        for Named { name, learner, .. } in &self.learners.0 {
+            let from = checkpoints.of(name).map(|from| self.folder.join(from));
+            let folder = format!("{number:05}-{name}");
+            let run = self.folder.join(&folder);
+            // A killed run may have left files of this refresh.
+            if run.exists() {
+                std::fs::remove_dir_all(&run).during(|| format!("removing {}", run.display()))?;
+            }
+            let from = from.as_deref();
+            let lesson = Lesson { log, profile, since, until, from, run: &run, seed, threads, stop };
+            let n = learner.learn(&lesson).during(|| format!("refreshing the {name} at {until}"))?;
             if n > 0 {
-                *checkpoints.of(*kind) = Some(Path::new(&name).join("checkpoint"));
+                checkpoints.0.insert((*name).to_owned(), Some(Path::new(&folder).join("checkpoint")));
             }
             learned += n;
         }
         Ok(learned)
     }
 
-    fn train(
-        &self,
-        kind: ModelKind,
-        recipe: &Recipe,
-        since: Option<TimeMs>,
-        until: TimeMs,
-        from: Option<&Path>,
-        name: &str,
-    ) -> Result<u64, ExperimentError> {
-        let options =
-            DataOptions { since, until: Some(until), seed: self.stream.options.seed, ..recipe.data_options() };
-        let data = match TrainingData::load(self.stream.log, self.stream.profile, &options, &|_, _| {}) {
-            Err(DataError::Empty(_)) if from.is_some() => return Ok(0),
-            data => data?,
-        };
-        let run = self.stream.folder.join(name);
-        // A killed run may have left files of this refresh.
-        if run.exists() {
-            std::fs::remove_dir_all(&run).during(|| format!("removing {}", run.display()))?;
-        }
-        let from = from.map(|from| self.stream.folder.join(from));
-        let run_options = RunOptions {
-            threads: self.stream.options.threads,
-            seed: self.stream.options.seed,
-            resume: false,
-            from: from.as_deref(),
-            stop: self.stop,
-            progress: &(),
-        };
-        let actions = &self.stream.profile.action_set;
-        let outcome = phoenix_train::train(kind, &data, recipe, actions, &run, &run_options);
-        match outcome {
-            Err(TrainError::Empty(_)) if from.is_some() => Ok(0),
-            Ok(outcome) if outcome.stopped => Err(ExperimentError::Stopped),
-            outcome => outcome.map(|_| data.candidates()).map_err(Into::into),
-        }
-    }
-
     /// Removes the folders of old checkpoints.
     pub(crate) fn tidy(&self, checkpoints: &Checkpoints) -> Result<(), ExperimentError> {
-        let used: Vec<&Path> =
-            [&checkpoints.ranker, &checkpoints.retrieval].into_iter().flatten().filter_map(|p| p.parent()).collect();
-        let reading = || format!("reading {}", self.stream.folder.display());
-        for entry in std::fs::read_dir(self.stream.folder).during(reading)? {
+        let used: Vec<&Path> = checkpoints.0.values().flatten().filter_map(|path| path.parent()).collect();
+        let reading = || format!("reading {}", self.folder.display());
+        for entry in std::fs::read_dir(self.folder).during(reading)? {
             let entry = entry.during(reading)?;
             let is_dir = entry.file_type().during(reading)?.is_dir();
             if is_dir && !used.iter().any(|used| used.as_os_str() == entry.file_name()) {
@@ -231,18 +185,31 @@ mod tests {
 
     #[test]
     fn settings_name_their_model() {
-        let both = [ModelKind::Ranker, ModelKind::Retrieval];
-        let recipes = Recipes::new(&both, &["ranker.epochs=7".to_owned(), "refresh.factor=0.5".to_owned()]).unwrap();
-        assert_eq!((recipes.first[0].1.epochs, recipes.refresh[0].1.epochs), (7, 1));
-        let rate = |recipe: &Recipe| recipe.dense.learning_rate;
-        assert_eq!(rate(&recipes.refresh[0].1), 0.5 * rate(&recipes.first[0].1));
-        assert_eq!(recipes.history(ModelKind::Retrieval), recipes.first[1].1.model.history_seq_len);
-        let error = |set: &str| Recipes::new(&both[..1], &[set.to_owned()]).unwrap_err().to_string();
+        let set = ["ranker.epochs=7", "refresh.factor=0.5"].map(str::to_owned);
+        let recipes = Learners::new(MODELS, &set).unwrap().recipes().unwrap();
+        let of = |training: &str, key: &str| recipes.pointer(&format!("/{training}/0/1{key}")).unwrap().clone();
+        assert_eq!(
+            (recipes["first"][0][0].as_str(), recipes["first"][1][0].as_str()),
+            (Some("ranker"), Some("retrieval"))
+        );
+        assert_eq!((of("first", "/epochs"), of("refresh", "/epochs")), (json!(7), json!(1)));
+        let rate = |training| of(training, "/dense/learning_rate").as_f64().unwrap();
+        assert_eq!(rate("refresh"), 0.5 * rate("first"));
+        let error = |set: &str| Learners::new(&MODELS[..1], &[set.to_owned()]).err().unwrap().to_string();
         assert!(error("epochs").contains("expected KEY=VALUE"));
         assert!(error("epochs=1").contains("the nearest is \"ranker.epochs\""));
         assert!(error("retrieval.epochs=1").contains("there is no setting \"retrieval.epochs\""));
         assert!(error("ranker.epoch=1").contains("there is no setting \"ranker.epoch\""));
         assert!(error("ranker.epochs=0").starts_with("--set: ranker.epochs: must be between"));
+        assert!(error("ranker.model.positions=there").contains("ranker.model.positions"));
         assert!(error("refresh.factor=-1").contains("must be positive"));
+    }
+
+    #[test]
+    fn checkpoints_written_before_are_read() {
+        let read = |text: &str| serde_json::from_str::<Checkpoints>(text).unwrap();
+        let both = read(r#"{"ranker":"00001-ranker/checkpoint","retrieval":null}"#);
+        assert_eq!(both.of("ranker"), Some(Path::new("00001-ranker/checkpoint")));
+        assert_eq!((both.of("retrieval"), both.of("other")), (None, None));
     }
 }

@@ -1,6 +1,29 @@
-//! How a stream lives through its log.
+//! What a stream lives through, and how.
 
-use crate::ExperimentError;
+use std::path::Path;
+
+use event_log::EventLog;
+use foryou_types::Profile;
+
+use crate::{ExperimentError, Watcher};
+
+/// A log to live through.
+pub struct Stream<'a> {
+    /// The events.
+    pub log: &'a dyn EventLog,
+    /// What the data is.
+    pub profile: &'a Profile,
+    /// The kind of set.
+    pub name: &'a str,
+    /// The checksum of the set's files.
+    pub checksum: &'a str,
+    /// The folder of the stream: its progress, and the runs of its models. It is made if it is missing.
+    pub folder: &'a Path,
+    /// How to live through it.
+    pub options: &'a StreamOptions,
+    /// Told how it goes on.
+    pub watcher: &'a dyn Watcher,
+}
 
 /// How to live through a log.
 #[derive(Clone, Debug, PartialEq)]

@@ -37,6 +37,14 @@ impl Kind {
         Ok(if lists { Self::ShownLists } else { Self::Catalogue })
     }
 
+    /// Whether models of that kind are asked: shown lists need nothing retrieved.
+    pub(crate) fn asks(self, model: &model_registry::Kind) -> bool {
+        match self {
+            Self::ShownLists => *model == model_registry::Kind::RANKER,
+            Self::Catalogue => true,
+        }
+    }
+
     /// Whether an event is judged.
     pub(crate) const fn judges(self, event: &EventBody) -> bool {
         match self {

@@ -8,8 +8,8 @@ use evaluation::{Bootstrap, MeanRow, Measured, Metric, PrequentialTable, Protoco
 use foryou_types::SplitMix64;
 use serde::Serialize;
 
-use super::Stream;
 use super::actions::ActionRow;
+use super::options::Stream;
 use super::plan::{Kind, Plan};
 use super::state::Progress;
 use super::task::Task;

@@ -3,13 +3,14 @@
 use evaluation::{DaySpan, ShownListMetrics, TieOrder, shown_list};
 use event_log::{ActionEvent, Event, EventBody, ImpressionEvent};
 use foryou_types::{ActionMask, ActionSet, PostId, Profile, TimeMs, UserId};
-use phoenix::{CandidateItem, ModelKind};
-use phoenix_engine::ServedRanker;
+use model_registry::Kind;
+use phoenix::CandidateItem;
+use phoenix_engine::AnyRanker;
 use phoenix_train::{Observer, positive_actions};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{WEIGHTS, blended};
-use super::models::{Models, Recipes};
+use super::models::{Learners, Models};
 use super::state::Progress;
 use super::task::Task;
 use crate::ExperimentError;
@@ -17,13 +18,13 @@ use crate::ExperimentError;
 /// A post's click rate counts as much as this many impressions at the rate of all posts.
 const RATE_PRIOR_IMPRESSIONS: f64 = 10.0;
 
-/// The rows of the report, in order, and what they order by.
-const MODELS: [(&str, &str); 4] = [
+/// The first rows of the report, and what they order by.
+const BASELINES: [(&str, &str); 2] = [
     ("random", "nothing"),
     ("click-rate", "clicks / impressions of the post so far, with 10 impressions at the rate of all posts"),
-    ("ranker", "the model alone: sum of weight x predicted probability"),
-    ("ranker + click-rate", "ln(ranker) + w ln(click-rate), w the best by NDCG@10 of the periods before"),
 ];
+/// What every ranker orders by.
+const RANKER: &str = "the model alone: sum of weight x predicted probability";
 
 /// Ranks the lists shown.
 pub(crate) struct ShownLists {
@@ -37,7 +38,8 @@ pub(crate) struct ShownLists {
     /// for the others.
     open: Vec<List>,
     of_user: FxHashMap<UserId, Vec<usize>>,
-    history: usize,
+    /// The names of the models.
+    rankers: Vec<&'static str>,
     every: u64,
     ties: TieOrder,
 }
@@ -50,8 +52,8 @@ struct List {
     user: UserId,
     at: TimeMs,
     posts: Vec<PostId>,
-    /// The ranker's values, and the logarithms of the click rates.
-    values: Vec<f64>,
+    /// Each ranker's values, and the logarithms of the click rates.
+    values: Vec<Vec<f64>>,
     rates: Vec<f64>,
     clicked: Vec<bool>,
 }
@@ -82,7 +84,7 @@ impl ClickRates {
 }
 
 impl ShownLists {
-    pub(crate) fn new(profile: &Profile, recipes: &Recipes, every: u64, seed: u64) -> Self {
+    pub(crate) fn new(profile: &Profile, learners: &Learners, every: u64, seed: u64) -> Self {
         Self {
             actions: profile.action_set.clone(),
             clicks: positive_actions(&profile.action_set),
@@ -91,7 +93,7 @@ impl ShownLists {
             shown: FxHashSet::default(),
             open: Vec::new(),
             of_user: FxHashMap::default(),
-            history: recipes.history(ModelKind::Ranker),
+            rankers: learners.named(&Kind::RANKER),
             every,
             ties: TieOrder::new(seed),
         }
@@ -105,15 +107,16 @@ impl ShownLists {
                 posts.push(post);
             }
         }
-        let mut values = vec![0.0; posts.len()];
-        if let Some(ranker) = models.ranker.as_ref().filter(|_| judged) {
-            let context = ranker.encode(shown.user_id, &self.observer.history(shown.user_id, at, self.history));
+        let mut values = vec![vec![0.0; posts.len()]; self.rankers.len()];
+        if judged {
             let item = |post: &PostId| self.observer.candidate(*post, shown.surface, at);
             let items: Vec<CandidateItem> = posts.iter().map(item).collect();
-            let mut logits = Vec::new();
-            ranker.score(&context, &items, &mut logits);
-            let heads = logits.chunks_exact(self.actions.len()).map(|row| ranker.heads(row));
-            values = heads.map(|heads| self.actions.value(&heads)).collect();
+            let of = |ranker: &AnyRanker| -> Vec<f64> {
+                let history = self.observer.history(shown.user_id, at, ranker.history_len());
+                let heads = ranker.heads(shown.user_id, &history, &items);
+                heads.iter().map(|heads| self.actions.value(heads)).collect()
+            };
+            values.iter_mut().zip(&models.rankers).for_each(|(values, ranker)| *values = of(ranker));
         }
         let rates = posts.iter().map(|post| self.rates.of(*post).ln()).collect();
         let clicked = vec![false; posts.len()];
@@ -141,7 +144,13 @@ impl Task for ShownLists {
     type Outcome = ShownListMetrics;
 
     fn models(&self) -> Vec<(String, String)> {
-        MODELS.map(|(name, definition)| (name.to_owned(), definition.to_owned())).into()
+        let baselines = BASELINES.map(|(name, definition)| (name.to_owned(), definition.to_owned()));
+        let alone = self.rankers.iter().map(|name| ((*name).to_owned(), RANKER.to_owned()));
+        let blend = self.rankers.first().map(|name| {
+            let definition = format!("ln({name}) + w ln(click-rate), w the best by NDCG@10 of the periods before");
+            (format!("{name} + click-rate"), definition)
+        });
+        baselines.into_iter().chain(alone).chain(blend).collect()
     }
 
     fn predict(
@@ -187,16 +196,23 @@ impl Task for ShownLists {
         for list in self.open.drain(..).filter(|list| list.judged) {
             let ids: Vec<u64> = list.posts.iter().map(|post| post.0).collect();
             let measure = |scores: &[f64]| shown_list(scores, &list.clicked, &ids, self.ties, list.number);
-            let blend = |weight: f64| -> Vec<f64> {
-                list.values.iter().zip(&list.rates).map(|(value, rate)| blended(*value, *rate, weight)).collect()
+            let blend = |values: &Vec<f64>| {
+                WEIGHTS.map(|weight| {
+                    let pairs = values.iter().zip(&list.rates);
+                    measure(&pairs.map(|(value, rate)| blended(*value, *rate, weight)).collect::<Vec<_>>())
+                })
             };
-            let by_weight = WEIGHTS.map(|weight| measure(&blend(weight)));
+            let by_weight = list.values.first().map(blend);
             let nothing = vec![0.0; ids.len()];
-            let rows = [measure(&nothing), measure(&list.rates), measure(&list.values), by_weight[place]];
+            let alone = list.values.iter().map(|values| measure(values));
+            let rows = [measure(&nothing), measure(&list.rates)].into_iter().chain(alone);
+            let rows = rows.chain(by_weight.map(|by_weight| by_weight[place]));
             // Lists with no click, or only clicks, are skipped: they cannot tell one order from another.
-            let Some(rows) = rows.into_iter().collect::<Option<Vec<_>>>() else { continue };
+            let Some(rows) = rows.collect::<Option<Vec<_>>>() else { continue };
             progress.table.push(list.day, list.user.0, &rows)?;
-            progress.blend.add(by_weight.map(|metrics| metrics.map_or(0.0, |m| m.ndcg_at_10)));
+            if let Some(by_weight) = by_weight {
+                progress.blend.add(by_weight.map(|metrics| metrics.map_or(0.0, |m| m.ndcg_at_10)));
+            }
         }
         Ok(())
     }
@@ -208,6 +224,7 @@ mod tests {
     use event_log::Origin;
 
     use super::*;
+    use crate::stream::models::MODELS;
 
     fn event(at: i64, body: EventBody) -> Event {
         Event { at: TimeMs(at), id: None, origin: Origin::Import, body }
@@ -226,9 +243,9 @@ mod tests {
     #[test]
     fn clicks_go_to_their_own_list_and_rates_know_only_what_was_shown() {
         let profile = Profile { action_set: ActionSet::discrete(1, &[("click", 1.0)]), ..Profile::live() };
-        let recipes = Recipes::new(&[ModelKind::Ranker], &[]).unwrap();
+        let learners = Learners::new(&MODELS[..1], &[]).unwrap();
         // Of two lists the first is judged.
-        let mut task = ShownLists::new(&profile, &recipes, 2, 1);
+        let mut task = ShownLists::new(&profile, &learners, 2, 1);
         let names = task.models().into_iter().map(|(name, _)| name);
         let mut progress: Progress<ShownListMetrics> = Progress::new(TimeMs(0), names).unwrap();
         // A history from before the log: nothing of it was shown.

@@ -1,13 +1,17 @@
 //! Streams over small invented sets, from import to report.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, LogSink};
 use event_log::MemoryLog;
 use foryou_types::{Rng, SplitMix64};
+use phoenix_engine::ServedFamily;
 
+use super::learner::{Learner, Lesson, Ready};
 use super::*;
+use crate::Watcher;
+use crate::testing::{Newest, NewestFamily};
 
 /// Hours of the invented feed.
 const HOURS: u64 = 24 * 12;
@@ -92,6 +96,17 @@ impl Folder {
         stop_at: Option<u32>,
         change: impl FnOnce(&mut StreamOptions),
     ) -> Result<StreamReport, ExperimentError> {
+        self.stream_of(MODELS, name, stop_at, change)
+    }
+
+    /// As [`Self::stream`], with these models.
+    fn stream_of(
+        &self,
+        models: &[&dyn Trainable],
+        name: &str,
+        stop_at: Option<u32>,
+        change: impl FnOnce(&mut StreamOptions),
+    ) -> Result<StreamReport, ExperimentError> {
         let importer = datasets::import::open("deskdrop", self.dir.path(), None).unwrap();
         let log = MemoryLog::default();
         let mut go_on = |_: &datasets::import::ImportStatus<'_>| std::ops::ControlFlow::Continue(());
@@ -110,7 +125,7 @@ impl Folder {
             options: &options,
             watcher: &watcher,
         };
-        stream.live(&watcher.stop)
+        stream.live_with(models, &watcher.stop)
     }
 }
 
@@ -166,6 +181,66 @@ fn the_models_learn_and_every_figure_is_one() {
         serde_json::from_str::<serde_json::Value>(&json).unwrap()["days"][0]["models"].as_object().unwrap().len(),
         9
     );
+}
+
+/// A third model, which learns nothing and ranks by age.
+struct ByAge;
+
+impl Trainable for ByAge {
+    fn name(&self) -> &'static str {
+        "by_age"
+    }
+
+    fn kind(&self) -> model_registry::Kind {
+        model_registry::Kind::RANKER
+    }
+
+    fn defaults(&self) -> Result<serde_json::Value, ExperimentError> {
+        Ok(json!({ "nothing": 0 }))
+    }
+
+    fn learner(&self, settings: &[&str], _: f64) -> Result<Box<dyn Learner>, ExperimentError> {
+        assert_eq!(settings, ["by_age.nothing=1"]);
+        Ok(Box::new(Self))
+    }
+}
+
+impl Learner for ByAge {
+    fn recipes(&self) -> Result<[serde_json::Value; 2], ExperimentError> {
+        Ok([json!(1), json!(1)])
+    }
+
+    fn learn(&self, lesson: &Lesson<'_>) -> Result<u64, ExperimentError> {
+        assert_eq!(lesson.from.is_some(), lesson.since.is_some(), "it continues from what it was");
+        let action_set = lesson.profile.action_set.clone();
+        let model = Newest { kind: self.kind(), action_set, trained_until: lesson.until };
+        std::fs::create_dir_all(lesson.run).during(|| "making a run".to_owned())?;
+        model_registry::save(&model, &lesson.run.join("checkpoint"), None)?;
+        Ok(1)
+    }
+
+    fn load(&self, checkpoint: &Path) -> Result<Ready, ExperimentError> {
+        let files = model_registry::ModelFiles::open(checkpoint)?;
+        Ok(Ready::Ranker(NewestFamily.ranker(&files, 0).during(|| "loading".to_owned())?))
+    }
+}
+
+#[test]
+fn a_third_model_is_one_more_line_of_the_report_and_changes_no_other() {
+    let folder = Folder::new(&rows(2));
+    let two = folder.stream("two", None, same).unwrap();
+    let models: Vec<&dyn Trainable> = MODELS.iter().copied().chain([&ByAge as &dyn Trainable]).collect();
+    let set = |options: &mut StreamOptions| options.settings.push("by_age.nothing=1".to_owned());
+    let stopped = folder.stream_of(&models, "three", Some(2), set).unwrap_err();
+    assert!(matches!(stopped, ExperimentError::Stopped), "{stopped}");
+    let three = folder.stream_of(&models, "three", None, set).unwrap();
+    for model in two.total.as_ref().unwrap().models.iter().map(|means| means.model.as_str()) {
+        assert_eq!(metric(&three, model, "ndcg@10"), metric(&two, model, "ndcg@10"), "{model}");
+    }
+    // Posts of one hour are alike to it.
+    assert!((metric(&three, "by_age", "mrr") - metric(&three, "newest", "mrr")).abs() < 0.1, "{}", three.describe());
+    assert!(metric(&three, "by_age", "mrr") > metric(&three, "popular", "mrr"));
+    assert_eq!(three.total.unwrap().models.len(), two.total.unwrap().models.len() + 1);
 }
 
 #[test]
