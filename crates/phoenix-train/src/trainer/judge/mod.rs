@@ -1,4 +1,4 @@
-//! Whether a trained model may serve: judged on the held-out part, against what is trivial and against what it would replace.
+//! Whether a trained model may serve: judged on the held-out part, against chance, popularity and the version that it would replace.
 //!
 //! A version passes where all of this holds:
 //! * it learned from at least [`LEAST_POSITIVES`] posts acted on, among them [`LEAST_POSTS`] different ones;

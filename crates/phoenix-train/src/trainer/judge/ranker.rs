@@ -1,4 +1,4 @@
-//! A ranker on the held-out part, compared with what is trivial.
+//! A ranker on the held-out part, compared with chance and with popularity.
 
 use std::collections::BTreeMap;
 
