@@ -9,6 +9,7 @@
 
 mod error;
 pub mod evaluate;
+mod ready;
 #[cfg(test)]
 mod snapshots;
 pub mod stream;

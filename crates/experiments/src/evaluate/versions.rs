@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use foryou_types::{ActionSet, TimeMs};
-use model_registry::{Kind, Manifest, ModelFiles, action_difference};
+use model_registry::{Manifest, ModelFiles, action_difference};
 use phoenix_engine::{AnyRanker, ServedRetrieval, family_of};
 
 use super::world::World;
 use crate::ExperimentError;
-use crate::error::During;
+use crate::ready::Ready;
 
 /// Versions with their names, by what they do.
 #[derive(Default)]
@@ -49,21 +49,9 @@ impl Versions {
                 "{name} is of the family {family:?}, which this program cannot serve"
             )));
         };
-        let ready = || name.clone();
-        if manifest.kind == Kind::RANKER {
-            // Every history is of another moment: no context would be used twice.
-            let ranker = family.ranker(&files, 0).during(ready)?;
-            self.rankers.push((name, ranker));
-        } else if manifest.kind == Kind::RETRIEVAL {
-            let retrieval = family.retrieval(&files).during(ready)?;
-            self.retrievals.push((name, retrieval));
-        } else {
-            let kind = &manifest.kind;
-            return Err(ExperimentError::Unfit(format!(
-                "{name} is a {kind} model: only {} and {} models can be measured",
-                Kind::RANKER,
-                Kind::RETRIEVAL
-            )));
+        match Ready::of(family, &files, &name)? {
+            Ready::Ranker(ranker) => self.rankers.push((name, ranker)),
+            Ready::Retrieval(retrieval) => self.retrievals.push((name, retrieval)),
         }
         Ok(())
     }

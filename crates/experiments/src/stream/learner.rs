@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 use event_log::EventSource;
 use foryou_types::{Profile, TimeMs};
 use model_registry::Kind;
-use phoenix_engine::{AnyRanker, ServedRetrieval};
 use serde_json::Value;
 
 use crate::ExperimentError;
+use crate::ready::Ready;
 
 /// A model that a stream can train.
 pub(crate) trait Trainable: Sync {
@@ -56,10 +56,4 @@ pub(crate) struct Lesson<'a> {
     pub(crate) threads: usize,
     /// Set to end the training with [`ExperimentError::Stopped`].
     pub(crate) stop: &'a AtomicBool,
-}
-
-/// A model that answers.
-pub(crate) enum Ready {
-    Ranker(AnyRanker),
-    Retrieval(Box<dyn ServedRetrieval>),
 }

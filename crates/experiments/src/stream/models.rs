@@ -13,10 +13,11 @@ use phoenix_engine::{AnyRanker, ServedRetrieval};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::learner::{Learner, Lesson, Ready, Trainable};
+use super::learner::{Learner, Lesson, Trainable};
 use super::phoenix_model::PhoenixModel;
 use crate::ExperimentError;
 use crate::error::During;
+use crate::ready::Ready;
 
 /// The models that a stream trains, in this order. One more is one more line. The first that retrieves makes the shortlist, and the first
 /// that ranks is blended with counts.

@@ -6,15 +6,15 @@ use std::path::Path;
 use foryou_settings::Layers;
 use model_registry::{Kind, ModelFiles};
 use phoenix::{ModelKind, Phoenix};
-use phoenix_engine::ServedFamily;
 use phoenix_train::{DataError, DataOptions, Recipe, TrainingData};
 use serde_json::Value;
 use train_core::optim::Decay;
 use train_core::{RunOptions, TrainError};
 
-use super::learner::{Learner, Lesson, Ready, Trainable};
+use super::learner::{Learner, Lesson, Trainable};
 use crate::ExperimentError;
 use crate::error::During;
+use crate::ready::Ready;
 
 /// One of the Phoenix models.
 pub(crate) struct PhoenixModel(pub(crate) ModelKind);
@@ -103,12 +103,8 @@ impl Learner for PhoenixLearner {
     }
 
     fn load(&self, checkpoint: &Path) -> Result<Ready, ExperimentError> {
-        let loading = || format!("loading {}", checkpoint.display());
-        let files = ModelFiles::open(checkpoint).during(loading)?;
-        // Every question is of another moment: no context would be used twice.
-        Ok(match self.kind {
-            ModelKind::Ranker => Ready::Ranker(Phoenix.ranker(&files, 0).during(loading)?),
-            ModelKind::Retrieval => Ready::Retrieval(Phoenix.retrieval(&files).during(loading)?),
-        })
+        let name = checkpoint.display().to_string();
+        let files = ModelFiles::open(checkpoint).during(|| format!("loading {name}"))?;
+        Ready::of(&Phoenix, &files, &name)
     }
 }

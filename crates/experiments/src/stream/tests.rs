@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, LogSink};
 use event_log::MemoryLog;
 use foryou_types::{Rng, SplitMix64};
-use phoenix_engine::ServedFamily;
 
-use super::learner::{Learner, Lesson, Ready};
+use super::learner::{Learner, Lesson};
 use super::*;
 use crate::Watcher;
+use crate::ready::Ready;
 use crate::testing::{Newest, NewestFamily};
 
 /// Hours of the invented feed.
@@ -221,7 +221,7 @@ impl Learner for ByAge {
 
     fn load(&self, checkpoint: &Path) -> Result<Ready, ExperimentError> {
         let files = model_registry::ModelFiles::open(checkpoint)?;
-        Ok(Ready::Ranker(NewestFamily.ranker(&files, 0).during(|| "loading".to_owned())?))
+        Ready::of(&NewestFamily, &files, "loading")
     }
 }
 
