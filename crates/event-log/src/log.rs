@@ -5,7 +5,8 @@ use foryou_types::Dictionary;
 use crate::sink::{EventSink, ImportLedger};
 use crate::source::EventSource;
 
-/// A log with all its sides: what the place that opens it holds and hands on. Who only reads takes a [`EventSource`], and so on.
+/// A log with all its sides: for the place that opens it, and for what reads, writes and looks up names in one. Whoever
+/// needs one side takes that: to read, an [`EventSource`].
 ///
 /// * [`EventSource`]: events are read, by partition or all together.
 /// * [`EventSink`]: events are appended.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use event_log::follow::Follows;
-use event_log::{EdgeKind, EventBody, EventLog};
+use event_log::{EdgeKind, EventBody};
 use foryou_io::{Background, Step, SystemMonotonic};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, SplitMix64, UserId, WallClock};
@@ -51,16 +51,15 @@ impl Engine {
         store_config.post_retention_seconds =
             store_config.post_retention_seconds.max(parts.profile.limits.max_post_age_seconds);
         let store = Arc::new(PostStore::new(store_config));
-        let log: Arc<dyn EventLog> = parts.log.clone();
 
         let (ingest, ready) = (&config.thunder.ingest, &startup.thunder);
         let (reader, trim) = match life {
             Life::Once => {
-                bootstrap(&*log, &store, &parts.clock, ingest, ready).context("filling Thunder from the log")?;
+                bootstrap(&*parts.log, &store, &parts.clock, ingest, ready).context("filling Thunder from the log")?;
                 (None, None)
             }
             Life::Serving => {
-                let reader = thunder::ingest::follow(log.clone(), &store, &parts.clock, ingest, ready);
+                let reader = thunder::ingest::follow(parts.log.clone(), &store, &parts.clock, ingest, ready);
                 let reader = Arc::new(reader.context("starting Thunder's readers")?);
                 let trim = store.start_auto_trim(parts.clock.clone()).context("starting Thunder's trimming")?;
                 (Some(reader), Some(trim))
@@ -84,7 +83,8 @@ impl Engine {
         let for_you = Arc::new(ForYou::new(mixer));
         let folder = Folder::new(
             parts.profile.clone(),
-            log,
+            parts.log.clone(),
+            parts.log.clone(),
             parts.clock.clone(),
             config.mixer.result_size,
             crate::cursor_key::cursor_key(&config.data, parts.is_ours())?,

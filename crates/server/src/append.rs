@@ -64,7 +64,7 @@ impl App {
 
     fn append_blocking(&self, events: Vec<SentEvent>) -> Result<AppendOutcome, Problem> {
         let folder = self.folder();
-        let mut decoder = EventDecoder::new(&folder.profile, &*folder.log, folder.clock.now());
+        let mut decoder = EventDecoder::new(&folder.profile, &*folder.names, folder.clock.now());
         let mut rejected = Vec::new();
         let mut good: Vec<(usize, Event)> = Vec::with_capacity(events.len());
         for (index, event) in events.into_iter().enumerate() {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use event_log::EventLog;
-use foryou_types::{Clock, ClockKind, IdForm, LogTime, Profile};
+use event_log::EventSource;
+use foryou_types::{Clock, ClockKind, Dictionary, IdForm, LogTime, Profile};
 use parking_lot::Mutex;
 
 use crate::cursor::CursorKey;
@@ -14,8 +14,10 @@ use crate::problem::Problem;
 pub struct Folder {
     /// What the data is.
     pub profile: Arc<Profile>,
-    /// The log, which also keeps the dictionary of string ids.
-    pub log: Arc<dyn EventLog>,
+    /// The log, which the feeds only read.
+    pub log: Arc<dyn EventSource>,
+    /// String ids and their numbers.
+    pub names: Arc<dyn Dictionary>,
     /// The folder's clock.
     pub clock: Arc<dyn Clock>,
     /// Items of an answer where the caller does not say.
@@ -30,17 +32,18 @@ impl Folder {
     /// A folder. `cursor_key` is its own.
     pub fn new(
         profile: Arc<Profile>,
-        log: Arc<dyn EventLog>,
+        log: Arc<dyn EventSource>,
+        names: Arc<dyn Dictionary>,
         clock: Arc<dyn Clock>,
         default_limit: usize,
         cursor_key: CursorKey,
     ) -> Self {
-        Self { profile, log, clock, default_limit, cursor_key, made_now: Mutex::default() }
+        Self { profile, log, names, clock, default_limit, cursor_key, made_now: Mutex::default() }
     }
 
     /// Reads and prints this folder's ids.
     pub fn ids(&self) -> Ids<'_> {
-        Ids::new(&self.profile, &*self.log)
+        Ids::new(&self.profile, &*self.names)
     }
 
     /// Where a feed's moment comes from: the request, the machine's clock or the log's clock.
@@ -61,7 +64,9 @@ impl Folder {
             return event.clone();
         }
         let folder = Arc::clone(self);
-        let found = tokio::task::spawn_blocking(move || event_log::made_now(&*folder.log, &folder.profile)).await;
+        let found =
+            tokio::task::spawn_blocking(move || event_log::made_now(&*folder.log, &*folder.names, &folder.profile))
+                .await;
         let event = match found {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {

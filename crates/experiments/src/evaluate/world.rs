@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::Profile;
 use model_registry::Registry;
 use phoenix_engine::ServedFamilies;
@@ -13,7 +13,7 @@ use crate::Watcher;
 /// A world's log with its truth, and the versions that learned from it.
 pub struct World<'a> {
     /// The events, held-out part included.
-    pub log: Arc<dyn EventLog>,
+    pub log: Arc<dyn EventSource>,
     /// What the data is.
     pub profile: &'a Profile,
     /// The folder of the world's manifest and held-out slates.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::Profile;
 
 use crate::{ExperimentError, Watcher};
@@ -10,7 +10,7 @@ use crate::{ExperimentError, Watcher};
 /// A log to live through.
 pub struct Stream<'a> {
     /// The events.
-    pub log: &'a dyn EventLog,
+    pub log: &'a dyn EventSource,
     /// What the data is.
     pub profile: &'a Profile,
     /// The kind of set.

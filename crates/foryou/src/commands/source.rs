@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_log::EventLog;
+use event_log::EventSource;
 use foryou_types::Profile;
 
 use crate::config::Config;
@@ -13,7 +13,7 @@ pub(super) struct Source {
     /// What the data is.
     pub(super) profile: Arc<Profile>,
     /// The events.
-    pub(super) log: Arc<dyn EventLog>,
+    pub(super) log: Arc<dyn EventSource>,
 }
 
 impl Source {

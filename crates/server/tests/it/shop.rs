@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use event_log::follow::Follows;
-use event_log::{EventLog, MemoryLog, Position};
+use event_log::{MemoryLog, Position};
 use foryou_types::{Clock, ManualClock, PostId, Profile, TimeMs, UserId};
 use mixer_kit::{FeedError, FeedOptions, FeedResult, Prediction, Ranked, Timings};
 use serde::{Deserialize, Serialize};
@@ -155,11 +155,11 @@ struct Shopping {
 fn shopping() -> Shopping {
     let dir = tempfile::tempdir().unwrap();
     let profile = Arc::new(Profile::live());
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
+    let log = Arc::new(MemoryLog::default());
     let state = Arc::new(StateStore::open(dir.path(), log.clone(), &profile).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(TimeMs(NOW)));
-    let ingestor = Ingestor::new(Arc::clone(&log), Arc::clone(&state), Arc::clone(&profile), Arc::clone(&clock));
-    let folder = Folder::new(profile, log, clock, 4, CursorKey::new([7; 32]));
+    let ingestor = Ingestor::new(log.clone(), Arc::clone(&state), Arc::clone(&profile), Arc::clone(&clock));
+    let folder = Folder::new(profile, log.clone(), log, clock, 4, CursorKey::new([7; 32]));
     let app = Arc::new(App::new(Arc::new(folder), state, Arc::new(ingestor)).following(Arc::new(Stuck)));
     Shopping { routes: rest::feed_routes(Arc::clone(&app), Arc::new(Shop)), app, _dir: dir }
 }

@@ -69,11 +69,11 @@ pub(super) fn checks(
 fn clock(log: &ReadOnlyLog, profile: &Profile) -> Result<String, LogError> {
     let mut detail = match (profile.clock, log.head().imported.now()) {
         (ClockKind::Log, Some(now)) => {
-            format!("now is {now}, set by {}", event_log::made_now(log, profile)?.unwrap_or_default())
+            format!("now is {now}, set by {}", event_log::made_now(log, log, profile)?.unwrap_or_default())
         }
         _ => "now is the machine's time".to_owned(),
     };
-    if let Some(event) = event_log::ahead_of_now(log, profile)? {
+    if let Some(event) = event_log::ahead_of_now(log, log, profile)? {
         detail.push_str(&format!("; more than an hour ahead of all others and therefore ignored: {event}"));
     }
     Ok(detail)

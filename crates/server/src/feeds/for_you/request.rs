@@ -112,7 +112,7 @@ impl FeedRequest {
         let ids = folder.ids();
         let profile = Arc::clone(&folder.profile);
         let mut query = ScoredPostsQuery::new(asked.viewer, asked.now, profile, asked.request_id);
-        query.dictionary = home_mixer::PrintedIds(folder.log.clone());
+        query.dictionary = home_mixer::PrintedIds(folder.names.clone());
         query.client_app_id = self.client_app_id;
         query.country_code = self.country_code;
         query.language_code = self.language_code;
