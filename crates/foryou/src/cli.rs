@@ -9,7 +9,7 @@ use foryou_types::IdForm;
 use model_registry::Kind;
 use phoenix::ModelKind;
 
-use crate::config::ClockSetting;
+use crate::clock_setting::ClockSetting;
 use crate::listen::Listen;
 
 /// The For You feed as software anyone can run.

@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use foryou_io::{FolderLock, Holder, LOCK_FILE, Lock, replace_file, unfinished};
+use foryou_io::{FolderLock, Holder, LOCK_FILE, Lock, unfinished};
 use foryou_types::Profile;
 
 use crate::exit::wrong_use;
 use crate::profile_note;
+use crate::whole_file::write_whole;
 
 /// The file that says what a folder's data is.
 pub(crate) const PROFILE: &str = "profile.toml";
@@ -204,11 +205,6 @@ impl Opened {
             },
         }
     }
-}
-
-/// Writes a file so that it exists whole or not at all.
-pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    replace_file(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! [`server::App`], [`service`] opens the port before that.
 
 pub mod cli;
+mod clock_setting;
 pub mod commands;
 pub mod config;
 mod cursor_key;
@@ -21,4 +22,5 @@ mod profile_note;
 pub mod service;
 pub mod sink;
 mod stop;
+mod whole_file;
 mod writes;

@@ -10,7 +10,7 @@ use std::path::Path;
 use foryou_types::Profile;
 use toml::{Table, Value};
 
-use crate::folder::write_whole;
+use crate::whole_file::write_whole;
 
 /// The note.
 pub(crate) const FILE: &str = "profile.last";

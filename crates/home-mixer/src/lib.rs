@@ -30,6 +30,7 @@ pub mod params;
 mod pipeline;
 pub mod query;
 pub mod query_hydrators;
+mod ranked;
 pub mod scorers;
 pub mod selectors;
 pub mod side_effects;

@@ -24,7 +24,7 @@ pub struct App {
     /// Thunder, and whatever else must have read a viewer's own writes.
     followers: Vec<Arc<dyn Follows>>,
     /// What else holds memory.
-    pub(crate) measured: Vec<Arc<dyn Measured>>,
+    measured: Vec<Arc<dyn Measured>>,
     pub(crate) writers: WriterPositions,
 }
 
@@ -63,7 +63,7 @@ impl App {
     pub fn report_metrics(&self) {
         let head = self.folder.log.head().position.events();
         metrics::gauge!("log_events").set(head as f64);
-        crate::memory::measure(self);
+        crate::memory::measure(&self.state.memory(), &self.measured, self.writers.len());
         let lag = |name, position: u64| {
             metrics::gauge!("follower_lag_events", "follower" => name).set(head.saturating_sub(position) as f64);
         };
@@ -71,11 +71,6 @@ impl App {
         for follower in &self.followers {
             lag(follower.name(), follower.position().events());
         }
-    }
-
-    /// People whose last write some part may not have read yet.
-    pub(crate) fn waiting_writers(&self) -> usize {
-        self.writers.len()
     }
 
     /// Compares `now` with the folder's newest post: a clock that runs far ahead leaves every feed empty.

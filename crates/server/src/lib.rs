@@ -7,6 +7,7 @@
 mod app;
 mod append;
 mod cursor;
+mod cut;
 mod door;
 mod explain;
 mod feed;

@@ -41,16 +41,6 @@ pub(crate) fn list<T>(field: &str, entries: &[T], most: usize) -> Result<(), Pro
     limits::too_many(entries.len(), most).map_or(Ok(()), |problem| Err(Problem::field(field, problem)))
 }
 
-/// A text of at most `most` bytes: itself, or its beginning and an ellipsis.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    const ELLIPSIS: &str = "…";
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = text.floor_char_boundary(most.saturating_sub(ELLIPSIS.len()));
-    format!("{}{ELLIPSIS}", &text[..end])
-}
-
 /// Refuses a request id that is too long, or that cannot be put into a header or a log line.
 pub(crate) fn check_request_id(field: &str, id: &str) -> Result<(), Problem> {
     text(field, id, event_log::limits::REQUEST_ID)?;
@@ -58,17 +48,4 @@ pub(crate) fn check_request_id(field: &str, id: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::field(field, "must consist of visible ASCII characters"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("short", 5), "short");
-        assert_eq!(cut("longer", 5), "lo…");
-        assert_eq!(cut("üüüü", 6), "ü…");
-        assert!(cut(&"大".repeat(10_000), ANSWER_TEXT_BYTES).len() <= ANSWER_TEXT_BYTES);
-    }
 }

@@ -1,8 +1,10 @@
 //! How much is held in memory, as metrics.
 
+use std::sync::Arc;
+
 use metrics::{Unit, describe_gauge, gauge};
 
-use crate::app::App;
+use state_store::StateMemory;
 
 const BYTES: &str = "foryou_memory_bytes";
 const ENTRIES: &str = "foryou_memory_entries";
@@ -20,8 +22,7 @@ pub(crate) fn describe() {
 }
 
 /// Sets the gauges of every cache and of every table that grows with the number of people.
-pub(crate) fn measure(app: &App) {
-    let state = app.state.memory();
+pub(crate) fn measure(state: &StateMemory, parts: &[Arc<dyn Measured>], waiting_writers: usize) {
     for (name, bytes) in [
         ("state_blocks", state.cached_block_bytes),
         ("state_write_buffer", state.write_buffer_bytes),
@@ -33,14 +34,12 @@ pub(crate) fn measure(app: &App) {
     ] {
         gauge!(BYTES, "cache" => name).set(bytes as f64);
     }
-    for (name, bytes) in app.measured.iter().flat_map(|part| part.memory_bytes()) {
+    for (name, bytes) in parts.iter().flat_map(|part| part.memory_bytes()) {
         gauge!(BYTES, "cache" => name).set(bytes as f64);
     }
-    for (name, entries) in [
-        ("recent_posts", state.recent_posts),
-        ("active_people", state.active_people),
-        ("own_writes", app.waiting_writers()),
-    ] {
+    for (name, entries) in
+        [("recent_posts", state.recent_posts), ("active_people", state.active_people), ("own_writes", waiting_writers)]
+    {
         gauge!(ENTRIES, "table" => name).set(entries as f64);
     }
 }

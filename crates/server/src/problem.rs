@@ -8,7 +8,7 @@ use mixer_kit::FeedError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::limits;
+use crate::cut::cut;
 
 /// An error as the caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -26,7 +26,7 @@ const DETAIL_BYTES: usize = 1_000;
 
 impl Problem {
     fn of(title: &'static str, status: u16, detail: impl Into<String>) -> Self {
-        Self { title, status, detail: limits::cut(&detail.into(), DETAIL_BYTES) }
+        Self { title, status, detail: cut(&detail.into(), DETAIL_BYTES) }
     }
 
     /// The caller's mistake.

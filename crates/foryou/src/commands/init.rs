@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::cli::InitArgs;
 use crate::config::Config;
 use crate::exit::wrong_use;
-use crate::folder::{Found, PROFILE, look, write_whole};
+use crate::folder::{Found, PROFILE, look};
 use crate::output::Output;
+use crate::whole_file::write_whole;
 
 /// The comments of a profile, by the beginning of the line that they stand before.
 const COMMENTS: [(&str, &str); 13] = [

@@ -9,9 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use foryou_settings::{Layers, Setting, SettingsError};
-use foryou_types::{ClockKind, Profile};
 use home_mixer::params::MixerParams;
 use phoenix_engine::service::ServingConfig;
 use serde::{Deserialize, Serialize};
@@ -19,6 +17,7 @@ use server::DoorConfig;
 use thunder::ThunderConfig;
 
 use crate::cli::Global;
+use crate::clock_setting::ClockSetting;
 use crate::exit::{WrongUse, wrong_use};
 use crate::listen::Listen;
 
@@ -66,30 +65,6 @@ pub struct PhoenixConfig {
     pub remote_timeout_ms: u64,
     /// How ranking and retrieval serve here.
     pub serving: ServingConfig,
-}
-
-/// Which clock a folder runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum ClockSetting {
-    /// What its profile says.
-    Profile,
-    /// The machine's clock.
-    Wall,
-    /// The newest imported event.
-    Log,
-}
-
-impl ClockSetting {
-    /// The profile with the clock that is set.
-    pub fn apply(self, profile: &Profile) -> Profile {
-        let clock = match self {
-            Self::Profile => profile.clock,
-            Self::Wall => ClockKind::Wall,
-            Self::Log => ClockKind::Log,
-        };
-        Profile { clock, ..profile.clone() }
-    }
 }
 
 /// Settings of the event log.

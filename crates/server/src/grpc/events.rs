@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use super::event_draft::draft;
 use crate::app::App;
 use crate::append::AppendOutcome;
+use crate::cut::cut;
 use crate::limits;
 use crate::rest::check_number;
 
@@ -32,8 +33,7 @@ impl EventService for EventsGrpc {
 fn answer(outcome: AppendOutcome) -> AppendResponse {
     // The reasons share what a gRPC client accepts in one message.
     let most = limits::ANSWER_REASONS_BYTES / outcome.rejected.len().max(1);
-    let rejected =
-        outcome.rejected.iter().map(|r| Rejection { index: r.index as u32, reason: limits::cut(&r.reason, most) });
+    let rejected = outcome.rejected.iter().map(|r| Rejection { index: r.index as u32, reason: cut(&r.reason, most) });
     AppendResponse {
         accepted: outcome.accepted as u64,
         duplicates: outcome.duplicates as u64,

@@ -15,6 +15,7 @@ use serde::de::value::{Error, StrDeserializer};
 use tonic::{Request, Response, Status};
 
 use crate::app::App;
+use crate::cut::cut;
 use crate::feed::Scored;
 use crate::feeds::for_you::{FeedRequest, ForYou, ranked_by};
 use crate::folder::Folder;
@@ -50,7 +51,7 @@ fn read(query: ScoredPostsQuery) -> Result<FeedRequest, Problem> {
         "" => None,
         name => Some(
             Deserialize::deserialize(StrDeserializer::<Error>::new(name))
-                .map_err(|e| Problem::field("surface", limits::cut(&e.to_string(), 300)))?,
+                .map_err(|e| Problem::field("surface", cut(&e.to_string(), 300)))?,
         ),
     };
     let posts = |numbers: Vec<u64>, strings: Vec<String>| -> Vec<GivenId> {
@@ -125,20 +126,20 @@ fn scored_post(folder: &Folder, rank: u32, post: &PostCandidate) -> v1::ScoredPo
         source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
         heads: named.map(|((_, action), &head)| (action.name.clone(), head)).collect(),
         weighted_score: post.weighted_score.unwrap_or_default(),
-        text: cut(post.tweet_text.as_deref(), limits::ANSWER_TEXT_BYTES),
+        text: cut_or_empty(post.tweet_text.as_deref(), limits::ANSWER_TEXT_BYTES),
         created_at_ms: post.created_at.map_or(0, |t| t.0),
         in_reply_to_post_id: number(post.in_reply_to_tweet_id),
         retweeted_post_id: number(post.retweeted_tweet_id),
         quoted_post_id: number(post.quoted_tweet_id),
-        author_screen_name: cut(post.author_screen_name.as_deref(), limits::ANSWER_NAME_BYTES),
+        author_screen_name: cut_or_empty(post.author_screen_name.as_deref(), limits::ANSWER_NAME_BYTES),
         video_duration_ms: post.video_duration_ms.unwrap_or_default(),
         post_id_string: ids.print_post(post.tweet_id),
         author_id_string: ids.print_user(post.author_id).unwrap_or_default(),
     }
 }
 
-fn cut(text: Option<&str>, most: usize) -> String {
-    text.map(|text| limits::cut(text, most)).unwrap_or_default()
+fn cut_or_empty(text: Option<&str>, most: usize) -> String {
+    text.map(|text| cut(text, most)).unwrap_or_default()
 }
 
 fn bloom(entry: v1::ImpressionBloomFilterEntry) -> ImpressionBloomFilterEntry {
@@ -182,9 +183,9 @@ mod tests {
             weighted_score: -0.1,
             source: "x".repeat(event_log::limits::SOURCE),
             heads: (0..64).map(|head| (format!("an action with a long name {head}"), 0.1)).collect(),
-            text: cut(Some(&"大".repeat(25_000)), limits::ANSWER_TEXT_BYTES),
+            text: cut_or_empty(Some(&"大".repeat(25_000)), limits::ANSWER_TEXT_BYTES),
             created_at_ms: i64::MAX,
-            author_screen_name: cut(Some(&"大".repeat(25_000)), limits::ANSWER_NAME_BYTES),
+            author_screen_name: cut_or_empty(Some(&"大".repeat(25_000)), limits::ANSWER_NAME_BYTES),
             post_id_string: "𝄞".repeat(event_log::limits::ID),
             author_id_string: "𝄞".repeat(event_log::limits::ID),
             ..v1::ScoredPost::default()

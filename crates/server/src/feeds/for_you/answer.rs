@@ -8,6 +8,7 @@ use mixer_kit::{Degraded, FeedResult, Timings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::cut::cut;
 use crate::explain::Explained;
 use crate::feed::Scored;
 use crate::folder::Folder;
@@ -179,14 +180,14 @@ fn feed_post(folder: &Folder, rank: usize, post: &PostCandidate) -> FeedPost {
         rank,
         post_id: ids.print_post(post.tweet_id),
         author_id: ids.print_user(post.author_id),
-        author: post.author_screen_name.as_deref().map(|name| limits::cut(name, limits::ANSWER_NAME_BYTES)),
+        author: post.author_screen_name.as_deref().map(|name| cut(name, limits::ANSWER_NAME_BYTES)),
         score: post.score.unwrap_or_default(),
         weighted_score: post.weighted_score.unwrap_or_default(),
         in_network: post.in_network.unwrap_or_default(),
         source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
         probabilities,
         dwell_time,
-        text: post.tweet_text.as_deref().map(|text| limits::cut(text, limits::ANSWER_TEXT_BYTES)),
+        text: post.tweet_text.as_deref().map(|text| cut(text, limits::ANSWER_TEXT_BYTES)),
         created_at: post.created_at.map(|t| t.0),
         in_reply_to: post.in_reply_to_tweet_id.map(|id| ids.print_post(id)),
         repost_of: post.retweeted_tweet_id.map(|id| ids.print_post(id)),
