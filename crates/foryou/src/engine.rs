@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use event_log::follow::Follows;
 use event_log::{EdgeKind, EventBody};
+use for_you_feed::{FeedRequest, ForYou};
 use foryou_io::{Background, Step, SystemMonotonic};
 use foryou_types::seams::InNetworkPosts;
 use foryou_types::{Accounts, SplitMix64, UserId, WallClock};
 use home_mixer::{Clients, HomeMixer};
 use parking_lot::Mutex;
-use server::{App, FeedRequest, Folder, ForYou};
+use server::{App, Folder};
 use state_store::{
     LogServedRecorder, StateGizmoduck, StateSocialGraph, StateStore, StateStrato, StateTweetEntities, StateVisibility,
 };

@@ -30,14 +30,14 @@ use std::sync::Arc;
 use candidate_pipeline::{BuildError, ExecuteOptions, Execution, Pipeline, SideEffectFailure, Stage};
 use foryou_types::Rng;
 use mixer_kit::{
-    Degraded, Explanation, FeedError, FeedOptions, FeedQuery, Outcome, RankedBy, RecordsInFlight, RequestLog,
-    RequestNotes, Timings,
+    Degraded, Explanation, FeedError, FeedOptions, FeedQuery, MAX_RESULT_SIZE, Outcome, RankedBy, RecordsInFlight,
+    RequestLog, RequestNotes, Timings,
 };
 use parking_lot::Mutex;
 
 use crate::candidate::PostCandidate;
 use crate::clients::Clients;
-use crate::params::{MAX_RESULT_SIZE, MixerParams};
+use crate::params::MixerParams;
 use crate::pipeline;
 use crate::query::ScoredPostsQuery;
 use crate::side_effects::{RecordServedSideEffect, RequestInfo};

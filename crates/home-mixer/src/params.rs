@@ -12,8 +12,6 @@ pub const THUNDER_MAX_RESULTS: usize = 1_200;
 pub const PHOENIX_MAX_RESULTS: usize = 1_000;
 /// Posts from the popular source at most.
 pub const POPULAR_MAX_RESULTS: usize = 1_000;
-/// Posts in an answer at most, whatever the caller asks.
-pub const MAX_RESULT_SIZE: usize = 200;
 /// VQV's weight counts only for videos longer than this, in milliseconds.
 pub const MIN_VIDEO_DURATION_MS: i32 = 10_000;
 

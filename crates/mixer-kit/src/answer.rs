@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::notes::{Degraded, Timings};
 
+/// Most items in an answer, whatever the caller asks.
+pub const MAX_RESULT_SIZE: usize = 200;
+
 /// How one request is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedOptions {

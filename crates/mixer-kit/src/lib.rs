@@ -34,7 +34,7 @@ mod ties;
 mod top_k_selector;
 mod weighted_scorer;
 
-pub use answer::{Explanation, FeedError, FeedOptions, FeedResult};
+pub use answer::{Explanation, FeedError, FeedOptions, FeedResult, MAX_RESULT_SIZE};
 pub use bloom::{BloomError, ImpressionBloomFilterEntry};
 pub use clients::{failed, one_each};
 pub use group_diversity_scorer::GroupDiversityScorer;

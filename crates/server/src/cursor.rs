@@ -145,6 +145,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_cursor_that_was_written_before_still_opens() {
+        const WRITTEN: &str = "AgFdIX3sxt4Q5kpjIgIxotQBAAAAAAAAAP__________";
+        let posts = [
+            &[1, 0, 1, 0][..],
+            &42_u64.to_le_bytes(),
+            &2_u64.to_le_bytes(),
+            &3_u32.to_le_bytes(),
+            &5_u32.to_le_bytes(),
+        ];
+        let scope = Scope::of_bytes(posts.concat());
+        assert_eq!(decode(&KEY, &scope, WRITTEN).unwrap(), [PostId(1), PostId(u64::MAX)]);
+        assert_eq!(encode(&KEY, &scope, &[PostId(1)], &[PostId(u64::MAX)]).as_deref(), Some(WRITTEN));
+    }
+
     proptest! {
         #[test]
         fn a_changed_cursor_is_refused(ids in prop::collection::vec(any::<u64>(), 1..20), at in any::<prop::sample::Index>(), bit in 0..7u32) {

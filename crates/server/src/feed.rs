@@ -144,7 +144,7 @@ impl App {
     }
 
     /// One feed, before its ids are printed.
-    pub(crate) async fn scored<F: Feed>(
+    pub async fn scored<F: Feed>(
         self: &Arc<Self>,
         feed: &Arc<F>,
         request: F::Request,

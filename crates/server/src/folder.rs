@@ -47,7 +47,7 @@ impl Folder {
     }
 
     /// Where a feed's moment comes from: the request, the machine's clock or the log's clock.
-    pub(crate) fn clock_kind(&self, said_now: bool) -> &'static str {
+    pub fn clock_kind(&self, said_now: bool) -> &'static str {
         match self.profile.clock {
             _ if said_now => "request",
             ClockKind::Wall => "wall",
@@ -81,7 +81,7 @@ impl Folder {
 
     /// Runs something that reads and prints ids. If ids are strings, their dictionary is on the disk. Then it runs on a thread that
     /// may wait for the disk, not on the threads that all requests share.
-    pub(crate) async fn looking_up<T: Send + 'static>(
+    pub async fn looking_up<T: Send + 'static>(
         self: &Arc<Self>,
         look_up: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Problem> {

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
 use datasets::world::{World, WorldManifest, read_manifest};
+use for_you_feed::FeedRequest;
 use phoenix::ModelKind;
 use phoenix_train::Recipe;
-use server::FeedRequest;
 
 use super::source::Source;
 use super::train::Job;

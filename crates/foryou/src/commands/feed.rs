@@ -2,9 +2,10 @@
 
 use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
+use for_you_feed::{FeedAnswer, FeedRequest};
 use foryou_io::Holder;
 use foryou_types::TimeMs;
-use server::{Explained, FeedAnswer, FeedRequest, Problem, TimeText};
+use server::{Explained, Problem, TimeText};
 
 use crate::cli::FeedArgs;
 use crate::config::Config;

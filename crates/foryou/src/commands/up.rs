@@ -1,11 +1,11 @@
 //! `foryou up`: serves the folder, gRPC and REST on one port.
 
+use for_you_feed::SERVICE_NAMES;
 use foryou_proto::phoenix::v1::{ranking_service_server, retrieval_service_server};
 use foryou_proto::thunder::v1::in_network_posts_service_server::{self, InNetworkPostsServiceServer};
 use foryou_types::Profile;
 use phoenix_engine::grpc::{ranking_server, retrieval_server};
 use serde::Serialize;
-use server::SERVICE_NAMES;
 use thunder::grpc::ThunderGrpc;
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 
@@ -77,7 +77,7 @@ pub(super) async fn serve(
         .send_compressed(Gzip)
         .send_compressed(Zstd);
     let phoenix = &engine.phoenix;
-    let services = server::services(engine.app.clone(), engine.for_you.clone())
+    let services = for_you_feed::services(engine.app.clone(), engine.for_you.clone())
         .with(thunder)
         .with(ranking_server(phoenix.ranking.clone()))
         .with(retrieval_server(phoenix.retrieval.clone()));

@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_default_answer_is_one_that_a_request_may_ask_for() {
-        let most = home_mixer::params::MAX_RESULT_SIZE;
+        let most = server::limits::FEED;
         load(&[], &[("FORYOU_MIXER_RESULT_SIZE", &most.to_string())]).unwrap();
         let error = load(&[], &[("FORYOU_MIXER_RESULT_SIZE", &(most + 1).to_string())]).unwrap_err().to_string();
         assert!(error.contains("mixer.result_size = 201 (FORYOU_MIXER_RESULT_SIZE)"), "{error}");

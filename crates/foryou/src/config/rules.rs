@@ -1,6 +1,6 @@
 //! What the settings must satisfy, each by itself and together.
 
-use home_mixer::params::MAX_RESULT_SIZE;
+use server::limits;
 
 use super::Config;
 
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     within("log.partitions", config.log.partitions.into(), 1, 1_024)?;
     within("log.fsync_ms", config.log.fsync_ms, 1, 3_600_000)?;
     within("log.segment_bytes", config.log.segment_bytes, 1 << 16, 1 << 40)?;
-    within("mixer.result_size", mixer.result_size as u64, 1, MAX_RESULT_SIZE as u64)?;
+    within("mixer.result_size", mixer.result_size as u64, 1, limits::FEED as u64)?;
     within("mixer.selection_size", mixer.selection_size as u64, 1, 10_000)?;
     within("mixer.thunder_max_results", mixer.thunder_max_results as u64, 0, 100_000)?;
     within("mixer.phoenix_max_results", mixer.phoenix_max_results as u64, 0, 100_000)?;

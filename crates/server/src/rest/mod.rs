@@ -3,60 +3,37 @@
 mod events;
 mod feed;
 mod openapi;
-mod requests;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::feed::Feed;
-use crate::feeds::for_you::ForYou;
 use crate::limits;
 use crate::problem::{Problem, no_such_method};
 
 pub(crate) use events::check_number;
-pub use feed::feed_routes;
-use openapi::Refused;
-pub use openapi::openapi;
+pub use feed::{Served, bad_query, feed_routes, read_request};
+pub use openapi::{Refused, openapi};
 
-/// A feed and the folder it is served from.
-pub(super) struct Served<F> {
-    app: Arc<App>,
-    feed: Arc<F>,
-}
-
-impl<F> Clone for Served<F> {
-    fn clone(&self) -> Self {
-        Self { app: Arc::clone(&self.app), feed: Arc::clone(&self.feed) }
-    }
-}
-
-impl FromRef<Served<ForYou>> for Arc<App> {
-    fn from_ref(served: &Served<ForYou>) -> Self {
-        Self::clone(&served.app)
-    }
-}
-
-impl<F: Feed> Served<F> {
-    async fn feed(&self, request: F::Request) -> Result<Json<F::Answer>, Problem> {
-        self.app.feed(&self.feed, request, None).await.map(Json)
-    }
-}
-
-/// The REST routes: events, the For You feed, and their description.
-pub fn routes(app: Arc<App>, for_you: Arc<ForYou>) -> Router {
-    let (routes, _) = described().split_for_parts();
-    let routes = of_the_moment(routes).route("/openapi.json", get(openapi::get)).fallback(no_such_path);
-    finished(routes).with_state(Served { app, feed: for_you })
+/// The REST routes: events, those of the main feed, and the description of both. `schemas` are those that the feed's description
+/// names beside the shared ones.
+pub fn routes(app: Arc<App>, feed: OpenApiRouter, schemas: Map<String, Value>) -> Router {
+    let (feed, description) = feed.split_for_parts();
+    let document = openapi(&app.folder().profile, description, schemas).to_string();
+    let (events, _) = described().with_state(app).split_for_parts();
+    let routes = of_the_moment(events.merge(feed));
+    let description = get(async move || ([(header::CONTENT_TYPE, "application/json")], Bytes::from(document.clone())));
+    finished(routes.route("/openapi.json", description).fallback(no_such_path))
 }
 
 /// Routes whose answers must not be cached.
@@ -69,12 +46,9 @@ fn finished<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.method_not_allowed_fallback(no_such_method).layer(DefaultBodyLimit::max(limits::BODY_BYTES))
 }
 
-/// The routes under `/v1` with their descriptions, listed once.
-fn described() -> OpenApiRouter<Served<ForYou>> {
-    OpenApiRouter::new()
-        .routes(routes!(events::append))
-        .routes(routes!(feed::get, feed::post))
-        .routes(routes!(requests::get))
+/// The service's own routes under `/v1` with their descriptions, listed once.
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(events::append))
 }
 
 /// Answers belong to one moment and one viewer, so they must not be cached.

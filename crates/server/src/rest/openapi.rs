@@ -1,15 +1,10 @@
 //! `/openapi.json`: OpenAPI 3.1, made from the types and limits that requests are read with.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
 use foryou_types::Profile;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa::{IntoResponses, OpenApi};
 
-use crate::app::App;
 use crate::problem::Problem;
 use crate::schema;
 
@@ -25,10 +20,9 @@ use crate::schema;
 )]
 struct Api;
 
-/// The refusals that any request under `/v1` may get.
+/// The refusals that any request under `/v1` may get, for descriptions; they are made where they happen.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "a description: the refusals themselves are made where they happen")]
-pub(super) enum Refused {
+pub enum Refused {
     /// The request does not fit its schema; `detail` names the field
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
@@ -52,17 +46,16 @@ pub(super) enum Refused {
     Unavailable(Problem),
 }
 
-/// The description of the API of a folder with this profile.
-pub fn openapi(profile: &Profile) -> Value {
+/// The description of the API of a folder with this profile: events, health, and a feed with the schemas that it names beside the
+/// shared ones.
+pub fn openapi(profile: &Profile, feed: OpenApiDocument, feed_schemas: Map<String, Value>) -> Value {
     let mut api = Api::openapi();
     api.merge(super::described().into_openapi());
+    api.merge(feed);
     let mut document = serde_json::to_value(api).unwrap_or_default();
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         schemas.extend(schema::components(profile));
+        schemas.extend(feed_schemas);
     }
     document
-}
-
-pub(super) async fn get(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi(&app.folder().profile).to_string())
 }

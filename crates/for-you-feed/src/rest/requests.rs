@@ -7,14 +7,12 @@ use home_mixer::candidate::ServedType;
 use home_mixer::side_effects::RequestInfo;
 use mixer_kit::Timings;
 use serde::{Deserialize, Serialize};
+use server::limits::check_request_id;
+use server::rest::{Refused, Served};
+use server::{Ids, Problem, schema};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Refused, Served};
-use crate::feeds::for_you::ForYou;
-use crate::ids::Ids;
-use crate::limits::check_request_id;
-use crate::problem::Problem;
-use crate::schema;
+use crate::for_you::ForYou;
 
 /// What is remembered about a request, for three hours.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

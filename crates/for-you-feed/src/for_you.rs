@@ -1,7 +1,4 @@
-//! The For You feed: ranked posts. The only place of the service that knows what a post is, together with its gRPC form.
-
-mod answer;
-mod request;
+//! The For You feed as the server serves it.
 
 use async_trait::async_trait;
 use foryou_types::PostId;
@@ -9,16 +6,10 @@ use home_mixer::HomeMixer;
 use home_mixer::candidate::PostCandidate;
 use home_mixer::query::ScoredPostsQuery;
 use mixer_kit::{FeedError, FeedOptions, FeedResult};
+use server::{Asked, Common, Feed, Folder, Measured, Problem, Scope, Scored};
 
-use crate::cursor::Scope;
-use crate::feed::{Asked, Common, Feed, Scored};
-use crate::folder::Folder;
-use crate::memory::Measured;
-use crate::problem::Problem;
-
-pub use answer::{Candidates, ClockUsed, FeedAnswer, FeedPost};
-pub(crate) use answer::{RANKED_BY, ranked_by};
-pub use request::FeedRequest;
+use crate::answer::FeedAnswer;
+use crate::request::FeedRequest;
 
 /// The For You feed.
 pub struct ForYou {
@@ -103,7 +94,6 @@ mod tests {
     use foryou_types::{Profile, Surface, TimeMs, UserId};
 
     use super::*;
-    use crate::cursor::{CursorKey, decode, encode};
 
     fn query(viewer: u64) -> ScoredPostsQuery {
         ScoredPostsQuery::new(UserId(viewer), TimeMs(1), Arc::new(Profile::live()), String::new())
@@ -126,11 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_was_written_before_still_opens() {
-        const WRITTEN: &str = "AgFdIX3sxt4Q5kpjIgIxotQBAAAAAAAAAP__________";
-        let key = CursorKey::new([7; 32]);
-        let query = ScoredPostsQuery { topic_ids: vec![5, 3], exclude_videos: true, ..query(42) };
-        assert_eq!(decode(&key, &scope(&query), WRITTEN).unwrap(), [PostId(1), PostId(u64::MAX)]);
-        assert_eq!(encode(&key, &scope(&query), &[PostId(1)], &[PostId(u64::MAX)]).as_deref(), Some(WRITTEN));
+    fn the_scope_is_made_as_before() {
+        let query = ScoredPostsQuery { topic_ids: vec![5, 3, 5], exclude_videos: true, ..query(42) };
+        let bytes = [
+            &[1, 0, 1, 0][..],
+            &42_u64.to_le_bytes(),
+            &2_u64.to_le_bytes(),
+            &3_u32.to_le_bytes(),
+            &5_u32.to_le_bytes(),
+        ];
+        assert_eq!(scope(&query), Scope::of_bytes(bytes.concat()));
     }
 }

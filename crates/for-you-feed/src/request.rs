@@ -6,15 +6,10 @@ use foryou_types::{PostId, Surface};
 use home_mixer::query::ScoredPostsQuery;
 use mixer_kit::ImpressionBloomFilterEntry;
 use serde::Deserialize;
+use server::{Asked, Common, Folder, GivenId, Ids, Problem, TimeText};
 use utoipa::ToSchema;
 
-use crate::feed::{Asked, Common};
-use crate::folder::Folder;
-use crate::ids::{GivenId, Ids};
-use crate::limits;
-use crate::problem::Problem;
-use crate::schema;
-use crate::time_text::TimeText;
+use crate::{limits, schema};
 
 /// Everything that a caller may say about a feed: the unhydrated fields of the documents' `ScoredPostsQuery` under their names,
 /// and a few of our own.
@@ -22,7 +17,7 @@ use crate::time_text::TimeText;
 #[serde(deny_unknown_fields)]
 pub struct FeedRequest {
     /// The viewer.
-    #[schema(schema_with = schema::user_id)]
+    #[schema(schema_with = server::schema::user_id)]
     pub user_id: GivenId,
     /// The app the viewer uses.
     #[serde(default)]
@@ -56,7 +51,7 @@ pub struct FeedRequest {
     pub bloom_filter_entries: Vec<ImpressionBloomFilterEntry>,
     /// Id of the request; generated if it is empty.
     #[serde(default)]
-    #[schema(schema_with = schema::request_id)]
+    #[schema(schema_with = server::schema::request_id)]
     pub request_id: String,
     /// No posts with video.
     #[serde(default)]
@@ -70,11 +65,11 @@ pub struct FeedRequest {
     pub topic_ids: Vec<u32>,
     /// Number of posts.
     #[serde(default)]
-    #[schema(schema_with = schema::optional_limit)]
+    #[schema(schema_with = server::schema::optional_limit)]
     pub limit: Option<usize>,
     /// The moment of the request, instead of the folder's clock. Such a feed is never recorded as served.
     #[serde(default)]
-    #[schema(schema_with = schema::optional_time)]
+    #[schema(schema_with = server::schema::optional_time)]
     pub now: Option<TimeText>,
     /// The product surface.
     #[serde(default)]
@@ -82,7 +77,7 @@ pub struct FeedRequest {
     pub surface: Option<Surface>,
     /// `next_cursor` of the page before. It is valid only for the same viewer and the same kind of feed.
     #[serde(default)]
-    #[schema(schema_with = schema::optional_cursor)]
+    #[schema(schema_with = server::schema::optional_cursor)]
     pub cursor: Option<String>,
     /// Record the posts as served (the default) or not.
     #[serde(default)]
@@ -94,7 +89,7 @@ pub struct FeedRequest {
 
 impl FeedRequest {
     /// What every feed understands of it.
-    pub(super) fn common(&self) -> Result<Common, Problem> {
+    pub(crate) fn common(&self) -> Result<Common, Problem> {
         self.check()?;
         Ok(Common {
             user_id: self.user_id.clone(),
@@ -108,7 +103,7 @@ impl FeedRequest {
     }
 
     /// The pipeline's query.
-    pub(super) fn query(self, asked: Asked, folder: &Folder) -> Result<ScoredPostsQuery, Problem> {
+    pub(crate) fn query(self, asked: Asked, folder: &Folder) -> Result<ScoredPostsQuery, Problem> {
         let ids = folder.ids();
         let profile = Arc::clone(&folder.profile);
         let mut query = ScoredPostsQuery::new(asked.viewer, asked.now, profile, asked.request_id);
@@ -131,14 +126,14 @@ impl FeedRequest {
 
     /// Refuses strings and lists that are longer than the schema allows; the error names the field.
     fn check(&self) -> Result<(), Problem> {
-        limits::text("country_code", &self.country_code, event_log::limits::COUNTRY)?;
-        limits::text("language_code", &self.language_code, event_log::limits::LANGUAGE)?;
-        limits::list("seen_ids", &self.seen_ids, limits::LISTED_POSTS)?;
-        limits::list("served_ids", &self.served_ids, limits::LISTED_POSTS)?;
-        limits::list("topic_ids", &self.topic_ids, limits::TOPICS)?;
-        limits::list("bloom_filter_entries", &self.bloom_filter_entries, limits::BLOOM_FILTERS)?;
+        server::limits::text("country_code", &self.country_code, event_log::limits::COUNTRY)?;
+        server::limits::text("language_code", &self.language_code, event_log::limits::LANGUAGE)?;
+        server::limits::list("seen_ids", &self.seen_ids, limits::LISTED_POSTS)?;
+        server::limits::list("served_ids", &self.served_ids, limits::LISTED_POSTS)?;
+        server::limits::list("topic_ids", &self.topic_ids, limits::TOPICS)?;
+        server::limits::list("bloom_filter_entries", &self.bloom_filter_entries, limits::BLOOM_FILTERS)?;
         for (i, entry) in self.bloom_filter_entries.iter().enumerate() {
-            limits::list(&format!("bloom_filter_entries[{i}].bits"), &entry.bits, limits::BLOOM_BYTES)?;
+            server::limits::list(&format!("bloom_filter_entries[{i}].bits"), &entry.bits, limits::BLOOM_BYTES)?;
             entry.check().map_err(|e| Problem::field(&format!("bloom_filter_entries[{i}]"), e.to_string()))?;
         }
         Ok(())

@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 
 use foryou_types::ActionKind;
 use home_mixer::candidate::{PostCandidate, ServedType};
-use mixer_kit::{Degraded, FeedResult, Timings};
+use mixer_kit::{Degraded, Timings};
 use serde::{Deserialize, Serialize};
+use server::{Explained, Folder, Scored, cut, ranked_by, schema};
 use utoipa::ToSchema;
 
-use crate::cut::cut;
-use crate::explain::Explained;
-use crate::feed::Scored;
-use crate::folder::Folder;
-use crate::{limits, schema};
-
-/// What may have ranked a feed: a model, the popularity prior, or nothing where both failed.
-pub(crate) const RANKED_BY: [&str; 3] = ["model", "popularity_prior", "none"];
+use crate::limits;
 
 /// A served feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -118,7 +112,7 @@ pub struct FeedPost {
 
 impl FeedAnswer {
     /// A ranked feed with ids as the folder prints them.
-    pub(super) fn new(folder: &Folder, scored: &Scored<PostCandidate>) -> Self {
+    pub(crate) fn new(folder: &Folder, scored: &Scored<PostCandidate>) -> Self {
         let result = &scored.result;
         Self {
             feed: result.items.iter().enumerate().map(|(i, post)| feed_post(folder, i + 1, post)).collect(),
@@ -144,22 +138,6 @@ impl FeedAnswer {
             viewer: scored.viewer.clone(),
             next_cursor: scored.next_cursor.clone(),
         }
-    }
-}
-
-/// What ranked a feed.
-pub(crate) fn ranked_by<C>(result: &FeedResult<C>) -> &'static str {
-    ranked(result.model.is_some(), result.ranked_by_prior)
-}
-
-fn ranked(model: bool, prior: bool) -> &'static str {
-    let [by_model, by_prior, by_nothing] = RANKED_BY;
-    if model {
-        by_model
-    } else if prior {
-        by_prior
-    } else {
-        by_nothing
     }
 }
 
@@ -193,17 +171,5 @@ fn feed_post(folder: &Folder, rank: usize, post: &PostCandidate) -> FeedPost {
         repost_of: post.retweeted_tweet_id.map(|id| ids.print_post(id)),
         quotes: post.quoted_tweet_id.map(|id| ids.print_post(id)),
         video_duration_ms: post.video_duration_ms,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_feed_that_nothing_ranked_says_so() {
-        assert_eq!(ranked(true, false), "model");
-        assert_eq!(ranked(false, true), "popularity_prior");
-        assert_eq!(ranked(false, false), "none");
     }
 }

@@ -12,24 +12,19 @@ use mixer_kit::ImpressionBloomFilterEntry;
 use mixer_kit::Timings;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
+use server::{App, Folder, GivenId, Problem, Scored, TimeText, cut, ranked_by};
 use tonic::{Request, Response, Status};
 
-use crate::app::App;
-use crate::cut::cut;
-use crate::feed::Scored;
-use crate::feeds::for_you::{FeedRequest, ForYou, ranked_by};
-use crate::folder::Folder;
-use crate::ids::GivenId;
+use crate::for_you::ForYou;
 use crate::limits;
-use crate::problem::Problem;
-use crate::time_text::TimeText;
+use crate::request::FeedRequest;
 
 /// Serves the feed over gRPC.
-pub struct ScoredPostsGrpc {
+pub(crate) struct ScoredPostsGrpc {
     /// The folder.
-    pub app: Arc<App>,
+    pub(crate) app: Arc<App>,
     /// The feed.
-    pub for_you: Arc<ForYou>,
+    pub(crate) for_you: Arc<ForYou>,
 }
 
 #[tonic::async_trait]
@@ -190,7 +185,7 @@ mod tests {
             author_id_string: "𝄞".repeat(event_log::limits::ID),
             ..v1::ScoredPost::default()
         };
-        let answer = ScoredPostsResponse { posts: vec![post; limits::FEED], ..ScoredPostsResponse::default() };
+        let answer = ScoredPostsResponse { posts: vec![post; server::limits::FEED], ..ScoredPostsResponse::default() };
         assert!(answer.encoded_len() < 4 << 20, "{}", answer.encoded_len());
     }
 }
