@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::budget;
 use crate::stage::Stage;
 use crate::trace::Trace;
@@ -44,6 +46,8 @@ pub struct Execution<Q, C> {
     pub degraded: Vec<Degradation>,
     /// Where the time went.
     pub timings: StageTimings,
+    /// Time of each component that ran, in pipeline order.
+    pub components: Vec<ComponentTiming>,
     /// How many candidates each stage left.
     pub sizes: StageSizes,
     /// Ranked candidates whose score was NaN or infinite. They stand at the end.
@@ -78,7 +82,7 @@ pub struct Degradation {
 pub const REFILL: &str = "refill";
 
 /// Wall time of each stage, in milliseconds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StageTimings {
     /// Stage 1.
     pub query_hydrators: f64,
@@ -96,8 +100,6 @@ pub struct StageTimings {
     pub post_selection: f64,
     /// The request, from the call to the answer; side effects are not in it.
     pub total: f64,
-    /// Each component that ran, in pipeline order.
-    pub components: Vec<ComponentTiming>,
 }
 
 /// Wall time of one component. Those of one parallel stage overlap.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use candidate_pipeline::StageTimings;
 use foryou_types::ActionKind;
 use home_mixer::candidate::{PostCandidate, ServedType};
-use mixer_kit::{Degraded, Timings};
+use mixer_kit::Degraded;
 use serde::{Deserialize, Serialize};
 use server::{Explained, Folder, Scored, cut, ranked_by, schema};
 use utoipa::ToSchema;
@@ -34,7 +35,7 @@ pub struct FeedAnswer {
     pub empty_because: Option<String>,
     /// Milliseconds per stage.
     #[schema(schema_with = schema::timings)]
-    pub timings_ms: Timings,
+    pub timings_ms: StageTimings,
     /// Candidates after each stage.
     pub candidates: Candidates,
     /// The request, for `GET /v1/requests/{id}`.

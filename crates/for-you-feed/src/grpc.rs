@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use candidate_pipeline::StageTimings;
 use foryou_proto::calls::caller_timeout;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
 use foryou_types::{PostId, TimeMs};
 use home_mixer::candidate::{PostCandidate, ServedType};
 use mixer_kit::ImpressionBloomFilterEntry;
-use mixer_kit::Timings;
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use server::{App, Folder, GivenId, Problem, Scored, TimeText, cut, ranked_by};
@@ -147,7 +147,7 @@ fn bloom(entry: v1::ImpressionBloomFilterEntry) -> ImpressionBloomFilterEntry {
     }
 }
 
-fn timings(t: &Timings) -> std::collections::HashMap<String, f64> {
+fn timings(t: &StageTimings) -> std::collections::HashMap<String, f64> {
     [
         ("query_hydrators", t.query_hydrators),
         ("sources", t.sources),

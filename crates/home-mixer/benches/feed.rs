@@ -17,6 +17,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use candidate_pipeline::StageTimings;
 use criterion::{Criterion, criterion_group, criterion_main};
 use foryou_types::seams::{CoreData, Ranking, RankingRequest, RankingResponse, SeamError};
 use foryou_types::{
@@ -24,7 +25,7 @@ use foryou_types::{
 };
 use home_mixer::params::MixerParams;
 use home_mixer::{FeedResult, HomeMixer};
-use mixer_kit::{FeedOptions, Timings};
+use mixer_kit::FeedOptions;
 use mocks::{HOUR, Mocks, NOW, World, query, some_history};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Runtime;
@@ -105,7 +106,7 @@ async fn one_feed(mixer: &HomeMixer) -> FeedResult {
 }
 
 /// Reads one stage's milliseconds.
-type Read = fn(&Timings) -> f64;
+type Read = fn(&StageTimings) -> f64;
 
 /// Prints the median milliseconds per stage, and per component that takes its share of the time.
 fn print_stages(runtime: &Runtime, mixer: &HomeMixer) {

@@ -31,7 +31,7 @@ use candidate_pipeline::{BuildError, ExecuteOptions, Execution, Pipeline, SideEf
 use foryou_types::Rng;
 use mixer_kit::{
     Degraded, Explanation, FeedError, FeedOptions, FeedQuery, MAX_RESULT_SIZE, Outcome, RankedBy, RecordsInFlight,
-    RequestLog, RequestNotes, Timings,
+    RequestLog, RequestNotes,
 };
 use parking_lot::Mutex;
 
@@ -100,7 +100,7 @@ impl HomeMixer {
             .map(|d| Degraded { component: d.component.to_owned(), reason: d.reason.clone() })
             .collect();
         degraded.extend(notes.degraded());
-        let timings_ms = Timings::from(&execution.timings);
+        let timings_ms = execution.timings;
         notes.set_outcome(Outcome { timings: timings_ms, degraded: degraded.clone() });
         let model = match notes.ranked_by() {
             Some(RankedBy::Model(version)) => Some(version.to_string()),
@@ -116,7 +116,7 @@ impl HomeMixer {
             degraded,
             empty_because: execution.selected.is_empty().then(|| why_empty(&execution)),
             timings_ms,
-            components_ms: execution.timings.components,
+            components_ms: execution.components,
             sizes: execution.sizes,
             explanation: execution.trace.map(|trace| Explanation {
                 trace,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use candidate_pipeline::{ComponentTiming, Removed, StageSizes, Trace};
+use candidate_pipeline::{ComponentTiming, Removed, StageSizes, StageTimings, Trace};
 use foryou_types::{TimeMs, UserId};
 use thiserror::Error;
 
-use crate::notes::{Degraded, Timings};
+use crate::notes::Degraded;
 
 /// Most items in an answer, whatever the caller asks.
 pub const MAX_RESULT_SIZE: usize = 200;
@@ -59,7 +59,7 @@ pub struct FeedResult<C> {
     /// Why the feed is empty: what the sources gave and which filters removed it; `None` if it has items.
     pub empty_because: Option<String>,
     /// Where the time went.
-    pub timings_ms: Timings,
+    pub timings_ms: StageTimings,
     /// Time of each component that ran, in pipeline order; those of one parallel stage overlap.
     pub components_ms: Vec<ComponentTiming>,
     /// How many candidates each stage left.

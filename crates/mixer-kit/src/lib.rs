@@ -38,7 +38,7 @@ pub use answer::{Explanation, FeedError, FeedOptions, FeedResult, MAX_RESULT_SIZ
 pub use bloom::{BloomError, ImpressionBloomFilterEntry};
 pub use clients::{failed, one_each};
 pub use group_diversity_scorer::GroupDiversityScorer;
-pub use notes::{Degraded, Outcome, RankedBy, RequestNotes, Timings};
+pub use notes::{Degraded, Outcome, RankedBy, RequestNotes};
 pub use offset_scorer::{OffsetScorer, ScoreOffset};
 pub use phoenix_scorer::PhoenixScorer;
 pub use ranked::{FeedQuery, Known, Prediction, Ranked, ScoredBy, multiplied};

@@ -6,42 +6,6 @@ use candidate_pipeline::StageTimings;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-/// Wall time of each stage, in milliseconds, under the keys of the answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Timings {
-    /// Stage 1.
-    pub query_hydrators: f64,
-    /// Stage 2.
-    pub sources: f64,
-    /// Stage 3.
-    pub hydrators: f64,
-    /// Stage 4.
-    pub filters: f64,
-    /// Stage 5.
-    pub scorers: f64,
-    /// Stage 6.
-    pub selector: f64,
-    /// Stages 7 and 8 with all refills.
-    pub post_selection: f64,
-    /// The whole request.
-    pub total: f64,
-}
-
-impl From<&StageTimings> for Timings {
-    fn from(t: &StageTimings) -> Self {
-        Self {
-            query_hydrators: t.query_hydrators,
-            sources: t.sources,
-            hydrators: t.hydrators,
-            filters: t.filters,
-            scorers: t.scorers,
-            selector: t.selector,
-            post_selection: t.post_selection,
-            total: t.total,
-        }
-    }
-}
-
 /// A component that failed, was abandoned or did only a part of its work, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degraded {
@@ -75,7 +39,7 @@ pub struct RequestNotes {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Time per stage.
-    pub timings: Timings,
+    pub timings: StageTimings,
     /// All that was degraded.
     pub degraded: Vec<Degraded>,
 }

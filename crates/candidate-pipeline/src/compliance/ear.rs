@@ -10,9 +10,9 @@ use metrics::{
 /// Values heard, by metric and labels.
 type Heard = Arc<Mutex<BTreeMap<(String, Vec<(String, String)>), Vec<f64>>>>;
 
-/// Hears every value of every metric.
+/// A recorder that hears every value of every counter and histogram.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ear(Heard);
+pub struct Ear(Heard);
 
 struct Line(Heard, (String, Vec<(String, String)>));
 
@@ -23,7 +23,7 @@ impl Ear {
     }
 
     /// What a metric was told under exactly these labels.
-    pub(super) fn heard(&self, metric: &str, labels: &[(&str, &str)]) -> Vec<f64> {
+    pub fn heard(&self, metric: &str, labels: &[(&str, &str)]) -> Vec<f64> {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.get(&(metric.to_owned(), labels)).cloned().unwrap_or_default()

@@ -27,6 +27,7 @@ mod subject;
 
 use std::fmt::Debug;
 
+pub use ear::Ear;
 pub use subject::Subject;
 
 /// What a component is tried on.

@@ -91,7 +91,6 @@ where
         timings.post_selection = watch.lap();
 
         let Run { report: Report { degraded, components, trace }, removed, .. } = run;
-        timings.components = components;
         timings.total = millis(watch.started.elapsed());
         let execution = Execution {
             query: Arc::new(query),
@@ -100,6 +99,7 @@ where
             removed,
             degraded,
             timings,
+            components,
             sizes,
             non_finite_scores,
             trace,

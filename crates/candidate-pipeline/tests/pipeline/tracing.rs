@@ -87,7 +87,7 @@ async fn each_component_that_ran_has_a_time() {
         .post_selection_filter(remove_if("first", |item| (item.id == 2).then_some("no")));
     let answer = run(builder, ExecuteOptions::default()).await;
     let timings = answer.timings;
-    let names: Vec<_> = timings.components.iter().map(|c| c.component).collect();
+    let names: Vec<_> = answer.components.iter().map(|c| c.component).collect();
     assert_eq!(names, ["items", "on", "top", "verdict", "first"], "once each, refills together");
     let stages = timings.query_hydrators
         + timings.sources

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use candidate_pipeline::StageTimings;
 use home_mixer::candidate::ServedType;
 use home_mixer::side_effects::RequestInfo;
-use mixer_kit::Timings;
 use serde::{Deserialize, Serialize};
 use server::limits::check_request_id;
 use server::rest::{Refused, Served};
@@ -27,7 +27,7 @@ pub(super) struct RequestAnswer {
     non_selected: usize,
     /// Milliseconds per stage; `null` until the request has ended.
     #[schema(schema_with = schema::optional_timings)]
-    timings_ms: Option<Timings>,
+    timings_ms: Option<StageTimings>,
 }
 
 /// A served post.

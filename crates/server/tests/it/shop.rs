@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use event_log::follow::Follows;
 use event_log::{MemoryLog, Position};
 use foryou_types::{Clock, ManualClock, PostId, Profile, TimeMs, UserId};
-use mixer_kit::{FeedError, FeedOptions, FeedResult, Prediction, Ranked, Timings};
+use mixer_kit::{FeedError, FeedOptions, FeedResult, Prediction, Ranked};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use server::{App, Asked, Common, CursorKey, Feed, Folder, Problem, Scope, Scored, rest};
@@ -112,7 +112,7 @@ impl Feed for Shop {
             viewer_has_history: false,
             now: wish.now,
             degraded: Vec::new(),
-            timings_ms: Timings::default(),
+            timings_ms: candidate_pipeline::StageTimings::default(),
             components_ms: Vec::new(),
             sizes: candidate_pipeline::StageSizes::default(),
             explanation: None,
