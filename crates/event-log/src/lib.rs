@@ -40,6 +40,7 @@ mod embedded;
 mod error;
 mod event;
 pub mod follow;
+mod growth;
 mod index;
 mod json;
 pub mod limits;

@@ -1,10 +1,10 @@
 //! The log in memory: for tests, replays and worlds that end with the process.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use foryou_types::{Dictionary, Namespace, TimeMs};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -12,6 +12,7 @@ use crate::batch::{Known, Layout, Plan, id_hash, join_chunks, plan};
 use crate::codec;
 use crate::error::LogError;
 use crate::event::{Event, EventBody, Origin, Topic};
+use crate::growth::Growth;
 use crate::position::Position;
 use crate::segment::BatchEnd;
 use crate::sink::{AppendError, Appended, EventSink, ImportLedger};
@@ -22,7 +23,7 @@ use crate::source::{EventSource, LogHead, Record};
 pub struct MemoryLog {
     layout: Layout,
     state: RwLock<State>,
-    grown: (Mutex<()>, Condvar),
+    grown: Growth,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +51,7 @@ impl MemoryLog {
     pub fn new(partitions: u16) -> Self {
         let layout = Layout::new(partitions.max(1));
         let state = State { slots: vec![Vec::new(); layout.slots()], ..State::default() };
-        Self { layout, state: RwLock::new(state), grown: (Mutex::new(()), Condvar::new()) }
+        Self { layout, state: RwLock::new(state), grown: Growth::default() }
     }
 }
 
@@ -121,8 +122,7 @@ impl EventSink for MemoryLog {
         }
         let position = state.head.position.clone();
         drop(state);
-        let _waiters = self.grown.0.lock();
-        self.grown.1.notify_all();
+        self.grown.announce();
         Ok(Appended { accepted, duplicates, position })
     }
 
@@ -137,14 +137,7 @@ impl EventSource for MemoryLog {
     }
 
     fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let mut waiting = self.grown.0.lock();
-        while position.covers(&self.head().position) {
-            if self.grown.1.wait_until(&mut waiting, deadline).timed_out() {
-                return !position.covers(&self.head().position);
-            }
-        }
-        true
+        self.grown.wait(timeout, || !position.covers(&self.head().position))
     }
 
     fn holds(&self, position: &Position) -> Result<bool, LogError> {

@@ -18,10 +18,10 @@ mod view;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use foryou_types::{Dictionary, Namespace, TimeMs};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 
 pub use examine::{Examination, examine};
 pub use index_slot::{IndexCheck, check_index};
@@ -32,6 +32,7 @@ pub use sync::FsyncPolicy;
 use crate::batch::{Layout, plan};
 use crate::error::LogError;
 use crate::event::{Event, Topic};
+use crate::growth::Growth;
 use crate::index::{Entries, Index};
 use crate::meaning::Meaning;
 use crate::position::Position;
@@ -79,7 +80,7 @@ pub struct EmbeddedLog {
     writer: Mutex<Writer>,
     index: IndexSlot,
     view: RwLock<View>,
-    grown: (Mutex<()>, Condvar),
+    grown: Growth,
     layout: Layout,
     options: LogOptions,
     storage: Arc<dyn Storage>,
@@ -161,7 +162,7 @@ impl EmbeddedLog {
             writer: Mutex::new(Writer { segment, tail, frame: Vec::new(), unindexed: 0 }),
             index,
             view: RwLock::new(view),
-            grown: (Mutex::new(()), Condvar::new()),
+            grown: Growth::default(),
             layout,
             options,
             storage,
@@ -344,8 +345,7 @@ impl EmbeddedLog {
         view.ends.clone_from(&tail.ends);
         view.newest_at.clone_from(&tail.newest_at);
         drop(view);
-        let _waiters = self.grown.0.lock();
-        self.grown.1.notify_all();
+        self.grown.announce();
         end
     }
 }
@@ -389,14 +389,7 @@ impl EventSource for EmbeddedLog {
     }
 
     fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let mut waiting = self.grown.0.lock();
-        while position.covers(&self.head().position) {
-            if self.grown.1.wait_until(&mut waiting, deadline).timed_out() {
-                return !position.covers(&self.head().position);
-            }
-        }
-        true
+        self.grown.wait(timeout, || !position.covers(&self.head().position))
     }
 
     fn holds(&self, position: &Position) -> Result<bool, LogError> {
