@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::TimeMs;
+use crate::{DAY_MS, TimeMs};
 
 /// An event may be this far ahead of the others, or of a folder's clock, in ms: the clocks of senders differ (1 h).
 pub const MAX_AHEAD_MS: i64 = 3_600_000;
@@ -76,8 +76,6 @@ const PAUSE_EVENTS: u64 = 10;
 
 /// And at least one of this many of all events must be behind it: a few wrong times of a large file stay wrong times.
 const PAUSE_ONE_IN: u64 = 100;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The times of many events, as far as gaps of whole days can be seen in them.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,9 @@ use thiserror::Error;
 #[serde(transparent)]
 pub struct TimeMs(pub i64);
 
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
+
 /// A time that somebody gave and that cannot be taken.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum TimeError {
@@ -111,7 +114,7 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
         's' => 1_000,
         'm' => 60_000,
         'h' => 3_600_000,
-        'd' => 86_400_000,
+        'd' => DAY_MS,
         _ => return Err(error()),
     };
     let number: i64 = text[..text.len() - 1].parse().map_err(|_| error())?;

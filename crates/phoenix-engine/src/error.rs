@@ -1,7 +1,8 @@
 //! Errors of a model.
 
+use foryou_types::ConfigError;
 use model_registry::CheckpointError;
-use phoenix::{ConfigError, ModelKind};
+use phoenix::ModelKind;
 use thiserror::Error;
 
 /// A model that cannot be served, or a reference file that cannot be used.

@@ -1,9 +1,9 @@
 //! Sizes and switches of a model.
 
+use foryou_types::ConfigError;
 use model_registry::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// Number of rows of the post-age table: unknown, then hours 0 ..= 80.
 pub const AGE_BUCKETS: usize = 82;
@@ -157,16 +157,6 @@ impl Default for ModelConfig {
             dwell: true,
         }
     }
-}
-
-/// A configuration that does not give a valid model.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{key}: {problem}")]
-pub struct ConfigError {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: String,
 }
 
 impl ModelConfig {

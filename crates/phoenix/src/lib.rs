@@ -25,7 +25,7 @@ mod post_info;
 pub mod testing;
 
 pub use checkpoint::{Checkpoint, CheckpointConfig, Phoenix, TableInit, Tables};
-pub use config::{AGE_BUCKETS, ConfigError, DWELL_HIDDEN, HistoryAttention, ModelConfig, ModelKind, Positions};
+pub use config::{AGE_BUCKETS, DWELL_HIDDEN, HistoryAttention, ModelConfig, ModelKind, Positions};
 pub use content::{PostText, content_words};
 pub use corpus::{Corpus, PostInfo};
 pub use examples::{Candidate, Pass};

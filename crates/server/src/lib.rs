@@ -29,7 +29,7 @@ pub use app::App;
 pub use append::{AppendOutcome, Rejected, SentEvent};
 pub use cursor::{CursorKey, Scope};
 pub use cut::cut;
-pub use door::{Door, DoorConfig, DoorConfigError, RenderMetrics, Services};
+pub use door::{Door, DoorConfig, RenderMetrics, Services};
 pub use explain::{Decision, Explained, Step};
 pub use feed::{Asked, Common, Feed, Scored};
 pub use folder::Folder;

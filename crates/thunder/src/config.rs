@@ -1,17 +1,7 @@
 //! Every number of Thunder, with the value its specification gives it.
 
+use foryou_types::ConfigError;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-/// A configured value out of its range.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("thunder.{key}: {problem}")]
-pub struct ConfigError {
-    /// The key, with its section.
-    pub key: &'static str,
-    /// What is wrong with the value.
-    pub problem: &'static str,
-}
 
 /// All of Thunder's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -98,19 +88,19 @@ impl StoreConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = "must be at least 1";
         let checks = [
-            (self.post_retention_seconds >= 1, "store.post_retention_seconds", positive),
-            (self.trim_interval_seconds >= 1, "store.trim_interval_seconds", positive),
-            (self.clock_skew_seconds >= 0, "store.clock_skew_seconds", "must not be negative"),
-            (self.max_results >= 1, "store.max_results", positive),
-            (self.max_video_results >= 1, "store.max_video_results", positive),
-            (self.max_following >= 1, "store.max_following", positive),
-            (self.max_originals_per_author >= 1, "store.max_originals_per_author", positive),
-            (self.max_secondary_per_author >= 1, "store.max_secondary_per_author", positive),
-            (self.max_videos_per_author >= 1, "store.max_videos_per_author", positive),
-            (self.max_scanned_per_timeline >= 1, "store.max_scanned_per_timeline", positive),
+            (self.post_retention_seconds >= 1, "thunder.store.post_retention_seconds", positive),
+            (self.trim_interval_seconds >= 1, "thunder.store.trim_interval_seconds", positive),
+            (self.clock_skew_seconds >= 0, "thunder.store.clock_skew_seconds", "must not be negative"),
+            (self.max_results >= 1, "thunder.store.max_results", positive),
+            (self.max_video_results >= 1, "thunder.store.max_video_results", positive),
+            (self.max_following >= 1, "thunder.store.max_following", positive),
+            (self.max_originals_per_author >= 1, "thunder.store.max_originals_per_author", positive),
+            (self.max_secondary_per_author >= 1, "thunder.store.max_secondary_per_author", positive),
+            (self.max_videos_per_author >= 1, "thunder.store.max_videos_per_author", positive),
+            (self.max_scanned_per_timeline >= 1, "thunder.store.max_scanned_per_timeline", positive),
             (
                 (1..=u32::MAX as usize / 4).contains(&self.max_timeline_entries),
-                "store.max_timeline_entries",
+                "thunder.store.max_timeline_entries",
                 "must be between 1 and 2^30",
             ),
         ];
@@ -150,10 +140,10 @@ impl ServiceConfig {
         first_problem(&[
             (
                 (1..=1 << 20).contains(&self.max_concurrent_requests),
-                "service.max_concurrent_requests",
+                "thunder.service.max_concurrent_requests",
                 "must be between 1 and 2^20",
             ),
-            (self.request_burst >= 1, "service.request_burst", "must be at least 1"),
+            (self.request_burst >= 1, "thunder.service.request_burst", "must be at least 1"),
         ])
     }
 }
@@ -182,16 +172,16 @@ impl IngestConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = "must be at least 1";
         first_problem(&[
-            (self.consumer_threads >= 1, "ingest.consumer_threads", positive),
-            (self.max_concurrent_after_catch_up >= 1, "ingest.max_concurrent_after_catch_up", positive),
-            (self.poll_interval_ms >= 1, "ingest.poll_interval_ms", positive),
+            (self.consumer_threads >= 1, "thunder.ingest.consumer_threads", positive),
+            (self.max_concurrent_after_catch_up >= 1, "thunder.ingest.max_concurrent_after_catch_up", positive),
+            (self.poll_interval_ms >= 1, "thunder.ingest.poll_interval_ms", positive),
         ])
     }
 }
 
 fn first_problem(checks: &[(bool, &'static str, &'static str)]) -> Result<(), ConfigError> {
     match checks.iter().find(|(good, ..)| !good) {
-        Some(&(_, key, problem)) => Err(ConfigError { key, problem }),
+        Some(&(_, key, problem)) => Err(ConfigError { key, problem: problem.to_owned() }),
         None => Ok(()),
     }
 }
@@ -227,6 +217,6 @@ mod tests {
             "thunder.store.max_timeline_entries: must be between 1 and 2^30"
         );
         let idle = IngestConfig { consumer_threads: 0, ..IngestConfig::default() };
-        assert_eq!(idle.check().unwrap_err().key, "ingest.consumer_threads");
+        assert_eq!(idle.check().unwrap_err().key, "thunder.ingest.consumer_threads");
     }
 }

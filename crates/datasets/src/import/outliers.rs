@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foryou_types::TimeMs;
-
-const DAY_MS: i64 = 24 * 3_600 * 1_000;
+use foryou_types::{DAY_MS, TimeMs};
 
 /// Rows after this many days without a row are suspicious. Catalogues of decades do have gaps of months.
 const GAP_DAYS: i64 = 365;

@@ -29,7 +29,7 @@ use std::{
 };
 
 use event_log::{ActionEvent, EventBody, PostEvent};
-use foryou_types::{ActionIndex, ActionSet, ClockKind, IdForm, IdForms, Limits, Profile, TimeMs};
+use foryou_types::{ActionIndex, ActionSet, ClockKind, DAY_MS, IdForm, IdForms, Limits, Profile, TimeMs};
 
 use super::{
     ImportError, Importer, RowForm, RowOrder, Rules, Run, SetFile,
@@ -447,7 +447,7 @@ impl TimedMapper for Interactions<'_, '_> {
         };
         let at = self.facts.unit.parse("timestamp", time)?;
         if let Some(last) = self.last.filter(|&last| at > last) {
-            let days = at.since(last) / 86_400_000;
+            let days = at.since(last) / DAY_MS;
             return Err(format!("timestamp {} is {at}, {days} days after all other rows of the file", shown(time)));
         }
         let (user, item) = (key("user_id", user)?.into(), key("item_id", item)?.into());

@@ -1,14 +1,12 @@
 //! The settings of a world.
 
-use foryou_types::{SNOWFLAKE_EPOCH_MS, TimeMs};
+use foryou_types::{DAY_MS, SNOWFLAKE_EPOCH_MS, TimeMs};
 use serde::{Deserialize, Serialize};
 
 use super::WorldError;
 
 /// Milliseconds of an hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// Milliseconds of a day.
-pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The size, length and seed of a world, and the few rates worth turning.
 ///

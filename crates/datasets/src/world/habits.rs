@@ -1,10 +1,10 @@
 //! What people do without being shown anything: accounts, first follows, and when they change their mind.
 
 use event_log::{EdgeEvent, EdgeKind, EventBody, LabelEvent, LabelTarget, ProfileEvent};
-use foryou_types::{Rng, SplitMix64, TimeMs};
+use foryou_types::{DAY_MS, Rng, SplitMix64, TimeMs};
 
 use super::change::Change;
-use super::config::{DAY_MS, HOUR_MS};
+use super::config::HOUR_MS;
 use super::graph::Follow;
 use super::lexicon::LANGUAGE_TAGS;
 use super::people::Role;

@@ -1,9 +1,9 @@
 //! Posts: who posts when, what, and on which other post.
 
 use event_log::{Media, MediaKind, PostEvent};
-use foryou_types::{EngagementCounts, PostId, Rng, SplitMix64, TimeMs};
+use foryou_types::{DAY_MS, EngagementCounts, PostId, Rng, SplitMix64, TimeMs};
 
-use super::config::{DAY_MS, HOUR_MS, WorldConfig};
+use super::config::{HOUR_MS, WorldConfig};
 use super::lexicon::LANGUAGE_TAGS;
 use super::people::{Author, Role, draw_moment};
 use super::post::{Kind, Post};

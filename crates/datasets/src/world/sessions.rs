@@ -1,8 +1,8 @@
 //! When viewers come, and on which page.
 
-use foryou_types::{Rng, SplitMix64, Surface, TimeMs};
+use foryou_types::{DAY_MS, Rng, SplitMix64, Surface, TimeMs};
 
-use super::config::{DAY_MS, HOUR_MS, WorldConfig};
+use super::config::{HOUR_MS, WorldConfig};
 use super::people::{Viewer, draw_moment};
 
 /// A viewer opens a page.

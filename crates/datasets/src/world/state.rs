@@ -1,11 +1,11 @@
 //! What is true at a moment of the simulation: a projection of the events so far, like any other.
 
 use event_log::{ActionEvent, EdgeEvent, EdgeKind, EventBody};
-use foryou_types::{ActionSet, EngagementCounts, HalfLife, PostId, Rng, SplitMix64, TimeMs, UserId};
+use foryou_types::{ActionSet, DAY_MS, EngagementCounts, HalfLife, PostId, Rng, SplitMix64, TimeMs, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::behaviour::{Features, head};
-use super::config::{DAY_MS, HOUR_MS, WorldConfig};
+use super::config::{HOUR_MS, WorldConfig};
 use super::lexicon::TOPICS;
 use super::people::{Author, Role, Viewer};
 use super::post::{Kind, Post};

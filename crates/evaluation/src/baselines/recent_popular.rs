@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
+use foryou_types::DAY_MS;
+
 use super::Baseline;
 use super::ranked_counts::RankedCounts;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The number of interactions with an item that are not older than a window (7 days, [`Default`]).
 ///

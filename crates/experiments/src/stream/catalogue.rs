@@ -5,7 +5,7 @@ use evaluation::{
     share_below,
 };
 use event_log::{ActionEvent, Event, EventBody};
-use foryou_types::{ActionMask, ActionSet, PostId, Profile, Surface, TimeMs, UserId};
+use foryou_types::{ActionMask, ActionSet, DAY_MS, PostId, Profile, Surface, TimeMs, UserId};
 use model_registry::Kind;
 use phoenix::CandidateItem;
 use phoenix_engine::AnyRanker;
@@ -20,7 +20,7 @@ use crate::ExperimentError;
 use crate::vectors::PostVectors;
 
 /// The window of the recent counts, in milliseconds: 7 days.
-const RECENT_MS: i64 = 7 * 86_400_000;
+const RECENT_MS: i64 = 7 * DAY_MS;
 
 /// The rows of the report between the baselines and the models, and what they order by.
 const LIMITED: [(&str, &str); 3] = [

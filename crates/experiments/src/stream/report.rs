@@ -5,7 +5,7 @@ use std::path::Path;
 
 use comfy_table::{Table, presets};
 use evaluation::{Bootstrap, MeanRow, Measured, Metric, PrequentialTable, Protocol, QueryTime, ResampleUnit, TieOrder};
-use foryou_types::SplitMix64;
+use foryou_types::{DAY_MS, SplitMix64};
 use serde::Serialize;
 
 use super::actions::ActionRow;
@@ -100,7 +100,7 @@ impl StreamReport {
                 plan.judge_from,
                 stream.options.learn_from_ms.map_or(String::new(), |ms| format!(
                     "; the first training looks back {:.1} days",
-                    ms as f64 / 86_400_000.0
+                    ms as f64 / DAY_MS as f64
                 ))
             ),
             tie_order: format!("events: log order (exact milliseconds, stable); {}", TieOrder::new(seed).definition()),

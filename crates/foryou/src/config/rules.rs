@@ -1,5 +1,6 @@
 //! What the settings must satisfy, each by itself and together.
 
+use foryou_types::ConfigError;
 use server::limits;
 
 use super::Config;
@@ -31,9 +32,10 @@ pub(super) fn check(config: &Config) -> Result<(), Broken> {
     within("phoenix.remote_timeout_ms", config.phoenix.remote_timeout_ms, 1, 600_000)?;
     address("phoenix.ranking_address", &config.phoenix.ranking_address)?;
     address("phoenix.retrieval_address", &config.phoenix.retrieval_address)?;
-    config.server.door.check().map_err(|e| broken(&[&format!("server.{}", e.key)], e.problem))?;
-    config.phoenix.serving.check().map_err(|e| broken(&[&format!("phoenix.serving.{}", e.key)], e.problem))?;
-    config.thunder.check().map_err(|e| broken(&[&format!("thunder.{}", e.key)], e.problem.to_owned()))?;
+    let of_part = |e: ConfigError| broken(&[e.key], e.problem);
+    config.server.door.check().map_err(of_part)?;
+    config.phoenix.serving.check().map_err(of_part)?;
+    config.thunder.check().map_err(of_part)?;
     together(config)
 }
 

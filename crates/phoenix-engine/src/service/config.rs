@@ -2,8 +2,8 @@
 
 use std::thread::available_parallelism;
 
+use foryou_types::ConfigError;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// How ranking and retrieval serve; the table `[phoenix.serving]` of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,29 +26,14 @@ impl Default for ServingConfig {
     }
 }
 
-/// A value that cannot be served with.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("phoenix.serving.{key}: {problem}")]
-pub struct ConfigError {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: String,
-}
-
 impl ServingConfig {
     /// The first value out of its range.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let within = |key, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(ConfigError { key, problem: format!("must be between {least} and {most}, is {value}") })
-        };
-        within("max_concurrent", self.max_concurrent as u64, 0, 4_096)?;
-        within("max_waiting", self.max_waiting as u64, 0, 1_000_000)?;
-        within("context_cache_mb", self.context_cache_mb, 0, 1_000_000)?;
-        within("registry_poll_ms", self.registry_poll_ms, 10, 3_600_000)
+        let within = ConfigError::unless_within;
+        within("phoenix.serving.max_concurrent", self.max_concurrent as u64, 0, 4_096)?;
+        within("phoenix.serving.max_waiting", self.max_waiting as u64, 0, 1_000_000)?;
+        within("phoenix.serving.context_cache_mb", self.context_cache_mb, 0, 1_000_000)?;
+        within("phoenix.serving.registry_poll_ms", self.registry_poll_ms, 10, 3_600_000)
     }
 
     /// Requests of a kind computed at the same time.

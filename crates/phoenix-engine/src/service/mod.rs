@@ -28,7 +28,7 @@ mod ranking;
 mod recent_posts;
 mod retrieval;
 
-pub use config::{ConfigError, ServingConfig};
+pub use config::ServingConfig;
 pub use corpus_reader::{CorpusListener, follow_posts, read_posts};
 pub use fleet::{Fleet, Loaded, Serving};
 pub use host::{HostParts, HostStatus, KindStatus, ModelHost};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use foryou_types::ConfigError;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// Which requests are admitted, and how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,34 +53,19 @@ impl Default for DoorConfig {
     }
 }
 
-/// A value out of its range.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("server.{key}: {problem}")]
-pub struct DoorConfigError {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: String,
-}
-
 impl DoorConfig {
     /// The first value out of its range.
-    pub fn check(&self) -> Result<(), DoorConfigError> {
-        let within = |key, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(DoorConfigError { key, problem: format!("must be between {least} and {most}, is {value}") })
-        };
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let within = ConfigError::unless_within;
         const HOUR: u64 = 3_600_000;
-        within("max_concurrent", self.max_concurrent as u64, 0, 4_096)?;
-        within("max_wait_ms", self.max_wait_ms, 0, HOUR)?;
-        within("request_timeout_ms", self.request_timeout_ms, 1, HOUR)?;
-        within("header_timeout_ms", self.header_timeout_ms, 1, HOUR)?;
-        within("body_timeout_ms", self.body_timeout_ms, 1, HOUR)?;
-        within("idle_timeout_ms", self.idle_timeout_ms, 1, HOUR)?;
-        within("max_connections", self.max_connections as u64, 1, 1_000_000)?;
-        within("max_body_bytes", self.max_body_bytes as u64, 1_024, LARGEST_BODY as u64)
+        within("server.max_concurrent", self.max_concurrent as u64, 0, 4_096)?;
+        within("server.max_wait_ms", self.max_wait_ms, 0, HOUR)?;
+        within("server.request_timeout_ms", self.request_timeout_ms, 1, HOUR)?;
+        within("server.header_timeout_ms", self.header_timeout_ms, 1, HOUR)?;
+        within("server.body_timeout_ms", self.body_timeout_ms, 1, HOUR)?;
+        within("server.idle_timeout_ms", self.idle_timeout_ms, 1, HOUR)?;
+        within("server.max_connections", self.max_connections as u64, 1, 1_000_000)?;
+        within("server.max_body_bytes", self.max_body_bytes as u64, 1_024, LARGEST_BODY as u64)
     }
 
     /// Why the service must not listen on an address; `None` if it may.
@@ -138,7 +123,7 @@ mod tests {
         let error = wrong.check().unwrap_err().to_string();
         assert_eq!(error, "server.max_connections: must be between 1 and 1000000, is 0");
         let wrong = DoorConfig { max_body_bytes: LARGEST_BODY + 1, ..DoorConfig::default() };
-        assert_eq!(wrong.check().unwrap_err().key, "max_body_bytes");
+        assert_eq!(wrong.check().unwrap_err().key, "server.max_body_bytes");
     }
 
     #[test]

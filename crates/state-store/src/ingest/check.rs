@@ -2,7 +2,8 @@
 
 use event_log::{ActionEvent, Event, EventBody, EventSink, LabelTarget, Origin, PostEvent, Topic, limits};
 use foryou_types::{
-    ActionKind, ClockKind, Dictionary, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId, keyword,
+    ActionKind, ClockKind, DAY_MS, Dictionary, IdForm, MAX_AHEAD_MS, Namespace, PostId, Profile, TimeMs, UserId,
+    keyword,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -154,7 +155,7 @@ impl<'a> Checker<'a> {
             }
             Origin::Import if brings_time(event) => {
                 let last = self.last_before_gap.filter(|&last| at > last)?;
-                let days = at.since(last) / 86_400_000;
+                let days = at.since(last) / DAY_MS;
                 Some(format!(
                     "at: {at} is {days} days after the newest event before it ({last}): if the time is right, import with --allow-gaps"
                 ))

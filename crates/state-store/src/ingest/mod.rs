@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use event_log::{Event, EventLog, LogError, Origin, Position, Stored, append_storable};
-use foryou_types::{Clock, DEFAULT_MAX_GAP_DAYS, DayTimes, MAX_AHEAD_MS, Profile, TimeMs};
+use foryou_types::{Clock, DAY_MS, DEFAULT_MAX_GAP_DAYS, DayTimes, MAX_AHEAD_MS, Profile, TimeMs};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 use thiserror::Error;
@@ -216,5 +216,5 @@ impl Ingestor {
 }
 
 fn days_ms(days: u32) -> Option<i64> {
-    (days > 0).then(|| i64::from(days) * 86_400_000)
+    (days > 0).then(|| i64::from(days) * DAY_MS)
 }
