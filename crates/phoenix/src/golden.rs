@@ -220,7 +220,8 @@ fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), Str
 }
 
 /// For tests: the reference files, sorted: those in the folder that the environment variable `TEST_SHARED_GOLDEN` names, else in the
-/// first `shared/golden` in a folder above the crate under test. Empty if there are none.
+/// first `shared/golden` in a folder above the crate under test. If there are none, it says so and gives none, and a test has nothing to
+/// compare. It panics instead where the environment variable `TEST_REQUIRE_SHARED` demands them.
 #[cfg(any(test, feature = "testing"))]
 pub fn reference_files() -> Vec<PathBuf> {
     let folder = std::env::var_os("TEST_SHARED_GOLDEN").map(PathBuf::from).or_else(|| {
@@ -236,6 +237,11 @@ pub fn reference_files() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
         .collect();
     files.sort();
+    if files.is_empty() {
+        let missing = "the reference files are absent (shared/golden above the repository, or TEST_SHARED_GOLDEN)";
+        assert!(std::env::var_os("TEST_REQUIRE_SHARED").is_none(), "TEST_REQUIRE_SHARED is set, and {missing}");
+        println!("SKIPPED: {missing}");
+    }
     files
 }
 
@@ -373,11 +379,7 @@ mod tests {
 
     #[test]
     fn the_reference_files_are_read_whole() {
-        let files = reference_files();
-        if files.is_empty() {
-            println!("SKIPPED: no reference files");
-        }
-        for path in files {
+        for path in reference_files() {
             let golden = Golden::load(&path).unwrap();
             for kind in [ModelKind::Ranker, ModelKind::Retrieval] {
                 golden.dense(kind).unwrap();
