@@ -1,9 +1,9 @@
-//! What every part needs once, and none should build again.
+//! What every part needs, built once.
 //!
 //! * [`FolderLock`]: one process has a folder; others are told which ([`Holder`]).
 //! * [`replace_file`], [`sync_folder`]: a file exists whole or not at all, also after a power cut.
 //! * [`Background`]: a named thread that lives until it is dropped.
-//! * [`Admission`]: so many requests run, so many wait, so many come a second; the rest are refused at once.
+//! * [`Admission`]: limits on the requests that run, that wait, and that come per second; all others are refused at once.
 //! * [`MonotonicClock`]: time for ages, deadlines and rates, passed in so that tests can use [`ManualMonotonic`].
 //! * [`Readiness`]: what is missing before the service is ready, and how far each [`Step`] is.
 //!

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use crate::bloom::BloomFilters;
 use crate::ranked::{FeedQuery, Ranked};
 
-/// Candidates between two looks at the clock.
+/// The time left is checked once per this many candidates.
 const TILE: usize = 64;
 
 /// Removes posts that the viewer has seen, by the ids of the request, its bloom filters and the server's own record of

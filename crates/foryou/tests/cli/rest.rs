@@ -282,7 +282,7 @@ fn negative_and_string_ids_work_in_every_layer() {
 
         let service = Service::start(&data);
         if form == "dictionary" {
-            // Whom nobody has heard of is a new viewer, not a mistake; nor is a post that nobody knows.
+            // An unknown viewer is a new viewer. Unknown posts are ignored.
             let (status, stranger) = service.post("/v1/feed", r#"{"user_id": "zoe", "seen_ids": ["N9", "N2"]}"#);
             assert_eq!((status, stranger["viewer"].as_str()), (200, Some("zoe")), "{stranger}");
             assert_eq!(post_ids(&stranger).len(), 2, "{stranger}");

@@ -24,7 +24,7 @@ pub struct MutedKeywordFilter {
     matchers: Cache<UserId, Arc<KeywordMatcher>, Bytes>,
 }
 
-/// Candidates between two looks at the budget.
+/// The time left is checked once per this many candidates.
 const TILE: usize = 64;
 /// Bytes of the matchers kept. One of 20,000 keywords takes some 6 MB.
 const CACHE_BYTES: u64 = 64 << 20;

@@ -69,7 +69,7 @@ fn a_state_from_before_positions_were_vectors_is_read_on_and_not_rebuilt() {
         tx.put(position_key(), |out| {
             out.number(covered.events()).number(check);
         });
-        // Not in the log: only a state that is computed again has it not.
+        // The log does not have this, so it is gone if the state is computed again.
         tx.put(Key::of(Table::Labels).number(77), |out| {
             out.flag(true);
         });

@@ -10,7 +10,7 @@ use super::newest::Newest;
 use super::timeline::{List, Timeline};
 use crate::deadline::Deadline;
 
-/// Authors looked at between two looks at the clock.
+/// The deadline is checked once per this many authors.
 const AUTHORS_PER_CLOCK_LOOK: usize = 16;
 
 /// A question to the store with all its lists ready.
