@@ -3,9 +3,16 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use foryou_io::Background;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+
+/// The recorder of this process, and the thread that keeps it small.
+struct Installed {
+    handle: PrometheusHandle,
+    _upkeep: Option<Background>,
+}
 
 /// Buckets of times, in seconds: from the time of one component to the longest time a client waits.
 const SECONDS: [f64; 16] =
@@ -18,27 +25,19 @@ const UPKEEP: Duration = Duration::from_secs(1);
 
 /// Installs the recorder, once per process, and returns what renders it. `None` if another recorder is already installed.
 ///
-/// Call it before any part is built: parts take their handles when they are made.
+/// Call it before any part is built: each part takes its handles and describes its metrics when it is made.
 pub(crate) fn renderer() -> Option<impl Fn() -> String + Send + Sync + 'static> {
-    let handle = HANDLE.get_or_init(install).clone()?;
+    let handle = INSTALLED.get_or_init(install).as_ref()?.handle.clone();
     Some(move || handle.render())
 }
 
-fn install() -> Option<PrometheusHandle> {
+fn install() -> Option<Installed> {
     let builder = PrometheusBuilder::new().set_buckets(&COUNTS).ok()?;
     let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS).ok()?;
     let handle = builder.install_recorder().ok()?;
-    thunder::describe_metrics();
-    phoenix_engine::describe_metrics();
     let kept = handle.clone();
-    let upkeep = move || {
-        loop {
-            std::thread::sleep(UPKEEP);
-            kept.run_upkeep();
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(upkeep) {
-        tracing::warn!(%error, "histograms of metrics take memory until /metrics is read");
-    }
-    Some(handle)
+    let upkeep = Background::repeat("metrics-upkeep", UPKEEP, move || kept.run_upkeep())
+        .inspect_err(|error| tracing::warn!(%error, "histograms of metrics take memory until /metrics is read"))
+        .ok();
+    Some(Installed { handle, _upkeep: upkeep })
 }

@@ -34,7 +34,6 @@ mod tokens;
 mod transformer;
 mod weights;
 
-pub use self::metrics::describe_metrics;
 pub use check::check;
 pub use context::Context;
 pub use error::EngineError;

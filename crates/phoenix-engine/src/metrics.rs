@@ -2,8 +2,8 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-/// Describes Phoenix's metrics to the installed recorder.
-pub fn describe_metrics() {
+/// Describes Phoenix's metrics to the recorder.
+pub(crate) fn describe() {
     describe_counter!("phoenix_ranking_requests_total", Unit::Count, "Requests ranked by a model, by outcome");
     describe_counter!("phoenix_ranking_candidates_total", Unit::Count, "Candidates given to the ranking model");
     describe_histogram!("phoenix_ranking_seconds", Unit::Seconds, "Time of ranking one request, with its wait");

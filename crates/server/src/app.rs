@@ -104,8 +104,8 @@ impl App {
     }
 }
 
-/// Names what is measured here, for `/metrics`.
-pub(crate) fn describe_metrics() {
+/// Describes what is measured here to the recorder.
+pub(crate) fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge};
     crate::memory::describe();
     describe_counter!("ingest_events_total", Unit::Count, "Events sent to the service, by what became of them");

@@ -23,8 +23,7 @@ mod metrics;
 mod service;
 mod store;
 
-pub use self::metrics::describe_metrics;
-pub use config::{ConfigError, IngestConfig, ServiceConfig, StoreConfig, ThunderConfig};
+pub use config::{IngestConfig, ServiceConfig, StoreConfig, ThunderConfig};
 pub use deadline::Deadline;
 pub use service::{Answer, FollowingLookup, ThunderService};
 pub use store::{

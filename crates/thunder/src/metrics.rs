@@ -2,8 +2,8 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-/// Describes Thunder's metrics to the installed recorder.
-pub fn describe_metrics() {
+/// Describes Thunder's metrics to the recorder.
+pub(crate) fn describe() {
     describe_counter!("thunder_requests_total", Unit::Count, "Lookups, by outcome");
     describe_histogram!("thunder_lookup_seconds", Unit::Seconds, "Time of a lookup");
     describe_gauge!("thunder_posts", Unit::Count, "Posts in memory");

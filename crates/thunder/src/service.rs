@@ -57,6 +57,7 @@ impl ThunderService {
         following: Option<Arc<dyn FollowingLookup>>,
         monotonic: Arc<dyn MonotonicClock>,
     ) -> Self {
+        crate::metrics::describe();
         let mut admission = Admission::new(config.max_concurrent_requests, 0);
         if config.max_requests_per_second > 0 {
             admission =

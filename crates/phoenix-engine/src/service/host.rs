@@ -98,6 +98,7 @@ struct Errors {
 impl ModelHost {
     /// Nothing is loaded yet: [`Self::refresh`] does that, best after the corpus has caught up.
     pub fn new(parts: HostParts, config: &ServingConfig) -> Self {
+        crate::metrics::describe();
         let HostParts { registry, families, action_set, corpus, max_post_age_ms, clock, prior, popular } = parts;
         let ranking = Arc::new(PhoenixRanking::new(Arc::clone(&corpus), config));
         let retrieval = Arc::new(PhoenixRetrieval::new(corpus, clock, max_post_age_ms, config));

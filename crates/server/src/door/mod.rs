@@ -57,7 +57,7 @@ use self::route::{Class, Route, is_grpc};
 use self::telemetry::Measured;
 use crate::problem::no_such_method;
 
-pub use self::config::{DoorConfig, DoorConfigError};
+pub use self::config::DoorConfig;
 pub use self::services::Services;
 
 /// Renders the metrics.
@@ -98,7 +98,7 @@ impl Door {
     /// A door with nothing behind it yet.
     pub fn new(config: &DoorConfig, readiness: Readiness, metrics: Option<RenderMetrics>) -> Self {
         telemetry::describe();
-        crate::app::describe_metrics();
+        crate::app::describe();
         Self(Arc::new(Shared {
             guard: Guard::new(config),
             admission: Admission::new(config),
