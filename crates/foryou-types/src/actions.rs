@@ -153,9 +153,14 @@ impl ActionSet {
     /// [`Self::DWELL_CLIP_SECONDS`]. A missing head counts 0. (A feed's own rules for videos and replies come on top, see the
     /// weighted scorer.)
     pub fn value(&self, heads: &[f64]) -> f64 {
+        self.value_by(heads, |action| action.weight)
+    }
+
+    /// As [`Self::value`], with other weights.
+    pub fn value_by(&self, heads: &[f64], weight: impl Fn(&ActionDef) -> f64) -> f64 {
         let term = |(action, head): (&ActionDef, &f64)| match action.kind {
-            ActionKind::Discrete => action.weight * head,
-            ActionKind::Continuous => action.weight * head.clamp(0.0, Self::DWELL_CLIP_SECONDS),
+            ActionKind::Discrete => weight(action) * head,
+            ActionKind::Continuous => weight(action) * head.clamp(0.0, Self::DWELL_CLIP_SECONDS),
         };
         self.actions.iter().zip(heads).map(term).sum()
     }

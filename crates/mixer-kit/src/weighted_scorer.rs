@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use candidate_pipeline::{Budget, Scorer, StageError};
-use foryou_types::{ActionDef, ActionKind, ActionSet};
 
 use crate::offset_scorer::ScoreOffset;
 use crate::ranked::{FeedQuery, Ranked};
 
 /// Computes `s = Σ w·p` over the discrete heads and `w·seconds` over the continuous ones, with the weights of the profile's
 /// action set as the item sees them ([`Ranked::weight`]); a missing head counts 0. Seconds count up to
-/// [`ActionSet::DWELL_CLIP_SECONDS`].
+/// [`DWELL_CLIP_SECONDS`](foryou_types::ActionSet::DWELL_CLIP_SECONDS).
 ///
 /// The weighted score is s; the score is s, too, or, if the offset comes first, s after the offset. An item without information
 /// (s = 0) gets [`NOTHING_KNOWN`] as its score. One with a head that is not a finite number gets none, and goes to the end.
@@ -41,17 +40,6 @@ pub struct Weighted {
     score: Option<f64>,
 }
 
-fn weighted_sum(set: &ActionSet, candidate: &impl Ranked) -> f64 {
-    let term = |(action, &head): (&ActionDef, &f64)| {
-        let head = match action.kind {
-            ActionKind::Continuous => head.clamp(0.0, ActionSet::DWELL_CLIP_SECONDS),
-            ActionKind::Discrete => head,
-        };
-        candidate.weight(action) * head
-    };
-    set.actions.iter().zip(candidate.heads()).map(term).sum()
-}
-
 #[async_trait]
 impl<Q: FeedQuery, C: Ranked> Scorer<Q, C> for WeightedScorer {
     type Fields = Weighted;
@@ -67,7 +55,7 @@ impl<Q: FeedQuery, C: Ranked> Scorer<Q, C> for WeightedScorer {
             if candidate.is_unscorable() {
                 return Weighted { weighted_score: None, score: None };
             }
-            let s = weighted_sum(set, candidate);
+            let s = set.value_by(candidate.heads(), |action| candidate.weight(action));
             let score = match offset {
                 Some(offset) => offset.apply(s),
                 None if s == 0.0 => NOTHING_KNOWN,

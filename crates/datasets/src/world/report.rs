@@ -3,7 +3,7 @@
 use std::fmt;
 
 use evaluation::{mean, ndcg_at_k};
-use event_log::{EdgeKind, Event, EventBody};
+use event_log::Event;
 use foryou_types::{ActionSet, Rng, SplitMix64, TimeMs};
 use serde::{Deserialize, Serialize};
 
@@ -183,37 +183,10 @@ fn count_positives(set: &ActionSet, slates: &[Slate]) -> Vec<Count> {
     set.actions.iter().zip(counts).map(|(a, count)| Count { name: a.name.clone(), count }).collect()
 }
 
-/// The kind of an event under its name on the wire.
-pub(crate) fn kind_of(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Post(_) => "post",
-        EventBody::Delete { .. } => "delete",
-        EventBody::Edge(edge) => match (edge.kind, edge.added) {
-            (EdgeKind::Follow, true) => "follow",
-            (EdgeKind::Follow, false) => "unfollow",
-            (EdgeKind::Block, true) => "block",
-            (EdgeKind::Block, false) => "unblock",
-            (EdgeKind::Mute, true) => "mute",
-            (EdgeKind::Mute, false) => "unmute",
-            (EdgeKind::Subscribe, true) => "subscribe",
-            (EdgeKind::Subscribe, false) => "unsubscribe",
-        },
-        EventBody::MuteKeyword { muted: true, .. } => "mute_keyword",
-        EventBody::MuteKeyword { muted: false, .. } => "unmute_keyword",
-        EventBody::Profile(_) => "profile",
-        EventBody::Action(_) => "action",
-        EventBody::Impression(_) => "impression",
-        EventBody::Served(_) => "served",
-        EventBody::Label(_) => "label",
-        EventBody::Name { .. } => "name",
-        EventBody::ImportProgress(_) => "import_progress",
-    }
-}
-
 fn count_events(events: &[Event]) -> Vec<Count> {
     let mut counts: std::collections::BTreeMap<&'static str, u64> = std::collections::BTreeMap::new();
     for event in events {
-        *counts.entry(kind_of(&event.body)).or_default() += 1;
+        *counts.entry(event.body.kind()).or_default() += 1;
     }
     counts.into_iter().map(|(name, count)| Count { name: name.to_owned(), count }).collect()
 }

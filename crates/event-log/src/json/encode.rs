@@ -11,7 +11,7 @@ use crate::event::{ActionEvent, Event, EventBody, ImpressionEvent, LabelTarget, 
 /// [`EventBody::Name`] and [`EventBody::ImportProgress`] have a form too, for people to read; it cannot be sent.
 pub fn event_to_json(event: &Event, profile: &Profile, names: &dyn Dictionary) -> Value {
     let mut out = Object { keys: Map::new(), profile, names };
-    out.put("type", kind(&event.body));
+    out.put("type", event.body.kind());
     out.put("at", time(event.at));
     out.some("id", event.id.as_deref());
     match &event.body {
@@ -57,24 +57,26 @@ fn time(at: TimeMs) -> Value {
     if at.is_plain() { at.0.into() } else { at.to_rfc3339().into() }
 }
 
-/// The `type` of an event.
-fn kind(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Post(_) => "post",
-        EventBody::Delete { .. } => "delete",
-        EventBody::Edge(edge) => EDGES
-            .iter()
-            .find(|(_, kind, added)| (*kind, *added) == (edge.kind, edge.added))
-            .map_or("follow", |(name, ..)| name),
-        EventBody::MuteKeyword { muted: true, .. } => "mute_keyword",
-        EventBody::MuteKeyword { muted: false, .. } => "unmute_keyword",
-        EventBody::Profile(_) => "profile",
-        EventBody::Action(_) => "action",
-        EventBody::Impression(_) => "impression",
-        EventBody::Served(_) => "served",
-        EventBody::Label(_) => "label",
-        EventBody::Name { .. } => "name",
-        EventBody::ImportProgress(_) => "import_progress",
+impl EventBody {
+    /// The `type` of an event in its JSON form.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Post(_) => "post",
+            Self::Delete { .. } => "delete",
+            Self::Edge(edge) => EDGES
+                .iter()
+                .find(|(_, kind, added)| (*kind, *added) == (edge.kind, edge.added))
+                .map_or("follow", |(name, ..)| name),
+            Self::MuteKeyword { muted: true, .. } => "mute_keyword",
+            Self::MuteKeyword { muted: false, .. } => "unmute_keyword",
+            Self::Profile(_) => "profile",
+            Self::Action(_) => "action",
+            Self::Impression(_) => "impression",
+            Self::Served(_) => "served",
+            Self::Label(_) => "label",
+            Self::Name { .. } => "name",
+            Self::ImportProgress(_) => "import_progress",
+        }
     }
 }
 
