@@ -39,6 +39,8 @@ pub mod codec;
 mod embedded;
 mod error;
 mod event;
+#[cfg(feature = "testing")]
+mod faulty;
 pub mod follow;
 mod growth;
 mod index;
@@ -62,6 +64,8 @@ pub use embedded::{
 };
 pub use error::{Damage, LogError};
 pub use event::*;
+#[cfg(feature = "testing")]
+pub use faulty::FaultyLog;
 pub use json::{
     COMMON_KEYS, DecodeError, EVENT_TYPES, EventDecoder, EventDraft, EventType, Form, Key, check_time, event_schemas,
     event_to_json, id_schema, read_time,

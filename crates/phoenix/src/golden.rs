@@ -223,6 +223,7 @@ fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), Str
 /// first `shared/golden` in a folder above the crate under test. If there are none, it says so and gives none, and a test has nothing to
 /// compare. It panics instead where the environment variable `TEST_REQUIRE_SHARED` demands them.
 #[cfg(any(test, feature = "testing"))]
+#[expect(clippy::print_stdout, reason = "only tests call it")]
 pub fn reference_files() -> Vec<PathBuf> {
     let folder = std::env::var_os("TEST_SHARED_GOLDEN").map(PathBuf::from).or_else(|| {
         let start =

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use event_log::follow::Follows;
 use event_log::{
-    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, LogError, LogHead, MemoryLog, Position, Record,
-    Topic,
+    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, FaultyLog, LogError, MemoryLog, Position, Topic,
 };
 use foryou_io::Step;
-use foryou_types::{PostId, TimeMs, UserId};
+use foryou_types::{PostId, UserId};
 use parking_lot::Mutex;
 use phoenix::post_info;
 use phoenix::{Corpus, PostInfo};
@@ -111,70 +110,12 @@ fn a_panic_over_one_post_costs_that_post_and_nothing_else() {
     assert_eq!((follower.stats().skipped, follower.stats().panics), (1, 1));
 }
 
-/// A log with a record that cannot be read, and that cannot be reached at first.
-struct Faulty {
-    log: MemoryLog,
-    corrupt: u64,
-    failures: AtomicUsize,
-}
-
-impl EventSource for Faulty {
-    fn head(&self) -> LogHead {
-        self.log.head()
-    }
-    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
-        self.log.wait_past(position, timeout)
-    }
-    fn holds(&self, position: &Position) -> Result<bool, LogError> {
-        self.log.holds(position)
-    }
-    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
-        self.log.position_at(events)
-    }
-    fn read_from(
-        &self,
-        from: &Position,
-        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
-    ) -> Result<(), LogError> {
-        self.log.read_from(from, apply)
-    }
-    fn read_partition(
-        &self,
-        topic: Topic,
-        partition: u16,
-        offset: u64,
-        apply: &mut dyn FnMut(Record) -> bool,
-    ) -> Result<(), LogError> {
-        if self.failures.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok() {
-            let source = std::io::Error::other("gone");
-            return Err(LogError::Io { what: "reading", path: "disk".to_owned(), source });
-        }
-        let mut outcome = Ok(());
-        self.log.read_partition(topic, partition, offset, &mut |record| {
-            if record.offset == self.corrupt {
-                outcome = Err(LogError::Corrupt { path: "segment".to_owned(), problem: "checksum".to_owned() });
-                return false;
-            }
-            apply(record)
-        })?;
-        outcome
-    }
-    fn partitions(&self, topic: Topic) -> u16 {
-        self.log.partitions(topic)
-    }
-    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
-        self.log.end_offset(topic, partition)
-    }
-    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
-        self.log.offset_for_time(topic, partition, at)
-    }
-}
-
 #[test]
 fn what_cannot_be_read_is_skipped_and_what_cannot_be_reached_is_asked_again() {
     let log = MemoryLog::new(1);
     let end = log.append((1..=5).map(post).collect()).unwrap().position;
-    let log = Arc::new(Faulty { log, corrupt: 2, failures: AtomicUsize::new(1) });
+    let log = FaultyLog { log, corrupt: [(0, 2)].into(), failures: AtomicUsize::new(1), ..FaultyLog::default() };
+    let log = Arc::new(log);
     let corpus = Arc::new(Corpus::new());
     assert!(matches!(read_posts(&*log, &corpus), Err(LogError::Io { .. })), "who reads once is told");
     log.failures.store(2, SeqCst);

@@ -1,18 +1,16 @@
 //! From the log to the store: all orders, all thread counts, broken records, broken logs.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use event_log::follow::{FollowStats, Follower, Follows};
 use event_log::{
-    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, LogError, LogHead, MemoryLog, Origin, Position,
-    PostEvent, Record, Topic,
+    EdgeEvent, EdgeKind, Event, EventBody, EventSink, EventSource, FaultyLog, LogError, MemoryLog, Origin, Position,
+    PostEvent, Topic,
 };
 use foryou_io::Step;
 use foryou_types::{Clock, ManualClock, PostId, TimeMs, UserId};
-use parking_lot::Mutex;
 use thunder::{IngestConfig, PostStore, StoreConfig};
 
 use crate::support::{NOW, feed, videos};
@@ -72,91 +70,6 @@ fn is_ready(follower: &Follower) -> bool {
     follower.caught_up().wait_blocking(LONG)
 }
 
-/// A log that misbehaves as it is told.
-struct Faulty {
-    log: MemoryLog,
-    /// (partition, offset) of records that cannot be read.
-    corrupt: BTreeSet<(u16, u64)>,
-    /// (partition, offset) of a record whose reading panics.
-    panics: Option<(u16, u64)>,
-    /// Reads that fail before one succeeds.
-    failures: AtomicUsize,
-    /// Waiting never says that there is news.
-    deaf: AtomicBool,
-    asked_from: Mutex<Vec<TimeMs>>,
-}
-
-impl Faulty {
-    fn new(log: MemoryLog) -> Self {
-        Self {
-            log,
-            corrupt: BTreeSet::new(),
-            panics: None,
-            failures: AtomicUsize::new(0),
-            deaf: AtomicBool::new(false),
-            asked_from: Mutex::new(Vec::new()),
-        }
-    }
-}
-
-impl EventSource for Faulty {
-    fn head(&self) -> LogHead {
-        self.log.head()
-    }
-    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
-        if self.deaf.load(Ordering::SeqCst) {
-            std::thread::sleep(timeout);
-            return false;
-        }
-        self.log.wait_past(position, timeout)
-    }
-    fn holds(&self, position: &Position) -> Result<bool, LogError> {
-        self.log.holds(position)
-    }
-    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
-        self.log.position_at(events)
-    }
-    fn read_from(
-        &self,
-        from: &Position,
-        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
-    ) -> Result<(), LogError> {
-        self.log.read_from(from, apply)
-    }
-    fn read_partition(
-        &self,
-        topic: Topic,
-        partition: u16,
-        offset: u64,
-        apply: &mut dyn FnMut(Record) -> bool,
-    ) -> Result<(), LogError> {
-        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
-            let source = std::io::Error::other("gone");
-            return Err(LogError::Io { what: "reading", path: "disk".to_owned(), source });
-        }
-        let mut outcome = Ok(());
-        self.log.read_partition(topic, partition, offset, &mut |record| {
-            assert_ne!(self.panics, Some((partition, record.offset)), "a reader's bug");
-            if self.corrupt.contains(&(partition, record.offset)) {
-                outcome = Err(LogError::Corrupt { path: "segment".to_owned(), problem: "checksum".to_owned() });
-                return false;
-            }
-            apply(record)
-        })?;
-        outcome
-    }
-    fn partitions(&self, topic: Topic) -> u16 {
-        self.log.partitions(topic)
-    }
-    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
-        self.log.end_offset(topic, partition)
-    }
-    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
-        self.asked_from.lock().push(at);
-        self.log.offset_for_time(topic, partition, at)
-    }
-}
-
 /// Posts 1..=40 of author 10, of which every fourth is deleted; some deletes come before their posts.
 fn history() -> Vec<Event> {
     let mut events = vec![delete(4), delete(8)];
@@ -168,6 +81,10 @@ fn history() -> Vec<Event> {
 
 fn expected() -> Vec<u64> {
     (1..=40).rev().filter(|id| id % 4 != 0).collect()
+}
+
+fn faulty(log: MemoryLog) -> FaultyLog {
+    FaultyLog { log, ..FaultyLog::default() }
 }
 
 fn log_of(partitions: u16, events: Vec<Event>) -> MemoryLog {
@@ -229,9 +146,9 @@ fn what_is_appended_later_is_followed_and_its_position_known() {
 
 #[test]
 fn a_wake_up_that_is_lost_delays_but_never_stops() {
-    let faulty = Faulty::new(log_of(2, history()));
-    faulty.deaf.store(true, Ordering::SeqCst);
-    let log = Arc::new(faulty);
+    let log = faulty(log_of(2, history()));
+    log.deaf.store(true, Ordering::SeqCst);
+    let log = Arc::new(log);
     let store = new_store();
     let ingest = follow_log(&log, &store, &clock(), 2);
     assert!(is_ready(&ingest));
@@ -243,12 +160,12 @@ fn a_wake_up_that_is_lost_delays_but_never_stops() {
 #[test]
 fn records_that_cannot_be_read_are_counted_and_skipped() {
     let posts: Vec<_> = (1..=30).map(|id| post(id, 10, 1_000 - id as i64)).collect();
-    let mut faulty = Faulty::new(log_of(1, posts));
+    let mut log = faulty(log_of(1, posts));
     // The first, two in a row, and the last.
-    faulty.corrupt = [0, 10, 11, 29].map(|offset| (0, offset)).into();
-    faulty.panics = Some((0, 20));
+    log.corrupt = [0, 10, 11, 29].map(|offset| (0, offset)).into();
+    log.panics = Some((0, 20));
     let store = new_store();
-    let ingest = follow_log(&Arc::new(faulty), &store, &clock(), 2);
+    let ingest = follow_log(&Arc::new(log), &store, &clock(), 2);
     assert!(is_ready(&ingest));
     let skipped = [1, 11, 12, 21, 30];
     assert_eq!(feed(&store, &[10]), (1..=30).rev().filter(|id| !skipped.contains(id)).collect::<Vec<_>>());
@@ -294,9 +211,9 @@ fn a_panic_outside_processing_is_survived_too() {
 
 #[test]
 fn a_log_that_cannot_be_reached_is_asked_again() {
-    let faulty = Faulty::new(log_of(2, history()));
-    faulty.failures.store(3, Ordering::SeqCst);
-    let log = Arc::new(faulty);
+    let log = faulty(log_of(2, history()));
+    log.failures.store(3, Ordering::SeqCst);
+    let log = Arc::new(log);
     let store = new_store();
     let ingest = follow_log(&log, &store, &clock(), 2);
     assert!(is_ready(&ingest));
@@ -310,7 +227,7 @@ fn a_log_that_cannot_be_reached_is_asked_again() {
 
 #[test]
 fn reading_starts_where_the_retention_does_by_the_clock_passed_in() {
-    let log = Faulty::new(log_of(2, vec![post(1, 10, 172_800_001), post(2, 10, 172_800_000), post(3, 10, 0)]));
+    let log = faulty(log_of(2, vec![post(1, 10, 172_800_001), post(2, 10, 172_800_000), post(3, 10, 0)]));
     let store = new_store();
     let stats = bootstrap(&log, &store, &clock(), 1).unwrap();
     assert_eq!(feed(&store, &[10]), [3, 2]);

@@ -1,9 +1,8 @@
 //! Logs that teach nothing, and one that cannot be read.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use event_log::{EventSink, EventSource, LogError, LogHead, Position, Record, Topic};
+use event_log::{EventSink, FaultyLog};
 
 use super::*;
 use crate::data::{DataError, Empty};
@@ -72,59 +71,12 @@ fn an_option_out_of_its_range_is_named() {
     assert_eq!(key(between(5, 5)), "since");
 }
 
-/// A log whose reading fails after its first batch.
-struct Broken(MemoryLog);
-
-impl EventSource for Broken {
-    fn head(&self) -> LogHead {
-        self.0.head()
-    }
-    fn wait_past(&self, position: &Position, timeout: Duration) -> bool {
-        self.0.wait_past(position, timeout)
-    }
-    fn holds(&self, position: &Position) -> Result<bool, LogError> {
-        self.0.holds(position)
-    }
-    fn position_at(&self, events: u64) -> Result<Option<Position>, LogError> {
-        self.0.position_at(events)
-    }
-    fn read_from(
-        &self,
-        from: &Position,
-        apply: &mut dyn FnMut(Vec<Record>, &Position) -> bool,
-    ) -> Result<(), LogError> {
-        self.0.read_from(from, &mut |records, position| {
-            apply(records, position);
-            false
-        })?;
-        Err(LogError::Corrupt { path: "segments/7.log".to_owned(), problem: "checksum of event 3".to_owned() })
-    }
-    fn read_partition(
-        &self,
-        topic: Topic,
-        partition: u16,
-        offset: u64,
-        apply: &mut dyn FnMut(Record) -> bool,
-    ) -> Result<(), LogError> {
-        self.0.read_partition(topic, partition, offset, apply)
-    }
-    fn partitions(&self, topic: Topic) -> u16 {
-        self.0.partitions(topic)
-    }
-    fn end_offset(&self, topic: Topic, partition: u16) -> u64 {
-        self.0.end_offset(topic, partition)
-    }
-    fn offset_for_time(&self, topic: Topic, partition: u16, at: TimeMs) -> Result<u64, LogError> {
-        self.0.offset_for_time(topic, partition, at)
-    }
-}
-
 #[test]
 fn a_log_that_cannot_be_read_says_where() {
-    let broken = Broken(log(posts(3)));
-    broken.0.append(posts(1)).unwrap();
+    let broken = FaultyLog { log: log(posts(3)), breaks: true, ..FaultyLog::default() };
+    broken.log.append(posts(1)).unwrap();
     let error = TrainingData::load(&broken, &Profile::live(), &options(), &|_, _| {}).unwrap_err();
-    assert_eq!(error.to_string(), "reading the event log, after 3 of 4 events: segments/7.log: checksum of event 3");
+    assert_eq!(error.to_string(), "reading the event log, after 3 of 4 events: segment: checksum");
 }
 
 #[test]
