@@ -9,6 +9,7 @@ use foryou_types::IdForm;
 use model_registry::Kind;
 use phoenix::ModelKind;
 
+use crate::bench_cli::BenchCommand;
 use crate::clock_setting::ClockSetting;
 use crate::listen::Listen;
 
@@ -92,6 +93,9 @@ pub enum Command {
     /// change a line on purpose, for example the profile in the first one, keep only the {...}: a line without a check is taken
     /// as it is.
     Restore(RestoreArgs),
+    /// Measure how long things take on this machine, beside the most that its f32 products reach
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print the effective settings and their origins
     Config,
     /// Print the description of the REST API (OpenAPI), with the actions and ids of the data folder

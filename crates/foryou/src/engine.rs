@@ -101,7 +101,7 @@ impl Engine {
     /// Answers some feeds of people who were active last, without showing them, so that the first real feed finds
     /// caches filled and threads started. It gives up after a second: being warm is a nicety.
     pub async fn warm_up(&self, step: &Step) {
-        let viewers = self.newest_viewers();
+        let viewers = self.newest_viewers(WARM_UP_VIEWERS);
         let started = Instant::now();
         for (done, viewer) in viewers.iter().enumerate() {
             step.reached(done as u64, viewers.len() as u64);
@@ -116,13 +116,13 @@ impl Engine {
         step.finish();
     }
 
-    /// Some people from the log's last events, in the folder's form of ids.
-    fn newest_viewers(&self) -> Vec<String> {
+    /// Up to so many people from the log's last events, in the folder's form of ids.
+    pub fn newest_viewers(&self, most: usize) -> Vec<String> {
         let mut viewers = Vec::new();
         let folder = self.app.folder();
         let log = &folder.log;
         let end = log.head().position.events();
-        let read = log.position_at(end.saturating_sub(WARM_UP_EVENTS)).and_then(|from| {
+        let read = log.position_at(end.saturating_sub(EVENTS_PER_VIEWER * most as u64)).and_then(|from| {
             log.read_from(&from.unwrap_or_default(), &mut |records, _| {
                 for record in records {
                     let EventBody::Action(action) = &record.event.body else { continue };
@@ -132,13 +132,13 @@ impl Engine {
                         viewers.push(viewer);
                     }
                 }
-                viewers.len() < WARM_UP_VIEWERS
+                viewers.len() < most
             })
         });
         if let Err(error) = read {
-            tracing::debug!(%error, "nobody to warm up with");
+            tracing::debug!(%error, "nobody is found who acted");
         }
-        viewers.truncate(WARM_UP_VIEWERS);
+        viewers.truncate(most);
         viewers
     }
 }
@@ -147,8 +147,8 @@ impl Engine {
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Number of feeds in the warm-up: the first one fills the caches, the others find what it missed.
 const WARM_UP_VIEWERS: usize = 8;
-/// Events of the log's end among which these people are looked for.
-const WARM_UP_EVENTS: u64 = 2_000;
+/// Events of the log's end among which each of these people is looked for.
+const EVENTS_PER_VIEWER: u64 = 250;
 
 fn mixer(
     parts: &Parts,

@@ -4,6 +4,7 @@
 //! [`folder`] opens and guards a data folder, [`parts`] opens its log and projections, [`engine`] wires them into a
 //! [`server::App`], [`service`] opens the port before that.
 
+pub mod bench_cli;
 pub mod cli;
 mod clock_setting;
 pub mod commands;

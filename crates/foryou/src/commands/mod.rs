@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod bench;
 mod config;
 mod demo;
 mod doctor;
@@ -93,6 +94,7 @@ fn dispatch(cli: Cli, output: Output) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(config, &args, output),
         Command::Dump(args) => dump::run(config, &args, output),
         Command::Restore(args) => restore::run(config, &args, output),
+        Command::Bench(command) => bench::run(config, &command, output),
         Command::Config => config::run(&effective, output),
         Command::Openapi => openapi::run(config, output),
         Command::Reference(args) => reference::run(config, &args, output),

@@ -1,5 +1,4 @@
-//! What the framework itself costs: 2 sources, 5 hydrators, 12 filters and 4 scorers that do no work, over 1,500 candidates of
-//! 256 bytes, of which 50 are selected and 35 returned.
+//! What the framework itself costs ([`benchmarks::pipeline`]), beside the same work by hand.
 //!
 //! * `pipeline` - one request through `Pipeline::execute`, no trace, no deadline.
 //! * `pipeline_deadline` - the same with a request budget, so that every component that could wait is under a timer.
@@ -20,10 +19,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use candidate_pipeline::{
-    Budget, Budgets, ExecuteOptions, Filter, Hydrator, KeepMask, Pipeline, Scorer, Selector, Source, StageError,
-};
+use benchmarks::pipeline::{FILTERS, HYDRATORS, Item, PER_SOURCE, RETURNED, SCORERS, keep_memory, pipeline};
+use candidate_pipeline::{Budgets, ExecuteOptions};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 struct Counting;
@@ -53,119 +50,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const PER_SOURCE: u64 = 750;
-const HYDRATORS: [&str; 5] = ["h0", "h1", "h2", "h3", "h4"];
-const FILTERS: [&str; 12] = ["f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11"];
-const SCORERS: [&str; 4] = ["s0", "s1", "s2", "s3"];
-const SELECTED: usize = 50;
-const RETURNED: usize = 35;
-
-/// 256 bytes.
-#[derive(Clone)]
-struct Item {
-    id: u64,
-    score: f64,
-    payload: [u64; 30],
-}
-
-const _: () = assert!(size_of::<Item>() == 256, "the benchmark is about candidates of 256 bytes");
-
-impl Item {
-    fn new(id: u64) -> Self {
-        // SplitMix64's finalizer: fixed, and without order.
-        let mut x = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        Self { id, score: (x >> 11) as f64, payload: [id; 30] }
-    }
-}
-
-struct Items(&'static str, u64);
-
-#[async_trait]
-impl Source<(), Item> for Items {
-    fn name(&self) -> &'static str {
-        self.0
-    }
-    async fn get_candidates(&self, (): &(), _: &Budget) -> Result<Vec<Item>, StageError> {
-        Ok((self.1..self.1 + PER_SOURCE).map(Item::new).collect())
-    }
-}
-
-struct Idle(&'static str);
-
-#[async_trait]
-impl Hydrator<(), Item> for Idle {
-    type Fields = ();
-    fn name(&self) -> &'static str {
-        self.0
-    }
-    async fn hydrate(&self, (): &(), items: &[Item], _: &Budget) -> Result<Vec<Result<(), StageError>>, StageError> {
-        Ok(items.iter().map(|_| Ok(())).collect())
-    }
-    fn update(&self, _: &mut Item, (): ()) {}
-}
-
-impl Filter<(), Item> for Idle {
-    fn name(&self) -> &'static str {
-        self.0
-    }
-    fn filter(&self, (): &(), items: &[Item], keep: &mut KeepMask, _: &Budget) -> Result<(), StageError> {
-        black_box((items, keep));
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Scorer<(), Item> for Idle {
-    type Fields = f64;
-    fn name(&self) -> &'static str {
-        self.0
-    }
-    async fn score(&self, (): &(), items: &[Item], _: &Budget) -> Result<Vec<f64>, StageError> {
-        Ok(items.iter().map(|item| item.score).collect())
-    }
-    fn update(&self, item: &mut Item, score: f64) {
-        item.score = score;
-    }
-}
-
-struct Best;
-
-impl Selector<(), Item> for Best {
-    fn name(&self) -> &'static str {
-        "best"
-    }
-    fn score(&self, item: &Item) -> f64 {
-        item.score
-    }
-    fn id(&self, item: &Item) -> u64 {
-        item.id
-    }
-    fn size(&self, (): &()) -> usize {
-        SELECTED
-    }
-    fn result_size(&self, (): &()) -> usize {
-        RETURNED
-    }
-}
-
-fn pipeline(budgets: Budgets) -> Pipeline<(), Item> {
-    let mut builder = Pipeline::builder("overhead").source(Items("a", 0)).source(Items("b", PER_SOURCE));
-    for name in HYDRATORS {
-        builder = builder.hydrator(Idle(name));
-    }
-    for name in FILTERS {
-        builder = builder.filter(Idle(name));
-    }
-    for name in SCORERS {
-        builder = builder.scorer(Idle(name));
-    }
-    builder.selector(Best).budgets(budgets).build().expect("a valid pipeline")
-}
-
 /// The components by hand. Not inlined, since the pipeline's components cannot be either.
 mod by_hand {
-    use super::{Item, PER_SOURCE, StageError, black_box};
+    use candidate_pipeline::StageError;
+
+    use super::{Item, PER_SOURCE, black_box};
 
     #[inline(never)]
     pub(crate) fn source(from: u64) -> Vec<Item> {
@@ -234,18 +123,12 @@ fn plain_loop() -> (Vec<Item>, Vec<Item>) {
     (items, rest)
 }
 
-/// Freeing a large block once makes glibc keep blocks up to its size instead of giving each back to the system (its mmap and
-/// trim thresholds follow it). Without this every vector of candidates may be page-faulted in anew, in the pipeline as in
-/// the plain loop, and the benchmark measures the kernel; a server raises the thresholds for the same reason.
-fn keep_memory() {
-    drop(black_box(Vec::<u8>::with_capacity(16 << 20)));
-}
-
 fn overhead(c: &mut Criterion) {
     keep_memory();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let unlimited = pipeline(Budgets::default());
-    let limited = pipeline(Budgets::default().request(Duration::from_secs(1)).default_cap(Duration::from_secs(1)));
+    let unlimited = pipeline(Budgets::default()).expect("a valid pipeline");
+    let second = Duration::from_secs(1);
+    let limited = pipeline(Budgets::default().request(second).default_cap(second)).expect("a valid pipeline");
     let plain = ExecuteOptions::default();
     let explain = ExecuteOptions::EXPLAIN;
 
