@@ -85,6 +85,12 @@ pub struct FeedPost {
     pub author_id: Option<String>,
     /// The name of its author.
     pub author: Option<String>,
+    /// Followers of its author; `null` where nothing is known of the author.
+    #[serde(default)]
+    pub author_followers_count: Option<i32>,
+    /// Whether its author is verified; `null` where nothing is known of the author.
+    #[serde(default)]
+    pub author_verified: Option<bool>,
     /// The final score.
     pub score: f64,
     /// Σ w·p, before multipliers and offset.
@@ -97,6 +103,9 @@ pub struct FeedPost {
     pub probabilities: BTreeMap<String, f64>,
     /// Expected seconds of attention; `null` where the action set has no dwell time.
     pub dwell_time: Option<f64>,
+    /// How often each action was taken on it, or on the post it reposts; `null` where that could not be found out.
+    #[serde(default)]
+    pub engagement_counts: Option<BTreeMap<String, u64>>,
     /// Its text, cut to 12 KiB; `null` in sets without text.
     pub text: Option<String>,
     /// When it was posted, Unix milliseconds.
@@ -160,12 +169,18 @@ fn feed_post(folder: &Folder, rank: usize, post: &PostCandidate) -> FeedPost {
         post_id: ids.print_post(post.tweet_id),
         author_id: ids.print_user(post.author_id),
         author: post.author_screen_name.as_deref().map(|name| cut(name, limits::ANSWER_NAME_BYTES)),
+        author_followers_count: post.author_followers_count,
+        author_verified: post.author_verified,
         score: post.score.unwrap_or_default(),
         weighted_score: post.weighted_score.unwrap_or_default(),
         in_network: post.in_network.unwrap_or_default(),
         source: post.served_type.map_or("unknown", ServedType::as_str).to_owned(),
         probabilities,
         dwell_time,
+        engagement_counts: post.engagement_counts.as_deref().map(|counts| {
+            let named = folder.profile.action_set.iter().zip(counts);
+            named.map(|((_, action), &count)| (action.name.clone(), count)).collect()
+        }),
         text: post.tweet_text.as_deref().map(|text| cut(text, limits::ANSWER_TEXT_BYTES)),
         created_at: post.created_at.map(|t| t.0),
         in_reply_to: post.in_reply_to_tweet_id.map(|id| ids.print_post(id)),

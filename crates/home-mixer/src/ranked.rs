@@ -1,7 +1,7 @@
 //! A post as the components that all feeds share see it.
 
 use foryou_types::{ActionDef, PostId, TimeMs, UserId};
-use mixer_kit::{Prediction, Ranked, ScoredBy};
+use mixer_kit::{Predicted, Prediction, Ranked, ScoredBy};
 
 use crate::candidate::PostCandidate;
 use crate::scorers::weight;
@@ -55,6 +55,10 @@ impl Ranked for PostCandidate {
 
     fn scored_by(&self) -> Option<ScoredBy> {
         self.scored_by
+    }
+
+    fn predicted(&self) -> Option<Predicted> {
+        Some(Predicted { request: self.prediction_request_id?, at_ms: self.last_scored_at_ms? })
     }
 
     fn set_prediction(&mut self, Prediction { heads, by, unscorable, request, at_ms }: Prediction) {

@@ -41,7 +41,7 @@ pub use group_diversity_scorer::GroupDiversityScorer;
 pub use notes::{Degraded, Outcome, RankedBy, RequestNotes};
 pub use offset_scorer::{OffsetScorer, ScoreOffset};
 pub use phoenix_scorer::PhoenixScorer;
-pub use ranked::{FeedQuery, Known, Prediction, Ranked, ScoredBy, multiplied};
+pub use ranked::{FeedQuery, Known, Predicted, Prediction, Ranked, ScoredBy, multiplied};
 pub use records_in_flight::{RecordInFlight, RecordsInFlight};
 pub use request_log::{Logged, RequestLog};
 pub use seen_filter::SeenFilter;

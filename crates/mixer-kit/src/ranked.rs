@@ -89,6 +89,10 @@ pub trait Ranked: Send + Sync {
     fn scored_by(&self) -> Option<ScoredBy> {
         None
     }
+    /// Which prediction its heads are from, for an explanation; `None` where that is not kept.
+    fn predicted(&self) -> Option<Predicted> {
+        None
+    }
     /// Takes a prediction.
     fn set_prediction(&mut self, prediction: Prediction);
     /// What an action is worth on this item: the action's weight, unless the item has a reason to say otherwise.
@@ -133,6 +137,15 @@ pub struct Prediction {
     /// Whether a head is NaN or infinite.
     pub unscorable: bool,
     /// Number of the prediction: the request id's hash.
+    pub request: u64,
+    /// When it was made, Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// Which prediction the heads of an item are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Predicted {
+    /// Its number: the request id's hash.
     pub request: u64,
     /// When it was made, Unix milliseconds.
     pub at_ms: u64,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candidate_pipeline::CandidateTrace;
 use foryou_types::PostId;
-use mixer_kit::{Explanation, Ranked};
+use mixer_kit::{Explanation, Predicted, Ranked, ScoredBy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,12 @@ pub struct Decision {
     /// What predicted its probabilities: `model` or `popularity_prior`; `null` if nothing did, or it was removed before.
     #[serde(default)]
     pub ranked_by: Option<String>,
+    /// Number of that prediction, a hash of the request's id: the same for all that one request predicted.
+    #[serde(default)]
+    pub prediction_request_id: Option<String>,
+    /// When that was predicted, Unix milliseconds.
+    #[serde(default)]
+    pub last_scored_at_ms: Option<u64>,
     /// Its score before and after each scorer.
     pub scores: Vec<Step>,
     /// The score it was sorted by.
@@ -63,7 +69,8 @@ impl Explained {
     pub fn new<C: Ranked>(items: &[C], explanation: &Explanation<C>, ids: Ids<'_>) -> Self {
         let removed_later = explanation.removed.iter().flat_map(|r| &r.candidates);
         let ranked = items.iter().chain(explanation.non_selected.iter()).chain(removed_later);
-        let scored_by: HashMap<_, _> = ranked.filter_map(|c| Some((c.item_id(), c.scored_by()?))).collect();
+        let scored: HashMap<_, _> =
+            ranked.filter_map(|c| Some((c.item_id(), (c.scored_by()?, c.predicted())))).collect();
         let mut removed = BTreeMap::new();
         for removal in explanation.removed.iter().filter(|r| r.count > 0) {
             *removed.entry(removal.filter.to_owned()).or_default() += removal.count;
@@ -75,16 +82,14 @@ impl Explained {
                 .trace
                 .candidates
                 .iter()
-                .map(|c| {
-                    let by = c.position.and_then(|_| scored_by.get(&PostId(c.id)));
-                    decision(c, by.map(|by| by.as_str().to_owned()), ids)
-                })
+                .map(|c| decision(c, c.position.and_then(|_| scored.get(&PostId(c.id)).copied()), ids))
                 .collect(),
         }
     }
 }
 
-fn decision(candidate: &CandidateTrace, ranked_by: Option<String>, ids: Ids<'_>) -> Decision {
+fn decision(candidate: &CandidateTrace, scored: Option<(ScoredBy, Option<Predicted>)>, ids: Ids<'_>) -> Decision {
+    let predicted = scored.and_then(|(_, predicted)| predicted);
     // JSON cannot say NaN or infinity: such a score is given as null.
     let finite = |score: f64| score.is_finite().then_some(score);
     Decision {
@@ -93,7 +98,9 @@ fn decision(candidate: &CandidateTrace, ranked_by: Option<String>, ids: Ids<'_>)
         filter: candidate.removed.as_ref().map(|r| r.filter.to_owned()),
         reason: candidate.removed.as_ref().and_then(|r| r.reason.clone()),
         failed_hydrators: candidate.failed.iter().map(|f| f.hydrator.to_owned()).collect(),
-        ranked_by,
+        ranked_by: scored.map(|(by, _)| by.as_str().to_owned()),
+        prediction_request_id: predicted.map(|predicted| predicted.request.to_string()),
+        last_scored_at_ms: predicted.map(|predicted| predicted.at_ms),
         scores: candidate
             .scores
             .iter()

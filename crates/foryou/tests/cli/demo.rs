@@ -48,7 +48,14 @@ fn the_demo_s_feed_has_both_networks_heads_and_timings() {
         assert_eq!((&decision["post_id"], &decision["score"]), (&post["post_id"], &post["score"]));
         let weighted = decision["scores"].as_array().unwrap().iter().find(|s| s["scorer"] == "WeightedScorer").unwrap();
         assert_eq!(weighted["after"], post["weighted_score"]);
+        assert_eq!(decision["last_scored_at_ms"], told["clock"]["now"]);
+        assert_eq!(
+            decision["prediction_request_id"],
+            decisions.iter().find(|d| d["rank"] == 1).unwrap()["prediction_request_id"]
+        );
     }
+    let predicted = |d: &serde_json::Value| d["prediction_request_id"].is_string();
+    assert!(decisions.iter().all(|d| predicted(d) == d["ranked_by"].is_string()));
 
     // The folder is used as it is the second time, and the feed is the same: nothing was recorded.
     assert_eq!(same_part(json(&["demo", "--once", "--users", "200", "--data", data])), same_part(feed));
@@ -68,4 +75,12 @@ fn the_example_town_is_what_its_page_says() {
     // 103 is of someone blocked, 104 has the muted word, 106 reposts 101, 105 is of 101's conversation.
     assert_eq!(ids, ["101", "102"], "{feed}");
     assert!(posts.iter().all(|p| p["in_network"] == (p["author"] == "baker")));
+    // What is known of the authors, and what was done with the posts.
+    for post in posts {
+        let (followers, verified) = if post["author"] == "baker" { (120, false) } else { (2_300, true) };
+        assert_eq!(post["author_followers_count"], followers, "{post}");
+        assert_eq!(post["author_verified"], verified, "{post}");
+        assert!(post["engagement_counts"]["favorite"].is_u64(), "{post}");
+    }
+    assert!(posts.iter().any(|p| p["engagement_counts"].as_object().unwrap().values().any(|n| n != 0)), "{feed}");
 }
