@@ -1,7 +1,7 @@
 //! Schemas of the values in requests and answers, made from the limits and types that the code enforces.
 //!
 //! The documentation of a type refers to them by name; `components` defines those that all feeds share for a folder's profile. A feed
-//! refers to its own with [`reference`] and [`optional`], and hands their definitions to [`crate::rest::routes`].
+//! refers to its own with [`reference()`] and [`optional`], and hands their definitions to [`crate::rest::routes`].
 
 use std::borrow::Cow;
 
