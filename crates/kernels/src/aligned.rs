@@ -22,6 +22,11 @@ impl Aligned {
         Self { buffer, start, len }
     }
 
+    /// Nothing.
+    pub const fn empty() -> Self {
+        Self { buffer: Vec::new(), start: 0, len: 0 }
+    }
+
     /// A buffer of at least `len` values; their contents are unspecified. Does not shrink.
     pub fn fit(&mut self, len: usize) {
         if self.len < len {

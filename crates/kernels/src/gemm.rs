@@ -29,9 +29,68 @@ impl Packed {
         Self { data, depth, panels }
     }
 
+    /// No matrix yet: [`Self::shape`] gives it one.
+    pub const fn empty() -> Self {
+        Self { data: Aligned::empty(), depth: 0, panels: 0 }
+    }
+
+    /// Makes it a matrix `[depth, columns]` of zeros, unless it has that shape already: then it stays as it is.
+    pub fn shape(&mut self, depth: usize, columns: usize) {
+        let panels = columns.div_ceil(PANEL);
+        if (self.depth, self.panels) != (depth, panels) {
+            self.data = Aligned::zeros(panels * depth * PANEL);
+            (self.depth, self.panels) = (depth, panels);
+        }
+    }
+
+    /// Writes a block `[rows, columns]` times `factor`, its first value at (`row`, `column`); with `gain` `[rows]` every row times its own.
+    pub fn write(
+        &mut self,
+        row: usize,
+        column: usize,
+        columns: usize,
+        block: &[f32],
+        gain: Option<&[f32]>,
+        factor: f32,
+    ) {
+        for (r, values) in block.chunks_exact(columns).enumerate() {
+            let factor = gain.map_or(factor, |gain| factor * gain[r]);
+            let (mut at, mut values) = (column, values);
+            while !values.is_empty() {
+                let (now, rest) = values.split_at(values.len().min(PANEL - at % PANEL));
+                let start = (at / PANEL * self.depth + row + r) * PANEL + at % PANEL;
+                for (slot, x) in self.data[start..start + now.len()].iter_mut().zip(now) {
+                    *slot = factor * x;
+                }
+                (at, values) = (at + now.len(), rest);
+            }
+        }
+    }
+
+    /// As [`Self::write`] of the transpose of a block: the block's first row becomes a column, and `gain` is of the matrix's columns.
+    pub fn write_transposed(
+        &mut self,
+        row: usize,
+        column: usize,
+        columns: usize,
+        block: &[f32],
+        gain: Option<&[f32]>,
+        factor: f32,
+    ) {
+        for (r, values) in block.chunks_exact(columns).enumerate() {
+            let factor = gain.map_or(factor, |gain| factor * gain[r]);
+            let at = column + r;
+            let start = (at / PANEL * self.depth + row) * PANEL + at % PANEL;
+            for (slot, x) in self.data[start..].iter_mut().step_by(PANEL).zip(values) {
+                *slot = factor * x;
+            }
+        }
+    }
+
     /// The product of `rows` rows of `a` with this matrix, into `c` (padded columns included).
     pub fn product<'a>(&'a self, rows: usize, a: Rows<'a>, c: RowsMut<'a>) -> Gemm<'a> {
-        Gemm { rows, a, depth: self.depth, b: &self.data, panel_stride: self.depth * PANEL, panels: self.panels, c }
+        let panel_stride = self.depth * PANEL;
+        Gemm { rows, a, depth: self.depth, b: &self.data, panel_stride, panels: self.panels, c, add: false }
     }
 }
 
@@ -68,6 +127,8 @@ pub struct Gemm<'a> {
     pub panels: usize,
     /// `[rows, panels · PANEL]`: whole panels are written.
     pub c: RowsMut<'a>,
+    /// Whether the product is added to what `c` holds.
+    pub add: bool,
 }
 
 impl WithSimd for Gemm<'_> {
@@ -121,10 +182,6 @@ impl Gemm<'_> {
     }
 
     #[inline(always)]
-    #[expect(
-        clippy::manual_memcpy,
-        reason = "copying a slice takes the sums' address, which keeps them out of registers"
-    )]
     fn micro<S: Simd, const R: usize, const V: usize, const P: usize>(
         &mut self,
         simd: S,
@@ -149,7 +206,7 @@ impl Gemm<'_> {
             let Some(c) = c.next() else { return };
             let c = &mut S::as_mut_simd_f32s(&mut c[..V * S::F32_LANES]).0[..V];
             for v in 0..V {
-                c[v] = sums[v];
+                c[v] = if self.add { simd.add_f32s(c[v], sums[v]) } else { sums[v] };
             }
         }
     }

@@ -1,8 +1,16 @@
 //! The numeric core of training and serving: slices and shapes in, slices out.
 //!
 //! Every kernel is a struct of its operands, written once over [`pulp::Simd`], compiled for every instruction set of the machine's
-//! family, and run by [`Kernels::run`]. [`Gemm`] multiplies by a [`Packed`] matrix; [`Normalise`], [`AddNormalised`], [`Gate`] and [`Silu`]
-//! work on rows, [`Rotate`] turns queries and keys, [`Softmax`] and its neighbours are attention, [`Scan`] is one query against many rows.
+//! family, and run by [`Kernels::run`].
+//!
+//! | | serving | training adds |
+//! |---|---|---|
+//! | products | [`Gemm`] by a [`Packed`] matrix | [`Outer`]: gradients of weights |
+//! | norms, gates | [`Normalise`], [`AddNormalised`], [`Gate`], [`Silu`] | forms that keep what their gradients need, and those: [`NormaliseBack`] ... |
+//! | positions | [`Rotate`] | [`RotateTo`], also back |
+//! | attention | [`Softmax`] and its neighbours, one head at a time | [`AttendForward`], [`AttendBack`]: one sequence at a time |
+//! | retrieval | [`Scan`]: one query against many rows | [`SoftmaxCrossEntropy`] of a row, [`Unit`] |
+//! | tables, optimisers | | [`MeanOfRows`], [`AddTo`], [`AdamWStep`], [`AdagradRows`], [`SumOfSquares`] |
 //!
 //! Layout rules that let the kernels do without tails:
 //! * the columns of a weight matrix come in panels of [`PANEL`], zero-padded ([`Packed`]);
@@ -18,18 +26,33 @@
 )]
 
 mod aligned;
+mod attend;
 mod attention;
+mod cross_entropy;
 mod gemm;
 mod math;
+mod optim;
+mod outer;
 mod rope;
 mod rows;
+mod rows_back;
 mod scan;
+#[cfg(test)]
+mod testing;
 
 pub use aligned::Aligned;
+pub use attend::{AttendBack, AttendForward, AttendScratch, HeadShape, Queries, Seen, Sequence};
 pub use attention::{Combine, OwnLogits, OwnValues, Softmax};
+pub use cross_entropy::SoftmaxCrossEntropy;
 pub use gemm::{Gemm, Packed, Rows, RowsMut};
-pub use rope::{Rope, Rotate};
+pub use optim::{AdagradRows, AdamWStep, AddTo, MeanOfRows, SumOfSquares};
+pub use outer::Outer;
+pub use rope::{Rope, Rotate, RotateTo};
 pub use rows::{AddNormalised, Gate, Normalise, Silu};
+pub use rows_back::{
+    AddNormalisedBack, AddNormalisedKeeping, GateBack, GateKeeping, NormaliseBack, SiluBack, SiluKeeping, Unit,
+    UnitBack,
+};
 pub use scan::Scan;
 
 use pulp::{Arch, Scalar, Simd, WithSimd};

@@ -62,6 +62,30 @@ pub(crate) fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(x, simd.add_f32s(s(1.0), exp(simd, simd.mul_f32s(x, inner))))
 }
 
+/// The slope of [`silu`].
+#[inline(always)]
+pub(crate) fn silu_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    let sigmoid = simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))));
+    // σ + x·σ·(1 − σ)
+    simd.mul_f32s(sigmoid, simd.mul_add_e_f32s(x, simd.sub_f32s(one, sigmoid), one))
+}
+
+/// [`gelu`] and its slope: with `σ = sigmoid(2u)`, `σ + x·σ·(1 − σ)·2u'`.
+#[inline(always)]
+pub(crate) fn gelu_and_slope<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+    /// `2·√(2/π)`.
+    const OUTER: f32 = 1.595_769;
+    let s = |value: f32| simd.splat_f32s(value);
+    let square = simd.mul_f32s(x, x);
+    let inner = simd.mul_add_e_f32s(square, s(-OUTER * 0.044_715), s(-OUTER));
+    let sigmoid = simd.div_f32s(s(1.0), simd.add_f32s(s(1.0), exp(simd, simd.mul_f32s(x, inner))));
+    let gelu = simd.mul_f32s(x, sigmoid);
+    let rise = simd.mul_add_e_f32s(square, s(3.0 * OUTER * 0.044_715), s(OUTER));
+    let rest = simd.mul_f32s(simd.sub_f32s(s(1.0), sigmoid), rise);
+    (gelu, simd.mul_add_e_f32s(gelu, rest, sigmoid))
+}
+
 #[cfg(test)]
 mod tests {
     use pulp::WithSimd;

@@ -25,7 +25,7 @@ impl Rope {
 
     /// Rotates the heads at the start of a row (`heads · key` values) to a position.
     #[inline(always)]
-    fn rotate(&self, row: &mut [f32], position: usize) {
+    fn rotate(&self, row: &mut [f32], position: usize, back: bool) {
         let half = self.frequencies.len();
         let at = position * half;
         let beyond: (Vec<f32>, Vec<f32>);
@@ -36,9 +36,10 @@ impl Rope {
             beyond = (angle(f64::cos), angle(f64::sin));
             (&beyond.0[..], &beyond.1[..])
         };
+        let sign = if back { -1.0 } else { 1.0 };
         for head in row.chunks_exact_mut(2 * half) {
             let (first, second) = head.split_at_mut(half);
-            for (((a, b), &c), &s) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            for (((a, b), &c), s) in first.iter_mut().zip(second).zip(cos).zip(sin.iter().map(|s| sign * s)) {
                 (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
             }
         }
@@ -68,7 +69,34 @@ impl WithSimd for Rotate<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (r, row) in self.x.chunks_exact_mut(self.stride).enumerate() {
-            self.rope.rotate(&mut row[..self.width], self.first + r * self.step);
+            self.rope.rotate(&mut row[..self.width], self.first + r * self.step, false);
+        }
+    }
+}
+
+/// As [`Rotate`], each row to a position of its own.
+pub struct RotateTo<'a> {
+    /// The angles.
+    pub rope: &'a Rope,
+    /// `[rows, stride]`.
+    pub x: &'a mut [f32],
+    /// Stride of the rows.
+    pub stride: usize,
+    /// Values of a row to rotate.
+    pub width: usize,
+    /// `[rows]`.
+    pub positions: &'a [u32],
+    /// Whether to rotate back, as the gradient goes.
+    pub back: bool,
+}
+
+impl WithSimd for RotateTo<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (row, &position) in self.x.chunks_exact_mut(self.stride).zip(self.positions) {
+            self.rope.rotate(&mut row[..self.width], position as usize, self.back);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::math;
 
 /// `1/√(mean of squares + eps)` of a row of `width` values in a zero-padded slice.
 #[inline(always)]
-fn scale<S: Simd>(simd: S, row: &[S::f32s], width: usize, eps: f32) -> f32 {
+pub(super) fn scale<S: Simd>(simd: S, row: &[S::f32s], width: usize, eps: f32) -> f32 {
     // Two chains hide half of the latency; which value goes to which chain follows from its place alone.
     let mut sums = [simd.splat_f32s(0.0); 2];
     for (i, &x) in row.iter().enumerate() {
@@ -28,16 +28,23 @@ pub struct Normalise<'a> {
     pub width: usize,
     /// Added to the mean square.
     pub eps: f32,
+    /// `[rows]`, where the backward pass needs it: `1 / rms(x)`.
+    pub inverse: Option<&'a mut [f32]>,
 }
 
 impl WithSimd for Normalise<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for (x, out) in self.x.chunks_exact(self.stride).zip(self.out.chunks_exact_mut(self.stride)) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let rows = self.x.chunks_exact(self.stride).zip(self.out.chunks_exact_mut(self.stride));
+        for (r, (x, out)) in rows.enumerate() {
             let x = S::as_simd_f32s(x).0;
-            let factor = simd.splat_f32s(scale(simd, x, self.width, self.eps));
+            let factor = scale(simd, x, self.width, self.eps);
+            if let Some(inverse) = &mut self.inverse {
+                inverse[r] = factor;
+            }
+            let factor = simd.splat_f32s(factor);
             for (out, &x) in S::as_mut_simd_f32s(out).0.iter_mut().zip(x) {
                 *out = simd.mul_f32s(x, factor);
             }

@@ -158,6 +158,7 @@ impl Weights {
             stride,
             width,
             eps: self.config.rms_eps,
+            inverse: None,
         });
     }
 
@@ -185,6 +186,7 @@ impl Weights {
                 panel_stride: key * PANEL,
                 panels: most.div_ceil(PANEL),
                 c: RowsMut { data: scores, stride },
+                add: false,
             });
             if candidate {
                 self.kernels.run(OwnLogits {
@@ -218,6 +220,7 @@ impl Weights {
                 panel_stride: past.value_panel(),
                 panels: padded(key) / PANEL,
                 c: RowsMut { data: out, stride: sizes.attended },
+                add: false,
             });
             self.kernels.run(Combine {
                 out,

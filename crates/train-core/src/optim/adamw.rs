@@ -1,5 +1,7 @@
 //! AdamW (Loshchilov, Hutter 2019): Adam with decoupled weight decay.
 
+use kernels::{AdamWStep, Kernels};
+
 /// Settings of the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWRule {
@@ -35,6 +37,7 @@ impl AdamW {
 
     /// One step on every tensor: `(values, gradient, whether it decays)` in the order of the moments.
     pub fn step<'a>(&mut self, tensors: impl Iterator<Item = (&'a mut [f32], &'a [f32], bool)>, rule: AdamWRule) {
+        let kernels = Kernels::native();
         self.steps += 1;
         let power = self.steps.min(1 << 30) as i32;
         let start1 = 1.0 - f64::from(rule.beta1).powi(power);
@@ -43,11 +46,8 @@ impl AdamW {
         let root = (1.0 / start2.sqrt()) as f32;
         for ((values, gradient, decays), (mean, square)) in tensors.zip(self.mean.iter_mut().zip(&mut self.square)) {
             let keep = if decays { 1.0 - rule.learning_rate * rule.weight_decay } else { 1.0 };
-            for ((w, &g), (m, v)) in values.iter_mut().zip(gradient).zip(mean.iter_mut().zip(square)) {
-                *m = rule.beta1 * *m + (1.0 - rule.beta1) * g;
-                *v = rule.beta2 * *v + (1.0 - rule.beta2) * g * g;
-                *w = keep * *w - step * *m / (v.sqrt() * root + rule.eps);
-            }
+            let AdamWRule { beta1, beta2, eps, .. } = rule;
+            kernels.run(AdamWStep { values, gradient, mean, square, beta1, beta2, step, root, eps, keep });
         }
     }
 }
