@@ -1,4 +1,4 @@
-//! Trains the Phoenix models on Burn.
+//! Trains the Phoenix models.
 //!
 //! Start with [`train`]: [`TrainingData`] is what a log teaches, a [`Recipe`] holds every setting, [`judge`] says whether what was trained
 //! may serve. Inside, `data` makes passes of the log, a step's rows come out of the `tables`, go through the `model`, and its gradients
@@ -6,12 +6,14 @@
 //! [`train_core`].
 //!
 //! Invariants:
-//! * Only the dense tensors are known to autodiff. No gradient has the shape of a table.
+//! * No gradient has the shape of a table.
 //! * Data, recipe, seed and number of threads determine a run bit by bit, even if it is resumed.
 //! * Training sees what serving would show: the data's windows, the model's positions, the shared input functions.
 
 mod data;
 mod model;
+#[cfg(all(test, feature = "burn"))]
+mod oracle;
 mod recipe;
 mod tables;
 mod trainer;

@@ -48,3 +48,18 @@ pub(crate) struct CandidateArrays {
     /// the loss. No other output depends on it.
     pub valid: Vec<bool>,
 }
+
+/// The gradients of a batch's looked-up rows, row-major like the arrays; empty where the batch has no such array.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct LeafGradients {
+    /// `[B, Hu·D]`.
+    pub user: Vec<f32>,
+    /// `[B, S, (Hi+Ha)·D]`.
+    pub history_ids: Vec<f32>,
+    /// `[B, S, D]`.
+    pub history_text: Vec<f32>,
+    /// `[B, C, (Hi+Ha)·D]`.
+    pub candidate_ids: Vec<f32>,
+    /// `[B, C, D]`.
+    pub candidate_text: Vec<f32>,
+}

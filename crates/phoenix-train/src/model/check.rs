@@ -1,16 +1,12 @@
 //! Holds the models against a reference file.
 
-use burn_tensor::Tensor;
 use model_registry::CheckpointError;
 use phoenix::golden::{Agreement, Golden, LOGIT_TOLERANCE, VECTOR_TOLERANCE};
 use phoenix::{ModelConfig, ModelKind};
 use thiserror::Error;
 
 use super::arrays::{CandidateArrays, HistoryArrays};
-use super::dense::{DenseError, DenseParams};
-use super::device::device;
-use super::ranker::ranker_logits;
-use super::retrieval::{candidate_representation, user_representation};
+use super::{DenseError, Moment, Network};
 
 /// A reference file that the models cannot be held against.
 #[derive(Debug, Error)]
@@ -21,38 +17,33 @@ pub enum CheckError {
     /// The file's parameters are not the model's.
     #[error(transparent)]
     Dense(#[from] DenseError),
-    /// An output could not be read back.
-    #[error("{what}: {problem}")]
-    Output {
-        /// The output.
-        what: &'static str,
-        /// What the backend says.
-        problem: String,
-    },
 }
 
 /// Runs the models whose parameters the file has on its inputs, in f32 on the CPU.
 pub fn check(golden: &Golden) -> Result<Vec<Agreement>, CheckError> {
-    let device = device();
     let config = &golden.config;
     let history = history(golden)?;
     let candidates = candidates(golden)?;
     let mut results = Vec::new();
     if let Some(values) = golden.dense(ModelKind::Ranker)? {
-        let params = DenseParams::from_values(ModelKind::Ranker, config, &values, &device, false)?;
-        let logits = values_of("logits", ranker_logits(config, &params, &history, &candidates).0)?;
+        let mut network = Network::new(ModelKind::Ranker, config)?;
+        network.load(&values)?;
+        let mut logits = Vec::new();
+        network.logits(&values, &history, &candidates, &mut logits);
         let reference = golden.f32("ranker.out.logits")?;
         results.push(Agreement::of_values(ModelKind::Ranker, "logits", &logits, reference, LOGIT_TOLERANCE));
     }
     if let Some(values) = golden.dense(ModelKind::Retrieval)? {
-        let params = DenseParams::from_values(ModelKind::Retrieval, config, &values, &device, false)?;
+        let mut network = Network::new(ModelKind::Retrieval, config)?;
+        network.load(&values)?;
         let mut push = |what, ours: &[f32], reference: &[f32]| {
             results.push(Agreement::of_values(ModelKind::Retrieval, what, ours, reference, VECTOR_TOLERANCE));
         };
-        let users = values_of("user_representation", user_representation(config, &params, &history).0)?;
+        let moments: Vec<Moment> = (0..history.b).map(|user| Moment { user, cutoff: u16::MAX }).collect();
+        let (mut users, mut posts) = (Vec::new(), Vec::new());
+        network.users(&values, &history, &moments, &mut users);
         push("user_representation", &users, golden.f32("retrieval.out.user_representation")?);
-        let posts = candidate_representation(config, &params, &candidates.ids, None).0;
-        let posts = values_of("candidate_representation", posts)?;
+        network.posts(&candidates.ids, None, &mut posts);
         push("candidate_representation", &posts, golden.f32("retrieval.out.candidate_representation")?);
         if golden.top_k > 0 {
             let corpus = golden.f32("retrieval.in.corpus_embeddings")?;
@@ -65,10 +56,6 @@ pub fn check(golden: &Golden) -> Result<Vec<Agreement>, CheckError> {
         }
     }
     Ok(results)
-}
-
-fn values_of<const R: usize>(what: &'static str, tensor: Tensor<R>) -> Result<Vec<f32>, CheckError> {
-    tensor.try_into_vec_as::<f32>().map_err(|problem| CheckError::Output { what, problem: problem.to_string() })
 }
 
 /// The `k` highest dot products of each user with the corpus, highest first, ties by index: `[B, K]` scores and indices.

@@ -1,52 +1,129 @@
-//! Both Phoenix models in Burn, as functions of plain tensors.
+//! Both Phoenix models over `kernels`: forward passes that keep what the backward pass needs, and the backward pass by hand.
 //!
-//! [`ranker_logits`], [`user_representations_at`] and [`candidate_representation`] take [`DenseParams`] (the dense tensors, tracked or not)
-//! and row-major arrays ([`HistoryArrays`], [`CandidateArrays`]) whose embeddings were looked up before. They answer with the output
-//! and [`Leaves`]: the looked-up embeddings as tensors of the graph, so that after `backward` their gradients come back as plain
-//! vectors and the tables stay outside autodiff.
+//! A [`Network`] holds what one thread needs for one model: the packed dense tensors, a tile's (ranker) or a batch's (retrieval)
+//! intermediate values, and the gradients. All its buffers are sized by the first steps and used again. Batches are row-major arrays
+//! ([`HistoryArrays`], [`CandidateArrays`]) whose embeddings were looked up before; the gradients of those come back as
+//! [`LeafGradients`], so the tables stay outside.
 //!
-//! The arithmetic is the isolated form of the transformer: the context `[user | history]` attends to itself, and each candidate
-//! to the context tokens it may see and to itself. Context and candidates go through each layer as two tensors: putting them
-//! into one would need a copy forward and two zero-filled copies backward around each attention, which cost more than the
-//! second (small) matrix product.
-//!
-//! # Threads
-//!
-//! On the CPU backend element-wise work runs on the calling thread; only large matrix products and batches of small ones are
-//! handed to rayon, to the pool that the calling thread belongs to, or to the global one. To use a second core for the
-//! element-wise work too, run two halves of a batch as two shards, each inside `install` of its own pool of one thread
-//! (the bench `step` times one thread and two):
-//!
-//! ```ignore
-//! let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-//! let gradients = pool.install(|| { /* DenseParams::from_values, forward, loss, backward, gradients */ });
-//! ```
-//!
-//! Every shard must make its own [`DenseParams`]. The autodiff graph lives in a global registry keyed by node: graphs that share a
-//! leaf are merged and then run under one lock, one after the other. Tensors are `Send`, but a loss and its graph belong to
-//! the shard that made them; carry plain vectors across threads.
+//! The arithmetic is the isolated form of the transformer: the context `[user | history]` attends to itself, and each candidate to the
+//! context tokens it may see and to itself.
 
 mod arrays;
-mod attention;
 mod check;
-mod dense;
-mod device;
 mod embed;
-mod leaves;
-mod ops;
+mod gradients;
+mod layers;
 mod ranker;
 mod retrieval;
-mod rotary;
+mod shape;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod transformer;
-mod visibility;
+mod tile;
+mod weights;
 
-pub(crate) use arrays::{CandidateArrays, HistoryArrays};
+use kernels::{Kernels, Rope};
+use model_registry::NamedTensor;
+use phoenix::{ModelConfig, ModelKind, Positions};
+
+pub(crate) use arrays::{CandidateArrays, HistoryArrays, LeafGradients};
 pub use check::{CheckError, check};
-pub use dense::DenseError;
-pub(crate) use dense::DenseParams;
-pub(crate) use device::device;
-pub(crate) use leaves::{LeafGradients, Leaves};
-pub(crate) use ranker::ranker_logits;
-pub(crate) use retrieval::{candidate_representation, user_representations_at};
+pub(crate) use retrieval::Moment;
+pub use shape::DenseError;
+
+use gradients::Gradients;
+use layers::{Layers, Work};
+use shape::Shape;
+use tile::Tile;
+use weights::{Values, Weights};
+
+/// Positions beyond the history that sequential candidates usually take.
+const SEQUENTIAL_CANDIDATES: usize = 1_024;
+
+/// A model on one thread.
+#[derive(Debug)]
+pub(crate) struct Network {
+    kind: ModelKind,
+    shape: Shape,
+    kernels: Kernels,
+    rope: Rope,
+    weights: Weights,
+    gradients: Gradients,
+    work: Work,
+    /// The ranker has one at a time, retrieval all of its batch.
+    tiles: Vec<Tile>,
+    tower: retrieval::Tower,
+    means: retrieval::Means,
+}
+
+impl Network {
+    /// A network for a model of this kind, without values yet.
+    pub(crate) fn new(kind: ModelKind, config: &ModelConfig) -> Result<Self, DenseError> {
+        Self::on(Kernels::native(), kind, config)
+    }
+
+    fn on(kernels: Kernels, kind: ModelKind, config: &ModelConfig) -> Result<Self, DenseError> {
+        let shape = Shape::new(kind, config)?;
+        let beyond = if config.positions == Positions::Shared { 2 } else { SEQUENTIAL_CANDIDATES };
+        Ok(Self {
+            rope: Rope::new(config.key_size, config.rope_base, config.longest_history() + beyond),
+            weights: Weights::new(&shape),
+            gradients: Gradients::new(&shape),
+            work: Work::default(),
+            tiles: Vec::new(),
+            tower: retrieval::Tower::default(),
+            means: retrieval::Means::default(),
+            kernels,
+            kind,
+            shape,
+        })
+    }
+
+    /// Whether it is for a model of this kind and these sizes.
+    pub(crate) fn fits(&self, kind: ModelKind, config: &ModelConfig) -> bool {
+        self.kind == kind && self.shape.config == *config
+    }
+
+    /// Width D of tokens and table rows.
+    pub(crate) const fn width(&self) -> usize {
+        self.shape.d
+    }
+
+    /// Takes over the dense tensors, found by name in any order (others are ignored), and sets all gradients to zero.
+    pub(crate) fn load(&mut self, dense: &[NamedTensor]) -> Result<(), DenseError> {
+        self.gradients.clear();
+        self.weights.load(&self.shape, dense, self.kernels)
+    }
+
+    /// The gradients of the dense tensors since [`Self::load`] of the same values, in the order of [`phoenix::dense_params`].
+    pub(crate) fn gradients(&mut self, dense: &[NamedTensor], out: &mut Vec<Vec<f32>>) {
+        self.gradients.finish(&self.shape, (dense, self.weights.places()), self.kernels, out);
+    }
+
+    /// The first tiles, and everything else that a pass needs.
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            layers: Layers { shape: &self.shape, kernels: self.kernels, rope: &self.rope },
+            weights: &self.weights,
+            gradients: &mut self.gradients,
+            work: &mut self.work,
+            tiles: &mut self.tiles,
+        }
+    }
+}
+
+/// A network's parts, borrowed one by one.
+struct Parts<'a> {
+    layers: Layers<'a>,
+    weights: &'a Weights,
+    gradients: &'a mut Gradients,
+    work: &'a mut Work,
+    tiles: &'a mut Vec<Tile>,
+}
+
+/// Makes `values` a list of so many zeros, in the room that it has.
+fn zeros(values: &mut Vec<f32>, len: usize) {
+    values.clear();
+    values.resize(len, 0.0);
+}

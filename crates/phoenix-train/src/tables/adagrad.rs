@@ -1,5 +1,7 @@
 //! Row-wise Adagrad (Duchi, Hazan, Singer 2011; one accumulator per row as in DLRM, Naumov et al. 2019).
 
+use kernels::{AdagradRows, Kernels};
+
 use super::sparse::SparseGradient;
 
 /// Settings of the rule.
@@ -73,16 +75,17 @@ impl AdagradTable {
 
     /// One step on the rows of `gradient`: `acc += mean(g²)`, `w −= lr · g / (√acc + eps)`.
     pub(crate) fn apply(&mut self, gradient: &SparseGradient, rule: Adagrad) {
-        let keep = 1.0 - rule.learning_rate * rule.decay;
-        for (row, g) in gradient.iter() {
-            let accumulator = &mut self.accumulator[row as usize];
-            *accumulator += g.iter().map(|x| x * x).sum::<f32>() / self.dim as f32;
-            let step = rule.learning_rate / (accumulator.sqrt() + rule.eps);
-            let start = row as usize * self.dim;
-            for (w, g) in self.values[start..start + self.dim].iter_mut().zip(g) {
-                *w = keep * *w - step * g;
-            }
-        }
+        let (rows, gradients) = gradient.parts();
+        Kernels::native().run(AdagradRows {
+            values: &mut self.values,
+            accumulator: &mut self.accumulator,
+            rows,
+            gradients,
+            width: self.dim,
+            rate: rule.learning_rate,
+            eps: rule.eps,
+            keep: 1.0 - rule.learning_rate * rule.decay,
+        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The four tables of a model: rows of a batch out, gradients of a batch in.
 
+use kernels::{Kernels, MeanOfRows};
 use phoenix::{HashTables, Tables};
 
 use super::adagrad::{Adagrad, AdagradTable};
@@ -37,6 +38,13 @@ impl TableGradients {
     pub(crate) fn new(dim: usize) -> Self {
         let none = || SparseGradient::new(dim);
         Self { user: none(), post: none(), author: none(), text: none() }
+    }
+
+    /// Forgets all rows, and keeps the room for them.
+    pub(crate) fn clear(&mut self) {
+        for table in [&mut self.user, &mut self.post, &mut self.author, &mut self.text] {
+            table.clear();
+        }
     }
 
     /// Adds the gradients of another part of the batch.
@@ -86,12 +94,11 @@ impl EmbeddingTables {
     }
 
     /// Rows of users, `[B, Hu · D]`, by the rows of [`phoenix::TableSpec::rows_of`].
-    pub(crate) fn gather_users(&self, rows: &[u32]) -> Vec<f32> {
-        let mut out = Vec::with_capacity(rows.len() * self.user.dim());
+    pub(crate) fn gather_users(&self, rows: &[u32], out: &mut Vec<f32>) {
+        out.clear();
         for &row in rows {
             out.extend_from_slice(self.user.row(row));
         }
-        out
     }
 
     /// Adds the gradient `[B, Hu · D]` of [`Self::gather_users`].
@@ -103,10 +110,11 @@ impl EmbeddingTables {
 
     /// Rows of tokens: ids `[T, (Hi + Ha) · D]` and the means of their words' rows `[T, D]` (zero for a token without words; empty for
     /// a model without text).
-    pub(crate) fn gather(&self, hashes: &HashTables, rows: &TokenRows) -> (Vec<f32>, Vec<f32>) {
+    pub(crate) fn gather(&self, hashes: &HashTables, rows: &TokenRows, ids: &mut Vec<f32>, text: &mut Vec<f32>) {
         let (dim, posts) = (self.post.dim(), hashes.post.functions.len());
         let width = posts + hashes.author.functions.len();
-        let mut ids = Vec::with_capacity(rows.ids.len() * dim);
+        ids.clear();
+        text.clear();
         for token in rows.ids.chunks_exact(width) {
             let (post, author) = token.split_at(posts);
             for &row in post {
@@ -116,20 +124,15 @@ impl EmbeddingTables {
                 ids.extend_from_slice(self.author.row(row));
             }
         }
-        if self.text.values().is_empty() {
-            return (ids, Vec::new());
+        let values = self.text.values();
+        if values.is_empty() {
+            return;
         }
-        let mut text = vec![0.0; rows.len() * dim];
-        for (words, mean) in rows.words().zip(text.chunks_exact_mut(dim)) {
-            for &word in words {
-                mean.iter_mut().zip(self.text.row(word)).for_each(|(sum, x)| *sum += x);
-            }
-            let share = 1.0 / words.len().max(1) as f32;
-            for x in mean {
-                *x *= share;
-            }
+        let kernels = Kernels::native();
+        text.resize(rows.len() * dim, 0.0);
+        for (words, out) in rows.words().zip(text.chunks_exact_mut(dim)) {
+            kernels.run(MeanOfRows { values, rows: words, out });
         }
-        (ids, text)
     }
 
     /// Adds the gradients of the arrays that [`Self::gather`] made; `text` may be empty.
@@ -206,7 +209,8 @@ mod tests {
         rows.push(&hashes, true, PostId(8), true, UserId(3), &[]);
         rows.push(&hashes, true, PostId(7), false, UserId(0), &[9]);
         rows.pad_to(&hashes, 5);
-        let (ids, text) = tables.gather(&hashes, &rows);
+        let (mut ids, mut text) = (Vec::new(), Vec::new());
+        tables.gather(&hashes, &rows, &mut ids, &mut text);
         assert_eq!((ids.len(), text.len()), (5 * 4 * D, 5 * D));
         assert!(ids[4 * D..6 * D].iter().all(|&x| x == 0.0), "a hidden post has no rows");
         assert!(ids[6 * D..8 * D].iter().any(|&x| x != 0.0), "its author has");

@@ -1,4 +1,4 @@
-//! Embedding tables outside autodiff.
+//! Embedding tables, and the gradients of the rows that a step touched.
 //!
 //! A table has up to a million rows and a step touches some thousands of them, so a gradient of a table's shape would cost more than
 //! the model. Instead [`TokenRows`] names the rows of a batch, [`EmbeddingTables::gather`] copies them into the model's input arrays,

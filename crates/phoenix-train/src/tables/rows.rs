@@ -18,6 +18,13 @@ impl TokenRows {
         self.word_ends.len()
     }
 
+    /// Forgets all tokens, and keeps the room for them.
+    pub(crate) fn clear(&mut self) {
+        self.ids.clear();
+        self.words.clear();
+        self.word_ends.clear();
+    }
+
     /// Adds a token. A `hidden` post has only its author and words: all its rows are the padding row, as for a post that nobody has
     /// touched and whose rows are still zero.
     pub(crate) fn push(

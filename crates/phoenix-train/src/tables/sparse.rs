@@ -1,5 +1,6 @@
 //! The gradient of the rows of a table that a batch touched.
 
+use kernels::{AddTo, Kernels, SumOfSquares};
 use rustc_hash::FxHashMap;
 
 /// Gradients of some rows of one table, in the order in which they were first touched.
@@ -24,9 +25,8 @@ impl SparseGradient {
             return;
         }
         let start = self.slot(row) * self.dim;
-        for (sum, x) in self.values[start..start + self.dim].iter_mut().zip(gradient) {
-            *sum += scale * x;
-        }
+        let sum = &mut self.values[start..start + self.dim];
+        Kernels::native().run(AddTo { sum, x: gradient, factor: scale });
     }
 
     fn slot(&mut self, row: u32) -> usize {
@@ -37,6 +37,13 @@ impl SparseGradient {
             self.values.resize(self.values.len() + self.dim, 0.0);
         }
         slot as usize
+    }
+
+    /// Forgets all rows, and keeps the room for them.
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.rows.clear();
+        self.values.clear();
     }
 
     /// Adds another gradient of the same table, row by row in its order.
@@ -51,9 +58,15 @@ impl SparseGradient {
         self.rows.iter().copied().zip(self.values.chunks_exact(self.dim.max(1)))
     }
 
+    /// The touched rows, and their gradients `[rows, dim]`.
+    pub(super) fn parts(&self) -> (&[u32], &[f32]) {
+        (&self.rows, &self.values)
+    }
+
     /// Whether every value is finite.
     pub(crate) fn is_finite(&self) -> bool {
-        self.values.iter().all(|x| x.is_finite())
+        // A sum of squares may overflow although each value is finite.
+        Kernels::native().run(SumOfSquares(&self.values)).is_finite() || self.values.iter().all(|x| x.is_finite())
     }
 }
 

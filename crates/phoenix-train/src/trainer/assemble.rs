@@ -41,73 +41,90 @@ pub(crate) struct Batch {
     pub(crate) rows: BatchRows,
 }
 
-/// The batch of some passes, right-padded; `with_candidates` for the ranker.
-pub(crate) fn batch(model: &Model, passes: &[(u32, &Pass)], dropout: Option<Dropout>, with_candidates: bool) -> Batch {
-    let (config, tables) = (&model.config, &model.tables);
-    let (hashes, sizes) = (&config.hashes, &config.model);
-    let b = passes.len();
-    let s = passes.iter().map(|(_, pass)| pass.history.len()).max().unwrap_or(0);
-    let c = if with_candidates { passes.iter().map(|(_, p)| p.candidates.len()).max().unwrap_or(0) } else { 0 };
-    let a = sizes.num_actions;
-    let mut rows = BatchRows::default();
-    let mut history = HistoryArrays {
-        b,
-        s,
-        actions: vec![0.0; b * s * a],
-        surface: vec![0; b * s],
-        age: vec![0; b * s],
-        dwell: vec![0.0; b * s],
-        valid: vec![false; b * s],
-        ..HistoryArrays::default()
-    };
-    let mut candidates = CandidateArrays {
-        b,
-        c,
-        surface: vec![0; b * c],
-        age: vec![0; b * c],
-        cutoff: vec![0; b * c],
-        valid: vec![false; b * c],
-        ..CandidateArrays::default()
-    };
-    for (i, &(number, pass)) in passes.iter().enumerate() {
-        let mut hidden = Dropout::of_pass(dropout, number);
-        rows.users.extend(hashes.user.rows_of(pass.user.0));
-        history.user_valid.push(pass.user.is_some());
-        for (j, item) in pass.history.iter().enumerate() {
-            let at = i * s + j;
-            rows.history.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
-            for action in item.actions.iter().filter(|&action| usize::from(action) < a) {
-                history.actions[at * a + usize::from(action)] = 1.0;
-            }
-            history.surface[at] = item.surface;
-            history.age[at] = item.age_bucket;
-            history.dwell[at] = item.dwell_seconds;
-            history.valid[at] = item.post.is_some();
-        }
-        rows.history.pad_to(hashes, (i + 1) * s);
-        if c == 0 {
-            continue;
-        }
-        for (j, candidate) in pass.candidates.iter().enumerate() {
-            let (at, item) = (i * c + j, &candidate.item);
-            rows.candidates.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
-            candidates.surface[at] = item.surface;
-            candidates.age[at] = item.age_bucket;
-            candidates.cutoff[at] = candidate.cutoff;
-            candidates.valid[at] = true;
-        }
-        rows.candidates.pad_to(hashes, (i + 1) * c);
+/// Some passes among others, by their numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passes<'a> {
+    pub(crate) all: &'a [Pass],
+    pub(crate) numbers: &'a [u32],
+}
+
+impl<'a> Passes<'a> {
+    /// The passes, in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a Pass> + Clone {
+        self.numbers.iter().map(move |&number| &self.all[number as usize])
     }
-    history.user = tables.gather_users(&rows.users);
-    let text = |text: Vec<f32>| sizes.text.then_some(text);
-    let (ids, words) = tables.gather(hashes, &rows.history);
-    (history.ids, history.text) = (ids, text(words));
-    let (ids, words) = tables.gather(hashes, &rows.candidates);
-    (candidates.ids, candidates.text) = (ids, text(words));
-    Batch { history, candidates, rows }
+}
+
+/// Makes a list one of so many values, in the room that it has.
+fn fill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
+    list.clear();
+    list.resize(len, value);
 }
 
 impl Batch {
+    /// Takes up some passes, right-padded; `with_candidates` for the ranker.
+    pub(crate) fn take(&mut self, model: &Model, passes: Passes<'_>, dropout: Option<Dropout>, with_candidates: bool) {
+        let Self { history, candidates, rows } = self;
+        let (config, tables) = (&model.config, &model.tables);
+        let (hashes, sizes) = (&config.hashes, &config.model);
+        let b = passes.numbers.len();
+        let s = passes.iter().map(|pass| pass.history.len()).max().unwrap_or(0);
+        let c = if with_candidates { passes.iter().map(|pass| pass.candidates.len()).max().unwrap_or(0) } else { 0 };
+        let a = sizes.num_actions;
+        rows.users.clear();
+        rows.history.clear();
+        rows.candidates.clear();
+        (history.b, history.s, candidates.b, candidates.c) = (b, s, b, c);
+        history.user_valid.clear();
+        fill(&mut history.actions, b * s * a, 0.0);
+        fill(&mut history.surface, b * s, 0);
+        fill(&mut history.age, b * s, 0);
+        fill(&mut history.dwell, b * s, 0.0);
+        fill(&mut history.valid, b * s, false);
+        fill(&mut candidates.surface, b * c, 0);
+        fill(&mut candidates.age, b * c, 0);
+        fill(&mut candidates.cutoff, b * c, 0);
+        fill(&mut candidates.valid, b * c, false);
+        for (i, (pass, &number)) in passes.iter().zip(passes.numbers).enumerate() {
+            let mut hidden = Dropout::of_pass(dropout, number);
+            rows.users.extend(hashes.user.rows_of(pass.user.0));
+            history.user_valid.push(pass.user.is_some());
+            for (j, item) in pass.history.iter().enumerate() {
+                let at = i * s + j;
+                rows.history.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
+                for action in item.actions.iter().filter(|&action| usize::from(action) < a) {
+                    history.actions[at * a + usize::from(action)] = 1.0;
+                }
+                history.surface[at] = item.surface;
+                history.age[at] = item.age_bucket;
+                history.dwell[at] = item.dwell_seconds;
+                history.valid[at] = item.post.is_some();
+            }
+            rows.history.pad_to(hashes, (i + 1) * s);
+            if c == 0 {
+                continue;
+            }
+            for (j, candidate) in pass.candidates.iter().enumerate() {
+                let (at, item) = (i * c + j, &candidate.item);
+                rows.candidates.push(hashes, sizes.text, item.post, hidden(), item.author, &item.content);
+                candidates.surface[at] = item.surface;
+                candidates.age[at] = item.age_bucket;
+                candidates.cutoff[at] = candidate.cutoff;
+                candidates.valid[at] = true;
+            }
+            rows.candidates.pad_to(hashes, (i + 1) * c);
+        }
+        tables.gather_users(&rows.users, &mut history.user);
+        for (rows, ids, text) in [
+            (&rows.history, &mut history.ids, &mut history.text),
+            (&rows.candidates, &mut candidates.ids, &mut candidates.text),
+        ] {
+            let mut words = text.take().unwrap_or_default();
+            tables.gather(hashes, rows, ids, &mut words);
+            *text = sizes.text.then_some(words);
+        }
+    }
+
     /// Adds the gradients of the looked-up rows to those of their tables.
     pub(crate) fn scatter(&self, model: &Model, leaves: &LeafGradients, into: &mut TableGradients) {
         let (tables, hashes) = (&model.tables, &model.config.hashes);
@@ -154,19 +171,21 @@ pub(crate) struct TowerPost<'a> {
     pub(crate) content: &'a [u32],
 }
 
-/// Looks posts up.
-pub(crate) fn posts<'a>(
-    config: &CheckpointConfig,
-    tables: &EmbeddingTables,
-    posts: impl Iterator<Item = TowerPost<'a>>,
-) -> Posts {
-    let mut rows = TokenRows::default();
-    posts.for_each(|p| rows.push(&config.hashes, config.model.text, p.post, p.hidden, p.author, p.content));
-    let (ids, text) = tables.gather(&config.hashes, &rows);
-    Posts { ids, text: config.model.text.then_some(text), rows }
-}
-
 impl Posts {
+    /// Takes up some posts.
+    pub(crate) fn take<'a>(
+        &mut self,
+        config: &CheckpointConfig,
+        tables: &EmbeddingTables,
+        posts: impl Iterator<Item = TowerPost<'a>>,
+    ) {
+        self.rows.clear();
+        posts.for_each(|p| self.rows.push(&config.hashes, config.model.text, p.post, p.hidden, p.author, p.content));
+        let mut text = self.text.take().unwrap_or_default();
+        tables.gather(&config.hashes, &self.rows, &mut self.ids, &mut text);
+        self.text = config.model.text.then_some(text);
+    }
+
     /// Adds the gradients of the looked-up rows to those of their tables.
     pub(crate) fn scatter(&self, model: &Model, leaves: &LeafGradients, into: &mut TableGradients) {
         let (ids, text) = (&leaves.candidate_ids, &leaves.candidate_text);

@@ -5,6 +5,7 @@ use phoenix::{ModelKind, Pass};
 use train_core::{Evaluation, NotFinite, Size, StepPlan, TrainError, Workers};
 
 use super::model::{Model, StepGradients};
+use super::workspace::Workspaces;
 
 /// One of the two models' losses.
 pub(crate) trait Loss {
@@ -32,6 +33,9 @@ pub(crate) trait Loss {
 
     /// The measures on the validation part; `None` without one.
     fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError>;
+
+    /// Where threads' buffers are kept between steps.
+    fn workspaces(&self) -> &Workspaces;
 
     /// The measures that are drawn.
     fn measures(&self) -> &'static [&'static str];

@@ -15,7 +15,6 @@ mod loss;
 mod measure;
 mod model;
 mod objective;
-mod places;
 mod pool;
 mod ranker;
 mod recall;
@@ -29,6 +28,7 @@ mod text_start;
 mod trained;
 mod warm_start;
 mod weighted;
+mod workspace;
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! A model under training, and the gradients of a step.
 
+use kernels::{AddTo, Kernels, SumOfSquares};
 use model_registry::NamedTensor;
 use phoenix::{Checkpoint, CheckpointConfig};
 use train_core::NotFinite;
@@ -65,7 +66,8 @@ impl StepGradients {
 
 /// Whether every value is finite.
 pub(crate) fn all_finite(values: &[f32]) -> bool {
-    values.iter().all(|x| x.is_finite())
+    // A sum of squares may overflow although each value is finite.
+    Kernels::native().run(SumOfSquares(values)).is_finite() || values.iter().all(|x| x.is_finite())
 }
 
 /// The first array of a batch that is not finite, else the first dense tensor, else `otherwise`: what made a loss not finite.
@@ -79,7 +81,8 @@ pub(crate) fn culprit(model: &Model, inputs: &[(&str, &[f32])], otherwise: &str)
 
 /// Adds `b` to `a`, tensor by tensor.
 pub(crate) fn add_all(a: &mut [Vec<f32>], b: &[Vec<f32>]) {
+    let kernels = Kernels::native();
     for (a, b) in a.iter_mut().zip(b) {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        kernels.run(AddTo { sum: a, x: b, factor: 1.0 });
     }
 }

@@ -137,6 +137,7 @@ impl Objective for PhoenixObjective<'_> {
         adam.step(tensors, self.recipe.dense_rule(rate));
         self.loss.constrain(&mut model.extra);
         model.tables.apply(&gradients.tables, self.recipe.table_rules(rate));
+        self.loss.workspaces().recycle(gradients);
         norm
     }
 

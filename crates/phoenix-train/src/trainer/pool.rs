@@ -10,6 +10,7 @@ use train_core::{StepPlan, stream};
 use super::assemble::TowerPost;
 use super::softmax::{MASKED, Targets};
 use crate::data::TrainingData;
+use crate::model::Moment;
 use crate::recipe::SamplingRecipe;
 
 /// What the passes of a data set hold for retrieval: places of candidates, per pass.
@@ -17,14 +18,6 @@ use crate::recipe::SamplingRecipe;
 pub(crate) struct Engagements {
     pub(crate) positives: Vec<Vec<u32>>,
     pub(crate) rejections: Vec<Vec<u32>>,
-}
-
-/// A user at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Example {
-    /// Place of the pass in its shard.
-    pub(crate) row: usize,
-    pub(crate) cutoff: u16,
 }
 
 /// A post of the pool.
@@ -46,7 +39,7 @@ impl PoolPost {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
     /// Examples, a list per shard; the softmax has a row for each, in order.
-    pub(crate) examples: Vec<Vec<Example>>,
+    pub(crate) examples: Vec<Vec<Moment>>,
     /// The posts: columns of the softmax.
     pub(crate) posts: Vec<PoolPost>,
     pub(crate) targets: Targets,
@@ -103,7 +96,7 @@ impl PoolSource<'_> {
                 let pass = self.pass(number);
                 for place in self.some_positives(plan, number) {
                     let candidate = &pass.candidates[place as usize];
-                    own.push(Example { row, cutoff: candidate.cutoff });
+                    own.push(Moment { user: row, cutoff: candidate.cutoff });
                     targets.columns.push(columns.add_candidate(candidate, true));
                 }
             }
@@ -123,8 +116,8 @@ impl PoolSource<'_> {
         for (shard, examples) in plan.shards.iter().zip(&examples) {
             let mut of_pass: Option<(usize, Vec<(u32, f32)>)> = None;
             for example in examples {
-                if of_pass.as_ref().is_none_or(|(row, _)| *row != example.row) {
-                    let number = shard[example.row];
+                if of_pass.as_ref().is_none_or(|(row, _)| *row != example.user) {
+                    let number = shard[example.user];
                     let mut overrides = Vec::new();
                     if self.sampling.hard_negatives {
                         let pass = self.pass(number);
@@ -135,7 +128,7 @@ impl PoolSource<'_> {
                         }
                     }
                     overrides.extend(wanted.get(&self.pass(number).user).into_iter().flatten());
-                    of_pass = Some((example.row, overrides));
+                    of_pass = Some((example.user, overrides));
                 }
                 targets.overrides.push(of_pass.as_ref().map(|(_, o)| o.clone()).unwrap_or_default());
             }

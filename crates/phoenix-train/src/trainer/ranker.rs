@@ -3,24 +3,24 @@
 //! A pass holds a viewer's window and all that was shown on the way; each candidate sees the history up to its own cut-off, so one
 //! pass over the window trains all of them.
 
-use burn_tensor::{Tensor, TensorData};
+use std::ops::Range;
+
 use foryou_types::{ActionKind, ActionSet};
 use model_registry::NamedTensor;
-use phoenix::{ModelKind, Pass};
+use phoenix::ModelKind;
 use train_core::{BatchPlan, Evaluation, NotFinite, Size, StepPlan, TrainError, Workers};
 
-use super::assemble::{Batch, Dropout, batch};
+use super::assemble::{Batch, Dropout, Passes};
 use super::heads::Heads;
 use super::loss::{Loss, size_of};
 use super::measure::{Prediction, measure};
-use super::model::{Model, StepGradients, add_all, culprit};
-use super::shard::{ShardError, read};
+use super::model::{Model, StepGradients, culprit};
+use super::shard::ShardError;
 use super::start;
 use super::text_start::text_rows;
+use super::workspace::{Workspace, Workspaces};
 use crate::data::TrainingData;
-use crate::model::{DenseParams, device, ranker_logits};
 use crate::recipe::{HeadRecipe, Recipe, StartRecipe};
-use crate::tables::TableGradients;
 
 /// The ranker's loss over the passes of a data set.
 pub(crate) struct RankerLoss<'a> {
@@ -33,13 +33,7 @@ pub(crate) struct RankerLoss<'a> {
     start: StartRecipe,
     /// The passes of the evaluations' batches.
     validation: Vec<Vec<u32>>,
-}
-
-/// What one thread computed of a step.
-struct Shard {
-    loss: f64,
-    dense: Vec<Vec<f32>>,
-    tables: TableGradients,
+    workspaces: Workspaces,
 }
 
 impl<'a> RankerLoss<'a> {
@@ -54,53 +48,92 @@ impl<'a> RankerLoss<'a> {
             post_dropout: recipe.post_dropout,
             start: recipe.start.clone(),
             validation: BatchPlan::new(sizes, recipe.tokens_per_step, 0).in_order(),
+            workspaces: Workspaces::default(),
         }
     }
 
-    fn shard(&self, model: &Model, plan: &StepPlan, numbers: &[u32], scale: f64) -> Result<Shard, ShardError> {
-        let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.train[i as usize])).collect();
+    /// Loss and gradients of one thread's part of a step.
+    fn shard(
+        &self,
+        model: &Model,
+        plan: &StepPlan,
+        numbers: &[u32],
+        scale: f64,
+    ) -> Result<(f64, Workspace), ShardError> {
+        let mut space = self.workspaces.lend(ModelKind::Ranker, &model.config.model)?;
+        match self.fill(&mut space, model, plan, numbers, scale) {
+            Ok(loss) => Ok((loss, space)),
+            Err(error) => {
+                self.workspaces.give_back(space);
+                Err(error)
+            }
+        }
+    }
+
+    /// The gradients of some passes, left in a workspace; answers the sum of their losses. Allocates nothing in a workspace that has
+    /// seen passes of these sizes.
+    pub(super) fn fill(
+        &self,
+        space: &mut Workspace,
+        model: &Model,
+        plan: &StepPlan,
+        numbers: &[u32],
+        scale: f64,
+    ) -> Result<f64, ShardError> {
+        let Workspace { network, batch, leaves, logits, slopes, dense, tables, .. } = space;
+        let passes = Passes { all: &self.data.train, numbers };
         let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
-        let batch = batch(model, &passes, Some(dropout), true);
-        let device = device().autodiff();
-        let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, true)?;
-        let (logits, leaves) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
-        let values = read(logits.clone().detach())?;
-        let mut seeds = vec![0.0; values.len()];
-        let loss = self.losses(&passes, &batch, &values, scale, &mut seeds);
+        batch.take(model, passes, Some(dropout), true);
+        network.load(&model.dense)?;
+        let mut loss = 0.0;
+        let arrays = (&batch.history, &batch.candidates);
+        network.train(&model.dense, arrays, (logits, slopes), leaves, |users, logits, slopes| {
+            loss += self.losses(passes, users, batch, logits, scale, slopes);
+        });
         if !loss.is_finite() {
-            return Err(blame(model, &passes, &batch).into());
+            return Err(blame(model, passes, batch).into());
         }
-        // The loss is `⟨logits, seeds⟩` as far as its derivative is concerned.
-        let seeds = Tensor::<3>::from_data(TensorData::new(seeds, logits.dims()), &device);
-        let gradients = (logits * seeds).sum().backward();
-        let mut tables = TableGradients::new(model.config.model.emb_size);
-        batch.scatter(model, &leaves.gradients(&gradients), &mut tables);
-        Ok(Shard { loss, dense: params.gradients(&gradients), tables })
+        tables.clear();
+        batch.scatter(model, leaves, tables);
+        network.gradients(&model.dense, dense);
+        Ok(loss)
     }
 
-    /// The sum of the candidates' losses; derivatives times `scale` go to `seeds`, both `[B, C, A]`.
-    fn losses(&self, passes: &[(u32, &Pass)], batch: &Batch, logits: &[f32], scale: f64, seeds: &mut [f32]) -> f64 {
+    /// The sum of the losses of some passes' candidates; derivatives times `scale` go to `slopes`, like the logits `[B, C, A]`.
+    fn losses(
+        &self,
+        passes: Passes<'_>,
+        places: Range<usize>,
+        batch: &Batch,
+        logits: &[f32],
+        scale: f64,
+        slopes: &mut [f32],
+    ) -> f64 {
         let (c, a) = (batch.candidates.c, self.action_set.len());
         let mut sum = 0.0;
-        for (i, (_, pass)) in passes.iter().enumerate() {
+        for (i, pass) in passes.iter().enumerate().take(places.end).skip(places.start) {
             for (j, candidate) in pass.candidates.iter().enumerate() {
                 let at = (i * c + j) * a..(i * c + j + 1) * a;
-                sum += self.heads.loss(candidate, &logits[at.clone()], scale, &mut seeds[at]);
+                sum += self.heads.loss(candidate, &logits[at.clone()], scale, &mut slopes[at]);
             }
         }
         sum
     }
 
     fn predict(&self, model: &Model, numbers: &[u32]) -> Result<(f64, Vec<Prediction>), TrainError> {
-        let passes: Vec<(u32, &Pass)> = numbers.iter().map(|&i| (i, &self.data.validation[i as usize])).collect();
-        let batch = batch(model, &passes, None, true);
-        let device = device();
-        let params = DenseParams::from_values(ModelKind::Ranker, &model.config.model, &model.dense, &device, false)?;
-        let (logits, _) = ranker_logits(&model.config.model, &params, &batch.history, &batch.candidates);
-        let logits = read(logits)?;
-        let loss = self.losses(&passes, &batch, &logits, 0.0, &mut vec![0.0; logits.len()]);
-        let (c, a) = (batch.candidates.c, self.action_set.len());
-        let predictions = passes.iter().enumerate().flat_map(|(i, (_, pass))| {
+        let passes = Passes { all: &self.data.validation, numbers };
+        let predicted = self.workspaces.with(ModelKind::Ranker, &model.config.model, |space| {
+            let Workspace { network, batch, logits, slopes, .. } = space;
+            batch.take(model, passes, None, true);
+            network.load(&model.dense)?;
+            network.logits(&model.dense, &batch.history, &batch.candidates, logits);
+            slopes.resize(logits.len(), 0.0);
+            let loss = self.losses(passes, 0..numbers.len(), batch, logits, 0.0, slopes);
+            Ok((loss, batch.candidates.c, logits.clone()))
+        });
+        let (loss, c, logits) = predicted?;
+        let a = self.action_set.len();
+        let predictions = passes.iter().enumerate().flat_map(|(i, pass)| {
             let logits = &logits;
             pass.candidates.iter().enumerate().map(move |(j, candidate)| Prediction {
                 logits: logits[(i * c + j) * a..(i * c + j + 1) * a].to_vec(),
@@ -167,27 +200,24 @@ impl Loss for RankerLoss<'_> {
         let examples: usize = passes().map(|pass| pass.candidates.len()).sum();
         let scale = 1.0 / examples.max(1) as f64;
         let shards: Vec<&[u32]> = plan.shards.iter().filter(|s| !s.is_empty()).map(Vec::as_slice).collect();
-        let mut step: Option<StepGradients> = None;
+        let mut sum: Option<(f64, Workspace)> = None;
         for shard in workers.map(shards, |numbers| self.shard(model, plan, numbers, scale)) {
-            let shard = match shard {
+            let (loss, space) = match shard {
                 Ok(shard) => shard,
                 Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
                 Err(ShardError::Failed(e)) => return Err(e),
             };
-            match &mut step {
-                None => {
-                    step = Some(StepGradients { loss: shard.loss, examples, dense: shard.dense, tables: shard.tables });
-                }
-                Some(step) => {
-                    step.loss += shard.loss;
-                    add_all(&mut step.dense, &shard.dense);
-                    step.tables.merge(&shard.tables);
+            match &mut sum {
+                None => sum = Some((loss, space)),
+                Some((total, first)) => {
+                    *total += loss;
+                    first.add(&space);
+                    self.workspaces.give_back(space);
                 }
             }
         }
-        let mut step = step.ok_or(TrainError::Empty("a step without passes"))?;
-        step.loss *= scale;
-        Ok(Ok(step))
+        let (loss, space) = sum.ok_or(TrainError::Empty("a step without passes"))?;
+        Ok(Ok(self.workspaces.gradients(space, loss * scale, examples)))
     }
 
     fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError> {
@@ -205,15 +235,19 @@ impl Loss for RankerLoss<'_> {
         Ok(Some(measure(self.action_set, loss, predictions)))
     }
 
+    fn workspaces(&self) -> &Workspaces {
+        &self.workspaces
+    }
+
     fn measures(&self) -> &'static [&'static str] {
         &["ndcg@10", "auc", "normalised_entropy"]
     }
 }
 
 /// What made the loss of a batch not finite.
-fn blame(model: &Model, passes: &[(u32, &Pass)], batch: &Batch) -> NotFinite {
+fn blame(model: &Model, passes: Passes<'_>, batch: &Batch) -> NotFinite {
     let labels: Vec<f32> =
-        passes.iter().flat_map(|(_, p)| p.candidates.iter().flat_map(|c| [c.dwell_seconds, c.weight])).collect();
+        passes.iter().flat_map(|p| p.candidates.iter().flat_map(|c| [c.dwell_seconds, c.weight])).collect();
     let mut inputs = batch.inputs();
     inputs.push(("labels", &labels));
     culprit(model, &inputs, "logits")

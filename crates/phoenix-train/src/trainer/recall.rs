@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use burn_tensor::{Tensor, TensorData};
 use foryou_types::{ActionSet, PostId};
-use phoenix::{ModelKind, Pass};
+use kernels::{Aligned, Kernels, Packed, Rows, RowsMut, padded};
+use phoenix::ModelKind;
 use rustc_hash::FxHashMap;
 use train_core::{BatchPlan, Evaluation, Size, TrainError, Workers};
 
-use super::assemble::{TowerPost, batch, posts};
+use super::assemble::{Passes, TowerPost};
 use super::model::Model;
-use super::places::Places;
-use super::pool::Example;
-use super::shard::read;
+use super::workspace::Workspaces;
 use crate::data::{TrainingData, is_positive};
-use crate::model::{DenseParams, candidate_representation, device, user_representations_at};
+use crate::model::Moment;
 
 /// Most positives that are looked for, evenly over the validation part: enough for ± 0.01, and cheap.
 const MOST_EXAMPLES: usize = 4_000;
@@ -23,6 +21,12 @@ const POSTS_PER_BATCH: usize = 4_096;
 /// Users scored at once.
 const USERS_PER_BATCH: usize = 64;
 
+/// The vectors of all posts, `[D, posts]`.
+struct Index {
+    posts: usize,
+    vectors: Packed,
+}
+
 /// The wanted posts of the validation part and the users at those moments.
 pub(crate) struct RecallCheck<'a> {
     data: &'a TrainingData,
@@ -30,6 +34,7 @@ pub(crate) struct RecallCheck<'a> {
     batches: Vec<Vec<(u32, Vec<u32>)>>,
     /// Places of the posts among those alive.
     place: FxHashMap<PostId, usize>,
+    workspaces: Workspaces,
 }
 
 impl<'a> RecallCheck<'a> {
@@ -57,7 +62,7 @@ impl<'a> RecallCheck<'a> {
             .map(|(number, _)| Size { sequence: data.validation[*number as usize].history.len(), targets: 0 });
         let plan = BatchPlan::new(sizes.collect(), tokens, 0).in_order();
         let batches = plan.iter().map(|batch| batch.iter().map(|&i| of_pass[i as usize].clone()).collect()).collect();
-        Self { data, batches, place }
+        Self { data, batches, place, workspaces: Workspaces::default() }
     }
 
     /// recall@10, @100 and @1000 (each example has one wanted post, so the share found) and the mean reciprocal rank. Equal scores count
@@ -124,8 +129,7 @@ impl<'a> RecallCheck<'a> {
         })
     }
 
-    /// The vectors of all posts, `[N, D]`.
-    fn index(&self, model: &Model, workers: &Workers) -> Result<Vec<f32>, TrainError> {
+    fn index(&self, model: &Model, workers: &Workers) -> Result<Index, TrainError> {
         let sizes = &model.config.model;
         let chunks: Vec<_> = self.data.alive_posts.chunks(POSTS_PER_BATCH).collect();
         let vectors = workers.map(chunks, |chunk| {
@@ -137,43 +141,51 @@ impl<'a> RecallCheck<'a> {
                 author: info.author,
                 content: &info.content,
             });
-            let tower = posts(&model.config, &model.tables, tower);
-            let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device(), false)?;
-            read(candidate_representation(sizes, &params, &tower.ids, tower.text.as_deref()).0)
+            self.workspaces.with(ModelKind::Retrieval, sizes, |space| {
+                let mut vectors = Vec::new();
+                space.network.load(&model.dense)?;
+                space.posts.take(&model.config, &model.tables, tower);
+                space.network.posts(&space.posts.ids, space.posts.text.as_deref(), &mut vectors);
+                Ok(vectors)
+            })
         });
-        let mut all = Vec::with_capacity(self.data.alive_posts.len() * sizes.emb_size);
-        for part in vectors {
-            all.extend(part?);
+        let (posts, d) = (self.data.alive_posts.len(), sizes.emb_size);
+        let mut all = Packed::empty();
+        all.shape(d, posts);
+        for (i, part) in vectors.into_iter().enumerate() {
+            all.write_transposed(0, i * POSTS_PER_BATCH, d, &part?, None, 1.0);
         }
-        Ok(all)
+        Ok(Index { posts, vectors: all })
     }
 
     /// The ranks (from 0) of a batch's wanted posts.
-    fn ranks(&self, model: &Model, index: &[f32], batch_of: &[(u32, Vec<u32>)]) -> Result<Vec<usize>, TrainError> {
+    fn ranks(&self, model: &Model, index: &Index, batch_of: &[(u32, Vec<u32>)]) -> Result<Vec<usize>, TrainError> {
         let (sizes, d) = (&model.config.model, model.config.model.emb_size);
-        let passes: Vec<(u32, &Pass)> =
-            batch_of.iter().map(|(i, _)| (*i, &self.data.validation[*i as usize])).collect();
-        let (mut examples, mut wanted) = (Vec::new(), Vec::new());
-        for (row, ((_, pass), (_, places))) in passes.iter().zip(batch_of).enumerate() {
+        let numbers: Vec<u32> = batch_of.iter().map(|(number, _)| *number).collect();
+        let passes = Passes { all: &self.data.validation, numbers: &numbers };
+        let (mut moments, mut wanted) = (Vec::new(), Vec::new());
+        for (row, (pass, (_, places))) in passes.iter().zip(batch_of).enumerate() {
             for &at in places {
                 let candidate = &pass.candidates[at as usize];
-                examples.push(Example { row, cutoff: candidate.cutoff });
+                moments.push(Moment { user: row, cutoff: candidate.cutoff });
                 wanted.push(self.place.get(&candidate.item.post).copied().unwrap_or(0));
             }
         }
-        let batch = batch(model, &passes, None, false);
-        let device = device();
-        let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, false)?;
-        let places = Places::of(&examples, passes.len());
-        let (vectors, _) = user_representations_at(sizes, &params, &batch.history, &places.cutoffs, places.per_pass);
-        let users = places.pick(&read(vectors)?, d);
-        let posts = index.len() / d;
-        let index = Tensor::<2>::from_data(TensorData::new(index.to_vec(), [posts, d]), &device).transpose();
+        let users = self.workspaces.with(ModelKind::Retrieval, sizes, |space| {
+            let mut vectors = Vec::new();
+            space.network.load(&model.dense)?;
+            space.batch.take(model, passes, None, false);
+            space.network.users(&model.dense, &space.batch.history, &moments, &mut vectors);
+            Ok(vectors)
+        })?;
+        let (posts, kernels) = (index.posts, Kernels::native());
+        let stride = padded(posts);
+        let mut scores = Aligned::zeros(USERS_PER_BATCH * stride);
         let mut ranks = Vec::with_capacity(wanted.len());
         for (users, wanted) in users.chunks(USERS_PER_BATCH * d).zip(wanted.chunks(USERS_PER_BATCH)) {
-            let users = Tensor::<2>::from_data(TensorData::new(users.to_vec(), [wanted.len(), d]), &device);
-            let scores = read(users.matmul(index.clone()))?;
-            for (scores, &at) in scores.chunks_exact(posts).zip(wanted) {
+            let out = RowsMut { data: &mut scores, stride };
+            kernels.run(index.vectors.product(wanted.len(), Rows { data: users, stride: d }, out));
+            for (scores, &at) in scores.chunks_exact(stride).map(|row| &row[..posts]).zip(wanted) {
                 // NaN counts against the model: as its own score it is below all, as another's above.
                 let own = if scores[at].is_nan() { f32::NEG_INFINITY } else { scores[at] };
                 let above =

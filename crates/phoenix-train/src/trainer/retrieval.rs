@@ -6,26 +6,24 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use burn_tensor::{Tensor, TensorData};
 use foryou_types::ActionSet;
 use model_registry::NamedTensor;
 use phoenix::{ModelKind, Pass};
 use train_core::{Evaluation, NotFinite, Size, StepPlan, TrainError, Workers};
 
-use super::assemble::{Batch, Dropout, Posts, batch, posts};
+use super::assemble::{Batch, Dropout, Passes, Posts};
 use super::loss::Loss;
-use super::model::{Model, StepGradients, add_all, all_finite, culprit};
-use super::places::Places;
-use super::pool::{Engagements, Example, Pool, PoolPost, PoolSource};
+use super::model::{Model, StepGradients, all_finite, culprit};
+use super::pool::{Engagements, Pool, PoolPost, PoolSource};
 use super::recall::RecallCheck;
-use super::shard::{ShardError, read};
+use super::shard::ShardError;
 use super::softmax::{SoftmaxLoss, sampled_softmax};
 use super::start;
 use super::text_start::text_rows;
+use super::workspace::{Workspace, Workspaces};
 use crate::data::{TrainingData, is_hard_negative, is_positive};
-use crate::model::{DenseParams, Leaves, candidate_representation, device, user_representations_at};
+use crate::model::Moment;
 use crate::recipe::{Recipe, SamplingRecipe, StartRecipe};
-use crate::tables::TableGradients;
 
 const LOG_TEMPERATURE: &str = "retrieval.log_temperature";
 /// Bounds of the learned temperature: below, gradients vanish for all but one post; above 1 nothing is told apart.
@@ -40,25 +38,24 @@ pub(crate) struct RetrievalLoss<'a> {
     post_dropout: f64,
     start: StartRecipe,
     recall: RecallCheck<'a>,
+    workspaces: Workspaces,
 }
 
 /// What a thread works on.
 struct Share<'a> {
     passes: &'a [u32],
-    examples: &'a [Example],
+    examples: &'a [Moment],
     posts: &'a [PoolPost],
     vectors: Sender<Result<Vectors, NotFinite>>,
     gradients: Receiver<Vectors>,
 }
 
 /// Vectors `[N, D]` of a share's examples and `[M, D]` of its posts, or their gradients.
+#[derive(Default)]
 struct Vectors {
     users: Vec<f32>,
     posts: Vec<f32>,
 }
-
-/// The gradients of a share; none where another share's vectors were not finite.
-type ShareGradients = Option<(Vec<Vec<f32>>, TableGradients)>;
 
 impl<'a> RetrievalLoss<'a> {
     pub(crate) fn new(
@@ -87,55 +84,58 @@ impl<'a> RetrievalLoss<'a> {
             post_dropout: recipe.post_dropout,
             start: recipe.start.clone(),
             recall: RecallCheck::new(data, action_set, recipe.tokens_per_step),
+            workspaces: Workspaces::default(),
         })
     }
 
-    fn share(&self, model: &Model, plan: &StepPlan, share: Share<'_>) -> Result<ShareGradients, ShardError> {
-        let passes: Vec<(u32, &Pass)> = share.passes.iter().map(|&i| (i, &self.data.train[i as usize])).collect();
-        let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
-        let (sizes, d) = (&model.config.model, model.config.model.emb_size);
-        let batch = batch(model, &passes, Some(dropout), false);
-        let tower = posts(&model.config, &model.tables, share.posts.iter().map(PoolPost::tower));
-        let device = device().autodiff();
-        let params = DenseParams::from_values(ModelKind::Retrieval, sizes, &model.dense, &device, true)?;
+    /// The gradients of a share; none where it has nothing to do, or another share's vectors were not finite.
+    fn share(&self, model: &Model, plan: &StepPlan, share: Share<'_>) -> Result<Option<Workspace>, ShardError> {
+        let mut space = self.workspaces.lend(ModelKind::Retrieval, &model.config.model)?;
+        match self.fill(&mut space, model, plan, share) {
+            Ok(true) => Ok(Some(space)),
+            other => {
+                self.workspaces.give_back(space);
+                other.map(|_| None)
+            }
+        }
+    }
 
-        let places = Places::of(share.examples, passes.len());
-        let users = (!share.examples.is_empty())
-            .then(|| user_representations_at(sizes, &params, &batch.history, &places.cutoffs, places.per_pass));
-        let candidates = (!share.posts.is_empty())
-            .then(|| candidate_representation(sizes, &params, &tower.ids, tower.text.as_deref()));
-        let values = |of: &Option<(Tensor<2>, Leaves)>| match of {
-            Some((tensor, _)) => read(tensor.clone().detach()),
-            None => Ok(Vec::new()),
-        };
-        let vectors = Vectors { users: places.pick(&values(&users)?, d), posts: values(&candidates)? };
+    /// The gradients of a share, left in a workspace; answers whether there are any.
+    fn fill(
+        &self,
+        space: &mut Workspace,
+        model: &Model,
+        plan: &StepPlan,
+        share: Share<'_>,
+    ) -> Result<bool, ShardError> {
+        let Workspace { network, batch, leaves, posts, dense, tables, .. } = space;
+        let passes = Passes { all: &self.data.train, numbers: share.passes };
+        let dropout = Dropout { probability: self.post_dropout, seed: plan.seed, step: plan.step };
+        batch.take(model, passes, Some(dropout), false);
+        posts.take(&model.config, &model.tables, share.posts.iter().map(PoolPost::tower));
+        network.load(&model.dense)?;
+        let mut vectors = Vectors::default();
+        if !share.examples.is_empty() {
+            network.users(&model.dense, &batch.history, share.examples, &mut vectors.users);
+        }
+        network.posts(&posts.ids, posts.text.as_deref(), &mut vectors.posts);
         let finite = all_finite(&vectors.users) && all_finite(&vectors.posts);
-        let sent = if finite { Ok(vectors) } else { Err(blame(model, &batch, &tower)) };
+        let sent = if finite { Ok(vectors) } else { Err(blame(model, batch, posts)) };
         // An end that is gone is another share's failure: the caller says which.
         let answer = share.vectors.send(sent).ok().and_then(|()| share.gradients.recv().ok());
-        let Some(seeds) = answer else { return Ok(None) };
-
-        let product = |of: &Option<(Tensor<2>, Leaves)>, seeds: Vec<f32>| {
-            of.as_ref().map(|(tensor, _)| {
-                let seeds = Tensor::<2>::from_data(TensorData::new(seeds, tensor.dims()), &device);
-                (tensor.clone() * seeds).sum()
-            })
-        };
-        let user_loss = product(&users, places.spread(&seeds.users, d));
-        let loss = match (user_loss, product(&candidates, seeds.posts)) {
-            (Some(a), Some(b)) => a + b,
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return Ok(None),
-        };
-        let gradients = loss.backward();
-        let mut tables = TableGradients::new(d);
-        if let Some((_, leaves)) = &users {
-            batch.scatter(model, &leaves.gradients(&gradients), &mut tables);
+        let Some(slopes) = answer else { return Ok(false) };
+        if share.examples.is_empty() && share.posts.is_empty() {
+            return Ok(false);
         }
-        if let Some((_, leaves)) = &candidates {
-            tower.scatter(model, &leaves.gradients(&gradients), &mut tables);
+        tables.clear();
+        if !share.examples.is_empty() {
+            network.users_back(&batch.history, share.examples, &slopes.users, leaves);
+            batch.scatter(model, leaves, tables);
         }
-        Ok(Some((params.gradients(&gradients), tables)))
+        network.posts_back(&slopes.posts, posts.text.is_some(), leaves);
+        posts.scatter(model, leaves, tables);
+        network.gradients(&model.dense, dense);
+        Ok(true)
     }
 
     /// The softmax over what all shares computed; each is sent its gradients.
@@ -145,24 +145,24 @@ impl<'a> RetrievalLoss<'a> {
         pool: &Pool,
         from: Vec<Receiver<Result<Vectors, NotFinite>>>,
         to: Vec<Sender<Vectors>>,
-    ) -> Result<Result<SoftmaxLoss, NotFinite>, TrainError> {
+    ) -> Result<SoftmaxLoss, NotFinite> {
         let d = model.config.model.emb_size;
         let (mut users, mut posts, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for share in from {
             // A share that failed before it sent anything reports its own error.
-            let Ok(vectors) = share.recv() else { return Ok(Err(NotFinite("a share".to_owned()))) };
+            let Ok(vectors) = share.recv() else { return Err(NotFinite("a share".to_owned())) };
             match vectors {
                 Ok(vectors) => {
                     sizes.push((vectors.users.len(), vectors.posts.len()));
                     users.extend(vectors.users);
                     posts.extend(vectors.posts);
                 }
-                Err(what) => return Ok(Err(what)),
+                Err(what) => return Err(what),
             }
         }
-        let mut loss = sampled_softmax(users, posts, d, temperature(&model.extra), &pool.targets)?;
+        let mut loss = sampled_softmax(&users, &posts, d, temperature(&model.extra), &pool.targets);
         if !loss.loss.is_finite() {
-            return Ok(Err(culprit(model, &[], "the softmax")));
+            return Err(culprit(model, &[], "the softmax"));
         }
         if !self.sampling.learn_temperature {
             loss.log_temperature = 0.0;
@@ -177,7 +177,7 @@ impl<'a> RetrievalLoss<'a> {
             // A share that is gone reports its own error.
             let _ = share.send(part);
         }
-        Ok(Ok(loss))
+        Ok(loss)
     }
 }
 
@@ -232,29 +232,29 @@ impl Loss for RetrievalLoss<'_> {
         }
         let (results, loss) =
             workers.map_beside(shares, |share| self.share(model, plan, share), || self.softmax(model, &pool, from, to));
-        let mut sums: ShareGradients = None;
+        let mut sum: Option<Workspace> = None;
         for result in results {
-            let gradients = match result {
-                Ok(gradients) => gradients,
+            let space = match result {
+                Ok(space) => space,
                 Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
                 Err(ShardError::Failed(e)) => return Err(e),
             };
-            match (&mut sums, gradients) {
+            match (&mut sum, space) {
                 (_, None) => {}
-                (None, some) => sums = some,
-                (Some((dense, tables)), Some((more_dense, more_tables))) => {
-                    add_all(dense, &more_dense);
-                    tables.merge(&more_tables);
+                (None, some) => sum = some,
+                (Some(first), Some(space)) => {
+                    first.add(&space);
+                    self.workspaces.give_back(space);
                 }
             }
         }
-        let loss = match loss? {
+        let loss = match loss {
             Ok(loss) => loss,
             Err(what) => return Ok(Err(what)),
         };
-        let (mut dense, tables) = sums.ok_or(TrainError::Empty("a step without examples"))?;
-        dense.push(vec![loss.log_temperature]);
-        Ok(Ok(StepGradients { loss: loss.loss, examples, dense, tables }))
+        let mut space = sum.ok_or(TrainError::Empty("a step without examples"))?;
+        space.dense.push(vec![loss.log_temperature]);
+        Ok(Ok(self.workspaces.gradients(space, loss.loss, examples)))
     }
 
     fn constrain(&self, extra: &mut [NamedTensor]) {
@@ -269,6 +269,10 @@ impl Loss for RetrievalLoss<'_> {
             evaluation.details.insert("temperature".to_owned(), f64::from(temperature(&model.extra)).exp());
         }
         Ok(evaluation)
+    }
+
+    fn workspaces(&self) -> &Workspaces {
+        &self.workspaces
     }
 
     fn measures(&self) -> &'static [&'static str] {

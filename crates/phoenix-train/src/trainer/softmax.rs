@@ -1,10 +1,9 @@
 //! Sampled softmax over a pool of posts, with its derivatives.
 
-use burn_tensor::{Tensor, TensorData};
-use train_core::TrainError;
+use kernels::{Aligned, Kernels, Outer, PANEL, Packed, Rows, RowsMut, SoftmaxCrossEntropy, padded};
 
-use super::shard::read;
-use crate::model::device;
+/// Rows of logits at a time: there is never a matrix of all.
+const BLOCK: usize = 48;
 
 /// A logQ correction that takes a post out of a row's softmax.
 pub(crate) const MASKED: f32 = f32::INFINITY;
@@ -33,60 +32,67 @@ pub(crate) struct SoftmaxLoss {
 
 /// Mean over the rows of `−log softmax(⟨u, v⟩ / τ − correction)[right column]`, for users `[N, D]` and posts `[M, D]`.
 pub(crate) fn sampled_softmax(
-    users: Vec<f32>,
-    posts: Vec<f32>,
+    users: &[f32],
+    posts: &[f32],
     dim: usize,
     log_temperature: f32,
     targets: &Targets,
-) -> Result<SoftmaxLoss, TrainError> {
-    let (n, m) = (users.len() / dim, posts.len() / dim);
-    let device = device();
-    let tensor = |values: Vec<f32>, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
-    let (users, posts) = (tensor(users, [n, dim]), tensor(posts, [m, dim]));
-    let mut scores = read(users.clone().matmul(posts.clone().transpose()))?;
-    let sharpness = (-f64::from(log_temperature)).exp();
+) -> SoftmaxLoss {
+    let kernels = Kernels::native();
+    let (n, m, width) = (users.len() / dim, posts.len() / dim, padded(dim));
+    let stride = padded(m);
+    let (mut columns, mut rows) = (Packed::empty(), Packed::empty());
+    columns.shape(dim, m);
+    columns.write_transposed(0, 0, dim, posts, None, 1.0);
+    rows.shape(m, dim);
+    rows.write(0, 0, dim, posts, None, 1.0);
+    let sharpness = (-log_temperature).exp();
+    let mut row_corrections = Aligned::zeros(stride);
+    row_corrections[..m].copy_from_slice(&targets.corrections);
+    row_corrections[m..].fill(MASKED);
+    let [mut scores, mut own, mut block] = [BLOCK * stride, BLOCK * width, BLOCK * width].map(Aligned::zeros);
+    let mut of_posts = Aligned::zeros(m * width);
+    let mut of_users = Vec::with_capacity(users.len());
     let (mut loss, mut slope) = (0.0, 0.0);
-    let mut row_corrections = targets.corrections.clone();
-    for (row, scores) in scores.chunks_exact_mut(m).enumerate() {
-        let right = targets.columns[row] as usize;
-        let overrides = &targets.overrides[row];
-        for &(column, correction) in overrides {
-            row_corrections[column as usize] = correction;
+    for first in (0..n).step_by(BLOCK) {
+        let count = BLOCK.min(n - first);
+        for (row, user) in block.chunks_exact_mut(width).zip(users[first * dim..].chunks_exact(dim)).take(count) {
+            row[..dim].copy_from_slice(user);
         }
-        if row_corrections[right] == MASKED {
-            row_corrections[right] = targets.corrections[right];
+        let block = Rows { data: &block, stride: width };
+        kernels.run(columns.product(count, block, RowsMut { data: &mut scores, stride }));
+        for r in 0..count {
+            let right = targets.columns[first + r] as usize;
+            let overrides = &targets.overrides[first + r];
+            for &(column, correction) in overrides {
+                row_corrections[column as usize] = correction;
+            }
+            if row_corrections[right] == MASKED {
+                row_corrections[right] = targets.corrections[right];
+            }
+            let (row_loss, row_slope) = kernels.run(SoftmaxCrossEntropy {
+                scores: &mut scores[r * stride..(r + 1) * stride],
+                corrections: &row_corrections,
+                right,
+                sharpness,
+                scale: 1.0 / n as f32,
+            });
+            loss += f64::from(row_loss);
+            slope += f64::from(row_slope);
+            for column in overrides.iter().map(|&(column, _)| column as usize).chain([right]) {
+                row_corrections[column] = targets.corrections[column];
+            }
         }
-        let (row_loss, row_slope) = softmax_row(scores, &row_corrections, right, sharpness, n);
-        loss += row_loss;
-        slope += row_slope;
-        for column in overrides.iter().map(|&(column, _)| column as usize).chain([right]) {
-            row_corrections[column] = targets.corrections[column];
+        let slopes = Rows { data: &scores, stride };
+        kernels.run(rows.product(count, slopes, RowsMut { data: &mut own, stride: width }));
+        for row in own.chunks_exact(width).take(count) {
+            of_users.extend_from_slice(&row[..dim]);
         }
+        let c = RowsMut { data: &mut of_posts, stride: width };
+        kernels.run(Outer { depth: count, a: slopes, rows: m, b: block, panels: width / PANEL, c });
     }
-    let gradient = tensor(scores, [n, m]);
-    Ok(SoftmaxLoss {
-        loss: loss / n as f64,
-        users: read(gradient.clone().matmul(posts))?,
-        posts: read(gradient.transpose().matmul(users))?,
-        log_temperature: slope as f32,
-    })
-}
-
-/// The loss of a row and its derivative by log τ over `n`; the scores become their own derivatives over `n`.
-fn softmax_row(scores: &mut [f32], corrections: &[f32], right: usize, sharpness: f64, n: usize) -> (f64, f64) {
-    let logit = |score: f32, correction: f32| f64::from(score) * sharpness - f64::from(correction);
-    let pairs = || scores.iter().zip(corrections).map(|(&score, &correction)| logit(score, correction));
-    let most = pairs().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = pairs().map(|z| (z - most).exp()).sum();
-    let loss = most + total.ln() - logit(scores[right], corrections[right]);
-    let mut slope = 0.0;
-    for (column, (score, &correction)) in scores.iter_mut().zip(corrections).enumerate() {
-        let p = (logit(*score, correction) - most).exp() / total;
-        let error = (p - if column == right { 1.0 } else { 0.0 }) / n as f64;
-        slope -= error * f64::from(*score) * sharpness;
-        *score = (error * sharpness) as f32;
-    }
-    (loss, slope)
+    let posts = of_posts.chunks_exact(width).flat_map(|row| &row[..dim]).copied().collect();
+    SoftmaxLoss { loss: loss / n as f64, users: of_users, posts, log_temperature: slope as f32 }
 }
 
 #[cfg(test)]
@@ -105,7 +111,7 @@ mod tests {
     const POSTS: [f32; 8] = [0.0, 1.0, 0.6, -0.8, 1.0, 0.0, -0.6, 0.8];
 
     fn loss(users: &[f32], posts: &[f32], log_temperature: f32) -> SoftmaxLoss {
-        sampled_softmax(users.to_vec(), posts.to_vec(), 2, log_temperature, &targets()).unwrap()
+        sampled_softmax(users, posts, 2, log_temperature, &targets())
     }
 
     #[test]

@@ -6,11 +6,10 @@ use phoenix::{ModelConfig, ModelKind};
 use phoenix::{layer_param, prefix};
 use train_core::{TrainError, stream};
 
-use super::assemble::batch;
+use super::assemble::{Batch, Passes};
 use super::model::Model;
-use super::shard::read;
 use crate::data::TrainingData;
-use crate::model::{DenseParams, device, ranker_logits};
+use crate::model::Network;
 use crate::recipe::StartRecipe;
 
 /// Noise on the attention that compares authors and texts, as a share of a matrix's usual start.
@@ -210,15 +209,17 @@ fn mean_state(model: &mut Model, data: &TrainingData) -> Result<Vec<f32>, TrainE
 /// The logits of the first candidates, `[N, A]`.
 fn first_states(model: &Model, data: &TrainingData) -> Result<Vec<f32>, TrainError> {
     let sizes = &model.config.model;
-    let params = DenseParams::from_values(ModelKind::Ranker, sizes, &model.dense, &device(), false)?;
-    let (mut states, mut tokens) = (Vec::new(), 0);
+    let mut network = Network::new(ModelKind::Ranker, sizes)?;
+    network.load(&model.dense)?;
+    let (mut batch, mut states, mut logits, mut tokens) = (Batch::default(), Vec::new(), Vec::new(), 0);
     for (number, pass) in (0..).zip(&data.train).filter(|(_, pass)| !pass.candidates.is_empty()) {
         tokens += pass.tokens();
         if tokens > STATE_TOKENS && !states.is_empty() {
             break;
         }
-        let batch = batch(model, &[(number, pass)], None, true);
-        states.extend(read(ranker_logits(sizes, &params, &batch.history, &batch.candidates).0)?);
+        batch.take(model, Passes { all: &data.train, numbers: &[number] }, None, true);
+        network.logits(&model.dense, &batch.history, &batch.candidates, &mut logits);
+        states.extend_from_slice(&logits);
     }
     Ok(states)
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 
-/// A loss that weighs every output differently.
-fn loss<const R: usize>(output: Tensor<R>) -> Tensor<1> {
-    let count: usize = output.dims().iter().product();
-    let weights: Vec<f32> = (0..count).map(|i| ((i * 7 % 11) as f32 - 5.0) / 5.0).collect();
-    let device = output.device();
-    let output: Tensor<1> = output.reshape([count]);
-    (output * Tensor::from_data(burn_tensor::TensorData::new(weights, [count]), &device)).sum()
+/// Weights of a loss that weighs every output differently.
+fn weights(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * 7 % 11) as f32 - 5.0) / 5.0).collect()
+}
+
+fn total(output: &[f32]) -> f32 {
+    output.iter().zip(weights(output.len())).map(|(x, w)| x * w).sum()
 }
 
 /// Compares a gradient with differences of `f` at some places.
@@ -33,10 +33,6 @@ fn compare(what: &str, gradient: &[f32], mut f: impl FnMut(usize, f32) -> f32) {
     }
 }
 
-fn total<const R: usize>(output: Tensor<R>) -> f32 {
-    read(loss(output))[0]
-}
-
 #[test]
 fn the_ranker_has_the_gradients_of_its_function() {
     for cap in [Some(30.0), None] {
@@ -45,13 +41,18 @@ fn the_ranker_has_the_gradients_of_its_function() {
         let dense = random_dense(ModelKind::Ranker, &config, &mut rng);
         let history = random_history(&config, &[4, 2], 5, &mut rng);
         let candidates = random_candidates(&config, &[&[4, 1, 0], &[2, 1, 2]], &mut rng);
-        let tracked = params(ModelKind::Ranker, &config, &dense, true);
-        let (output, leaves) = ranker_logits(&config, &tracked, &history, &candidates);
-        let gradients = loss(output).backward();
-        let of = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays| {
-            total(ranker_logits(&config, &params(ModelKind::Ranker, &config, dense, false), h, c).0)
-        };
-        for (i, gradient) in tracked.gradients(&gradients).iter().enumerate() {
+        let mut network = Network::new(ModelKind::Ranker, &config).unwrap();
+        network.load(&dense).unwrap();
+        let (mut out, mut slopes, mut leaves) = (Vec::new(), Vec::new(), LeafGradients::default());
+        let arrays = (&history, &candidates);
+        network.train(&dense, arrays, (&mut out, &mut slopes), &mut leaves, |users, logits, slopes| {
+            let part = users.start * 3 * config.num_actions..users.end * 3 * config.num_actions;
+            slopes[part.clone()].copy_from_slice(&weights(logits.len())[part]);
+        });
+        let mut all = Vec::new();
+        network.gradients(&dense, &mut all);
+        let of = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays| total(&logits(&config, dense, h, c));
+        for (i, gradient) in all.iter().enumerate() {
             let name = &dense[i].name;
             assert_eq!(gradient.len(), dense[i].data.len(), "{name}");
             compare(name, gradient, |at, step| {
@@ -60,7 +61,6 @@ fn the_ranker_has_the_gradients_of_its_function() {
                 of(&moved, &history, &candidates)
             });
         }
-        let leaves = leaves.gradients(&gradients);
         type Part = fn(&mut HistoryArrays, &mut CandidateArrays) -> Vec<f32>;
         let swap_in: [(&str, &[f32], Part); 5] = [
             ("user", &leaves.user, |h, _| std::mem::take(&mut h.user)),
@@ -98,23 +98,51 @@ fn retrieval_has_the_gradients_of_its_function() {
     let dense = random_dense(ModelKind::Retrieval, &config, &mut rng);
     let history = random_history(&config, &[4, 2], 5, &mut rng);
     let posts = random_candidates(&config, &[&[0, 0, 0]], &mut rng);
-    let run = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays, track: bool| {
-        let params = params(ModelKind::Retrieval, &config, dense, track);
-        let (users, user_leaves) = user_representation(&config, &params, h);
-        let (posts, post_leaves) = candidate_representation(&config, &params, &c.ids, c.text.as_deref());
-        (params, loss(users.matmul(posts.transpose())), user_leaves, post_leaves)
+    let d = config.emb_size;
+    // The loss: dot products of all users with all posts.
+    let run = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays| {
+        let vectors = users(&config, dense, h);
+        let mut network = Network::new(ModelKind::Retrieval, &config).unwrap();
+        network.load(dense).unwrap();
+        let mut posts = Vec::new();
+        network.posts(&c.ids, c.text.as_deref(), &mut posts);
+        (vectors, posts)
     };
-    let of = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays| read(run(dense, h, c, false).1)[0];
-    let (tracked, total, users, tower) = run(&dense, &history, &posts, true);
-    let gradients = total.backward();
-    for (i, gradient) in tracked.gradients(&gradients).iter().enumerate() {
+    let products = |users: &[f32], posts: &[f32]| -> Vec<f32> {
+        let dot = |u: &[f32], v: &[f32]| u.iter().zip(v).map(|(a, b)| a * b).sum();
+        users.chunks_exact(d).flat_map(|u| posts.chunks_exact(d).map(move |v| dot(u, v))).collect()
+    };
+    let of = |dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays| {
+        let (users, posts) = run(dense, h, c);
+        total(&products(&users, &posts))
+    };
+    let (vectors, post_vectors) = run(&dense, &history, &posts);
+    let by_product = weights(2 * 3);
+    let (mut user_slopes, mut post_slopes) = (vec![0.0; 2 * d], vec![0.0; 3 * d]);
+    for (i, w) in by_product.iter().enumerate() {
+        let (user, post) = (i / 3, i % 3);
+        for k in 0..d {
+            user_slopes[user * d + k] += w * post_vectors[post * d + k];
+            post_slopes[post * d + k] += w * vectors[user * d + k];
+        }
+    }
+    let mut network = Network::new(ModelKind::Retrieval, &config).unwrap();
+    network.load(&dense).unwrap();
+    let moments = [Moment { user: 0, cutoff: u16::MAX }, Moment { user: 1, cutoff: u16::MAX }];
+    let (mut out, mut users, mut tower) = (Vec::new(), LeafGradients::default(), LeafGradients::default());
+    network.users(&dense, &history, &moments, &mut out);
+    network.users_back(&history, &moments, &user_slopes, &mut users);
+    network.posts(&posts.ids, posts.text.as_deref(), &mut out);
+    network.posts_back(&post_slopes, true, &mut tower);
+    let mut all = Vec::new();
+    network.gradients(&dense, &mut all);
+    for (i, gradient) in all.iter().enumerate() {
         compare(&dense[i].name, gradient, |at, step| {
             let mut moved = dense.clone();
             moved[i].data[at] += step;
             of(&moved, &history, &posts)
         });
     }
-    let (users, tower) = (users.gradients(&gradients), tower.gradients(&gradients));
     compare("history_ids", &users.history_ids, |at, step| {
         let mut moved = history.clone();
         moved.ids[at] += step;
@@ -134,14 +162,17 @@ fn retrieval_has_the_gradients_of_its_function() {
 }
 
 #[test]
-fn a_leaf_the_output_does_not_depend_on_has_zeros() {
+fn a_tensor_the_output_does_not_depend_on_has_zeros() {
     let config = tiny();
     let mut rng = SplitMix64::new(13);
     let dense = random_dense(ModelKind::Retrieval, &config, &mut rng);
-    let params = params(ModelKind::Retrieval, &config, &dense, true);
     let posts = random_candidates(&config, &[&[0, 0]], &mut rng);
-    let (vectors, _) = candidate_representation(&config, &params, &posts.ids, posts.text.as_deref());
-    let gradients = params.gradients(&loss(vectors).backward());
+    let mut network = Network::new(ModelKind::Retrieval, &config).unwrap();
+    network.load(&dense).unwrap();
+    let (mut vectors, mut leaves, mut gradients) = (Vec::new(), LeafGradients::default(), Vec::new());
+    network.posts(&posts.ids, posts.text.as_deref(), &mut vectors);
+    network.posts_back(&weights(vectors.len()), true, &mut leaves);
+    network.gradients(&dense, &mut gradients);
     for (spec, gradient) in dense_params(ModelKind::Retrieval, &config).iter().zip(&gradients) {
         assert_eq!(gradient.len(), spec.len());
         assert_eq!(gradient.iter().any(|&x| x != 0.0), spec.name.contains("candidate_tower"), "{}", spec.name);

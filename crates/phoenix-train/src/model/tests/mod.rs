@@ -1,101 +1,33 @@
 //! Properties of both models: agreement with the reference, isolation, the future, gradients, padding.
 
-use burn_tensor::Tensor;
-use foryou_types::{Rng, SplitMix64};
+use foryou_types::SplitMix64;
 use model_registry::NamedTensor;
-use phoenix::Init;
 use phoenix::golden::{Golden, reference_files};
 use phoenix::{HistoryAttention, ModelConfig, ModelKind, Positions, dense_params};
 
-use super::retrieval::user_representation;
+use super::testing::{random_candidates, random_dense, random_history, tiny, values};
 use super::*;
 
 mod gradients;
 mod properties;
 mod reference;
 
-/// A small model with every block on.
-fn tiny() -> ModelConfig {
-    ModelConfig {
-        emb_size: 8,
-        num_layers: 2,
-        num_q_heads: 4,
-        num_kv_heads: 2,
-        key_size: 4,
-        widening_factor: 2.0,
-        history_seq_len: 6,
-        num_actions: 3,
-        product_surface_vocab_size: 4,
-        ..ModelConfig::default()
-    }
+/// The ranker's logits, `[B, C, A]`.
+fn logits(config: &ModelConfig, dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays) -> Vec<f32> {
+    let mut network = Network::new(ModelKind::Ranker, config).unwrap();
+    network.load(dense).unwrap();
+    let mut out = Vec::new();
+    network.logits(dense, h, c, &mut out);
+    out
 }
 
-/// A value in (-1, 1), spread evenly.
-fn draw(rng: &mut dyn Rng) -> f32 {
-    (rng.next_u64() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-}
-
-fn values(rng: &mut dyn Rng, count: usize) -> Vec<f32> {
-    (0..count).map(|_| draw(rng)).collect()
-}
-
-/// Dense values of the right spread; scales are drawn too, so that a wrong place of a norm shows.
-fn random_dense(kind: ModelKind, config: &ModelConfig, rng: &mut dyn Rng) -> Vec<NamedTensor> {
-    dense_params(kind, config)
-        .into_iter()
-        .map(|spec| {
-            let count = spec.len();
-            let data = (0..count)
-                .map(|_| match spec.init {
-                    Init::Normal(deviation) => draw(rng) * deviation * 1.7,
-                    Init::Constant(start) => start * (1.0 + 0.3 * draw(rng)),
-                })
-                .collect();
-            NamedTensor { name: spec.name, shape: spec.shape, data }
-        })
-        .collect()
-}
-
-fn random_history(config: &ModelConfig, lengths: &[usize], s: usize, rng: &mut dyn Rng) -> HistoryArrays {
-    let (b, d) = (lengths.len(), config.emb_size);
-    let ids = (config.num_item_hashes + config.num_author_hashes) * d;
-    HistoryArrays {
-        b,
-        s,
-        user: values(rng, b * config.user_width()),
-        user_valid: vec![true; b],
-        ids: values(rng, b * s * ids),
-        text: Some(values(rng, b * s * d)),
-        actions: (0..b * s * config.num_actions).map(|_| f32::from(rng.next_u64().is_multiple_of(3))).collect(),
-        surface: (0..b * s).map(|_| (rng.next_u64() % config.product_surface_vocab_size as u64) as u8).collect(),
-        age: (0..b * s).map(|_| (rng.next_u64() % 82) as u8).collect(),
-        dwell: (0..b * s).map(|_| (rng.next_u64() % 30) as f32).collect(),
-        valid: lengths.iter().flat_map(|&n| (0..s).map(move |i| i < n)).collect(),
-    }
-}
-
-fn random_candidates(config: &ModelConfig, cutoffs: &[&[u16]], rng: &mut dyn Rng) -> CandidateArrays {
-    let (b, c, d) = (cutoffs.len(), cutoffs[0].len(), config.emb_size);
-    let ids = (config.num_item_hashes + config.num_author_hashes) * d;
-    CandidateArrays {
-        b,
-        c,
-        ids: values(rng, b * c * ids),
-        text: Some(values(rng, b * c * d)),
-        surface: (0..b * c).map(|_| (rng.next_u64() % config.product_surface_vocab_size as u64) as u8).collect(),
-        age: (0..b * c).map(|_| (rng.next_u64() % 82) as u8).collect(),
-        cutoff: cutoffs.concat(),
-        valid: vec![true; b * c],
-    }
-}
-
-fn params(kind: ModelKind, config: &ModelConfig, dense: &[NamedTensor], track: bool) -> DenseParams {
-    let device = if track { device().autodiff() } else { device() };
-    DenseParams::from_values(kind, config, dense, &device, track).unwrap()
-}
-
-fn read<const R: usize>(tensor: Tensor<R>) -> Vec<f32> {
-    tensor.try_into_vec_as::<f32>().unwrap()
+/// Users' unit vectors after the whole of their histories, `[B, D]`.
+fn users(config: &ModelConfig, dense: &[NamedTensor], h: &HistoryArrays) -> Vec<f32> {
+    let mut network = Network::new(ModelKind::Retrieval, config).unwrap();
+    network.load(dense).unwrap();
+    let (mut out, all): (_, Vec<_>) = (Vec::new(), (0..h.b).map(|user| Moment { user, cutoff: u16::MAX }).collect());
+    network.users(dense, h, &all, &mut out);
+    out
 }
 
 fn furthest(a: &[f32], b: &[f32]) -> f32 {

@@ -42,10 +42,6 @@ fn overwrite(config: &ModelConfig, history: &mut HistoryArrays, user: usize, i: 
     history.dwell[at] += 3.0;
 }
 
-fn logits(config: &ModelConfig, dense: &[NamedTensor], h: &HistoryArrays, c: &CandidateArrays) -> Vec<f32> {
-    read(ranker_logits(config, &params(ModelKind::Ranker, config, dense, false), h, c).0)
-}
-
 fn variants() -> impl Strategy<Value = ModelConfig> {
     (any::<bool>(), any::<bool>(), prop_oneof![Just(Some(30.0)), Just(None), Just(Some(200.0))]).prop_map(
         |(bidirectional, blocks, cap)| ModelConfig {
@@ -142,13 +138,12 @@ proptest! {
         let mut rng = SplitMix64::new(seed);
         let dense = random_dense(ModelKind::Ranker, &config, &mut rng);
         let tower = random_dense(ModelKind::Retrieval, &config, &mut rng);
-        let tower = params(ModelKind::Retrieval, &config, &tower, false);
         let mut history = random_history(&config, &[4, 2, 0], 6, &mut rng);
         history.user_valid[2] = false;
         let mut all = random_candidates(&config, &[&[4, 1], &[2, 0], &[0, 0]], &mut rng);
         all.valid[3] = false;
         let before = logits(&config, &dense, &history, &all);
-        let users = read(user_representation(&config, &tower, &history).0);
+        let vectors = users(&config, &tower, &history);
         // Padding of the first user, everything of the others, and the padded candidate.
         for (user, i) in [(0, 4), (0, 5), (1, 0), (1, 3), (2, 0), (2, 5)] {
             overwrite(&config, &mut history, user, i, &mut rng);
@@ -159,8 +154,8 @@ proptest! {
         let a = config.num_actions;
         prop_assert!(furthest(&before[..2 * a], &after[..2 * a]) <= 1e-6);
         prop_assert!(furthest(&before[2 * a..3 * a], &after[2 * a..3 * a]) > 1e-6, "its own first token changed");
-        let (d, again) = (config.emb_size, read(user_representation(&config, &tower, &history).0));
-        prop_assert!(furthest(&users[..d], &again[..d]) <= 1e-6);
+        let (d, again) = (config.emb_size, users(&config, &tower, &history));
+        prop_assert!(furthest(&vectors[..d], &again[..d]) <= 1e-6);
         prop_assert_eq!(&again[2 * d..], &vec![0.0; d][..], "nobody is the zero vector");
         let length: f32 = again[..d].iter().map(|x| x * x).sum();
         prop_assert!((length - 1.0).abs() < 1e-5);
@@ -242,8 +237,7 @@ fn what_is_no_parameter_set_is_refused() {
     let config = tiny();
     let mut rng = SplitMix64::new(10);
     let mut dense = random_dense(ModelKind::Ranker, &config, &mut rng);
-    let device = device();
-    let of = |dense: &[NamedTensor]| DenseParams::from_values(ModelKind::Ranker, &config, dense, &device, false);
+    let of = |dense: &[NamedTensor]| Network::new(ModelKind::Ranker, &config).unwrap().load(dense);
     dense[3].data.pop();
     let (name, expected) = (dense[3].name.clone(), dense[3].data.len() + 1);
     assert_eq!(of(&dense).err(), Some(DenseError::Size { name, found: expected - 1, expected }));

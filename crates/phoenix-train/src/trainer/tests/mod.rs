@@ -1,5 +1,6 @@
 //! Trainings of tiny models on made-up passes.
 
+mod allocations;
 mod first_runs;
 mod ids;
 mod judge;

@@ -3,6 +3,7 @@
 use burn_tensor::{Gradients, Tensor};
 
 use super::ops::gradient;
+use crate::model::LeafGradients;
 
 /// The looked-up embeddings a forward pass read, each `[rows, columns]` in the order of the array it came from.
 ///
@@ -19,21 +20,6 @@ pub(crate) struct Leaves {
     pub candidate_ids: Option<Tensor<2>>,
     /// `[B·C, D]`; none without text.
     pub candidate_text: Option<Tensor<2>>,
-}
-
-/// The gradients of [`Leaves`], row-major like the arrays; empty where the pass had no such leaf.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct LeafGradients {
-    /// `[B, Hu·D]`.
-    pub user: Vec<f32>,
-    /// `[B, S, (Hi+Ha)·D]`.
-    pub history_ids: Vec<f32>,
-    /// `[B, S, D]`.
-    pub history_text: Vec<f32>,
-    /// `[B, C, (Hi+Ha)·D]`.
-    pub candidate_ids: Vec<f32>,
-    /// `[B, C, D]`.
-    pub candidate_text: Vec<f32>,
 }
 
 impl Leaves {

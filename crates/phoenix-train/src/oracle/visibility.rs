@@ -3,8 +3,8 @@
 use burn_tensor::{Device, Tensor};
 use phoenix::{HistoryAttention, ModelConfig, Positions};
 
-use super::arrays::{CandidateArrays, HistoryArrays};
 use super::ops::constant;
+use crate::model::{CandidateArrays, HistoryArrays};
 
 /// Added to the logit of a key that must not be seen: `exp` of it is exactly 0, and it is finite, so no gradient is NaN.
 const HIDDEN: f32 = -1e9;

@@ -3,12 +3,12 @@
 use burn_tensor::{Device, Tensor};
 use phoenix::ModelConfig;
 
-use super::arrays::{CandidateArrays, HistoryArrays};
 use super::attention::{Heads, Memory, Own};
 use super::dense::{DenseParams, LayerParams};
 use super::ops::{gelu, normalize};
 use super::rotary::Rotary;
 use super::visibility;
+use crate::model::{CandidateArrays, HistoryArrays};
 
 /// What the layers share for one kind of tokens: where they stand and what they see.
 struct Place {

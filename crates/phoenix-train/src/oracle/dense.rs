@@ -5,27 +5,9 @@ use model_registry::NamedTensor;
 use phoenix::{ModelConfig, ModelKind, dense_params};
 use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
-use thiserror::Error;
 
 use super::ops::{constant, gradient};
-
-/// Values that are not the dense tensors of the model.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DenseError {
-    /// A tensor that is missing.
-    #[error("tensor {0} is missing")]
-    Missing(String),
-    /// A tensor of another size.
-    #[error("tensor {name} has {found} values, the model needs {expected}")]
-    Size {
-        /// The tensor.
-        name: String,
-        /// Values it has.
-        found: usize,
-        /// Values it should have.
-        expected: usize,
-    },
-}
+use crate::model::DenseError;
 
 /// The dense tensors of a model, in the order of [`phoenix::dense_params`].
 ///
