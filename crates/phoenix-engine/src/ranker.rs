@@ -101,6 +101,10 @@ impl ServedRanker for Ranker {
         self.config.model.history_seq_len
     }
 
+    fn is_place_free(&self) -> bool {
+        self.config.model.positions == Positions::Shared
+    }
+
     /// Keys and values of every token.
     fn context_bytes(&self) -> usize {
         let model = &self.config.model;

@@ -6,11 +6,12 @@ use phoenix::{CandidateItem, HistoryItem};
 use super::context_cache::ContextCache;
 use super::ranker::ServedRanker;
 
-/// A ranker of any family, with the contexts of its viewers.
+/// A ranker of any family, with what it keeps for its viewers.
 pub struct AnyRanker(Box<dyn Rank>);
 
 impl AnyRanker {
-    /// A ranker that keeps contexts in up to `cache_mb` megabytes (10^6 bytes); with 0 every history is encoded from the start.
+    /// A ranker that keeps contexts, with the scores computed under them, in up to `cache_mb` megabytes (10^6 bytes); with 0 every
+    /// history is encoded from the start and every candidate computed.
     pub fn new<R: ServedRanker>(ranker: R, cache_mb: u64) -> Self {
         let contexts = ContextCache::new(ranker.context_bytes(), cache_mb);
         Self(Box::new(Cached { ranker, contexts }))
@@ -54,9 +55,8 @@ impl<R: ServedRanker> Rank for Cached<R> {
     }
 
     fn heads(&self, user: UserId, history: &[HistoryItem], candidates: &[CandidateItem]) -> Vec<Box<[f64]>> {
-        let context = self.contexts.context(&self.ranker, user, history);
-        let mut logits = Vec::new();
-        self.ranker.score(&context, candidates, &mut logits);
-        logits.chunks_exact(self.action_set().len()).map(|logits| self.ranker.heads(logits)).collect()
+        let (mut logits, actions) = (Vec::new(), self.action_set().len());
+        self.contexts.score(&self.ranker, user, history, candidates, &mut logits);
+        logits.chunks_exact(actions.max(1)).map(|logits| self.ranker.heads(logits)).collect()
     }
 }

@@ -9,6 +9,7 @@ mod context_cache;
 mod family;
 mod ranker;
 mod retrieval;
+mod scores;
 
 pub use any_ranker::AnyRanker;
 pub use family::{NotServed, ServedFamilies, ServedFamily, family_of};

@@ -42,6 +42,11 @@ pub trait ServedRanker: Send + Sync + 'static {
     /// Logits of every action for every candidate, `[C, A]` row-major, into `logits` (whatever it held before).
     fn score(&self, context: &Self::Context, candidates: &[CandidateItem], logits: &mut Vec<f32>);
 
+    /// Whether a candidate's logits are the same at every place of the list: only then may they be kept for the next request.
+    fn is_place_free(&self) -> bool {
+        true
+    }
+
     /// What the heads say for one candidate's logits `[A]`: a probability for a discrete action, seconds for a continuous one.
     fn heads(&self, logits: &[f32]) -> Box<[f64]> {
         self.action_set().actions.iter().zip(logits).map(|(action, &z)| head(action.kind, z)).collect()

@@ -13,7 +13,8 @@ pub struct ServingConfig {
     pub max_concurrent: usize,
     /// Requests of a kind that may wait for their turn; one more is refused.
     pub max_waiting: usize,
-    /// Memory for cached user contexts per ranker, in MB (10^6 bytes); 0 to encode every request from the start.
+    /// Memory for the cached contexts of users and the scores computed under them, per ranker, in MB (10^6 bytes); 0 to compute every
+    /// request from the start.
     pub context_cache_mb: u64,
     /// The registry is asked for promoted models this often, in milliseconds.
     pub registry_poll_ms: u64,
