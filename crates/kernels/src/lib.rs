@@ -5,11 +5,11 @@
 //!
 //! | | serving | training adds |
 //! |---|---|---|
-//! | products | [`Gemm`] by a [`Packed`] matrix | [`Outer`]: gradients of weights |
+//! | products | [`Gemm`] by a [`Packed`] matrix, [`Int8Packed`], [`Bf16Packed`]: in i8, bf16 | [`Outer`]: gradients of weights |
 //! | norms, gates | [`Normalise`], [`AddNormalised`], [`Gate`], [`Silu`] | forms that keep what their gradients need, and those: [`NormaliseBack`] ... |
 //! | positions | [`Rotate`] | [`RotateTo`], also back |
 //! | attention | [`Softmax`] and its neighbours, one head at a time | [`AttendForward`], [`AttendBack`]: one sequence at a time |
-//! | retrieval | [`Scan`]: one query against many rows | [`SoftmaxCrossEntropy`] of a row, [`Unit`] |
+//! | retrieval | [`Scan`]: one query against many rows; [`Int8Rows`]: estimates of that with their error | [`SoftmaxCrossEntropy`] of a row, [`Unit`] |
 //! | tables, optimisers | | [`MeanOfRows`], [`AddTo`], [`AdamWStep`], [`AdagradRows`], [`SumOfSquares`] |
 //!
 //! Layout rules that let the kernels do without tails:
@@ -26,10 +26,17 @@
 )]
 
 mod aligned;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attend;
 mod attention;
+mod bf16;
+#[cfg(target_arch = "x86_64")]
+mod bf16_tiles;
 mod cross_entropy;
 mod gemm;
+mod int8;
+mod int8_gemm;
 mod math;
 mod optim;
 mod outer;
@@ -39,12 +46,17 @@ mod rows_back;
 mod scan;
 #[cfg(test)]
 mod testing;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use aligned::Aligned;
 pub use attend::{AttendBack, AttendForward, AttendScratch, HeadShape, Queries, Seen, Sequence};
 pub use attention::{Combine, OwnLogits, OwnValues, Softmax};
+pub use bf16::{Bf16Input, Bf16Packed};
 pub use cross_entropy::SoftmaxCrossEntropy;
 pub use gemm::{Gemm, Packed, Rows, RowsMut};
+pub use int8::{BLOCK_ROWS, Estimates, Int8Query, Int8Rows};
+pub use int8_gemm::{Int8Input, Int8Packed};
 pub use optim::{AdagradRows, AdamWStep, AddTo, MeanOfRows, SumOfSquares};
 pub use outer::Outer;
 pub use rope::{Rope, Rotate, RotateTo};
