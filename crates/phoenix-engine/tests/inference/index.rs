@@ -52,20 +52,30 @@ proptest! {
         not_before in 0i64..10,
     ) {
         let mut rng = SplitMix64::fork(seed, "vectors");
-        let (mut index, mut kept) = (ExactIndex::new(D), Kept::new());
+        // Rows scanned in f32, and first as i8.
+        let mut kept = Kept::new();
+        let mut indexes = [ExactIndex::new(D), ExactIndex::with_i8_from(D, 0)];
         for (operation, post) in operations {
             if operation == 0 {
-                prop_assert_eq!(index.remove(PostId(post)), kept.remove(&post).is_some());
+                let was_there = kept.remove(&post).is_some();
+                for index in &mut indexes {
+                    prop_assert_eq!(index.remove(PostId(post)), was_there);
+                }
             } else {
                 let (author, at, v) = (rng.next_u64(), rng.below(12) as i64, vector(&mut rng));
-                prop_assert!(index.insert(PostId(post), UserId(author), TimeMs(at), &v));
+                for index in &mut indexes {
+                    prop_assert!(index.insert(PostId(post), UserId(author), TimeMs(at), &v));
+                }
                 kept.insert(post, (author, at, v));
             }
         }
-        prop_assert_eq!(index.len(), kept.len());
         let query = vector(&mut rng);
-        let found = index.search(&query, k, TimeMs(not_before), |post, author| post.0 % 7 == 0 || author.0 % 5 == 0);
-        prop_assert_eq!(found, brute(&kept, &query, k, not_before, |post, author| post % 7 == 0 || author % 5 == 0));
+        let expected = brute(&kept, &query, k, not_before, |post, author| post % 7 == 0 || author % 5 == 0);
+        for index in &indexes {
+            prop_assert_eq!(index.len(), kept.len());
+            let found = index.search(&query, k, TimeMs(not_before), |post, author| post.0 % 7 == 0 || author.0 % 5 == 0);
+            prop_assert_eq!(&found, &expected);
+        }
     }
 
     #[test]
@@ -87,6 +97,49 @@ proptest! {
         for (post, v) in &posts {
             let alone = search(&mut std::iter::once(&(*post, v.clone())));
             prop_assert!(forwards.contains(&alone[0]));
+        }
+    }
+}
+
+/// Unit vectors of `width` values: in every direction, or around `clusters` middles at `spread` of their length.
+fn units(n: usize, width: usize, clusters: usize, spread: f64, rng: &mut SplitMix64) -> Vec<Vec<f32>> {
+    let mut normal = |scale: f64| (0..width).map(|_| rng.normal() * scale).collect::<Vec<_>>();
+    let middles: Vec<_> = (0..clusters).map(|_| normal(1.0)).collect();
+    let vector = |i: usize| {
+        let mut v = normal(if clusters == 0 { 1.0 } else { spread });
+        if let Some(middle) = middles.get(i % clusters.max(1)) {
+            v.iter_mut().zip(middle).for_each(|(v, m)| *v += m);
+        }
+        let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        v.into_iter().map(|x| (x / length) as f32).collect()
+    };
+    (0..n).map(vector).collect()
+}
+
+#[test]
+fn i8_rows_first_find_what_f32_rows_find_to_the_bit() {
+    const N: usize = 12_000;
+    for (width, clusters, spread) in [(64, 0, 1.0), (64, 30, 0.3), (60, 3, 0.02), (7, 0, 1.0)] {
+        let mut rng = SplitMix64::fork(width as u64, "units");
+        let vectors = units(N, width, clusters, spread, &mut rng);
+        let (mut exact, mut first_i8) =
+            (ExactIndex::with_i8_from(width, usize::MAX), ExactIndex::with_i8_from(width, 0));
+        for (i, v) in vectors.iter().enumerate() {
+            let (post, author, at) = (PostId(i as u64 + 1), UserId(i as u64 % 50), TimeMs(i as i64 % 100));
+            assert!(exact.insert(post, author, at, v) && first_i8.insert(post, author, at, v));
+        }
+        let mut queries = units(4, width, 0, 1.0, &mut rng);
+        queries.extend(vectors.iter().take(4).cloned());
+        // Tied throughout, of no direction, and beyond f32.
+        queries.extend([vec![0.0; width], vec![f32::MIN_POSITIVE; width], vec![f32::MAX; width], vec![1e-20; width]]);
+        for (q, query) in queries.iter().enumerate() {
+            for (k, not_before) in [(1, 0), (1_000, 0), (100, 60), (N + 1, 0)] {
+                let search = |index: &ExactIndex| {
+                    let found = index.search(query, k, TimeMs(not_before), |_, author| author.0 == 7);
+                    found.into_iter().map(|(post, author, score)| (post, author, score.to_bits())).collect::<Vec<_>>()
+                };
+                assert_eq!(search(&first_i8), search(&exact), "{width} {clusters} query {q}, best {k}");
+            }
         }
     }
 }

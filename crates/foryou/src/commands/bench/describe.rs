@@ -42,13 +42,16 @@ pub(super) fn report(bench: &Bench) -> String {
         Report::Retrieval(report) => {
             let (sizes, exact) = (&report.config, &report.exact);
             format!(
-                "retrieval: {} posts, D {}, the best {}, {} threads\n  exact: {}\n  {:.1} GB/s of vectors read\n",
+                "retrieval: {} posts, D {}, the best {}, {} threads\n  exact: {}\n  {:.1} GB/s of vectors looked through\n  \
+                 all rows in f32: {}; recall of the above {:.3}\n",
                 sizes.posts,
                 sizes.dim,
                 sizes.k,
                 sizes.threads,
                 millis(&exact.millis),
-                exact.gigabytes_per_second
+                exact.gigabytes_per_second,
+                millis(&report.f32_rows.millis),
+                report.recall
             )
         }
         Report::Train(report) => {

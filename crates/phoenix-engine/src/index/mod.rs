@@ -1,20 +1,36 @@
 //! The posts nearest to a viewer, exactly.
 
-use std::cmp::Ordering;
+mod found;
+mod shortlist;
+
 use std::collections::BinaryHeap;
 
-use foryou_types::{PostId, TimeMs, UserId, shuffle_key};
+use foryou_types::{PostId, TimeMs, UserId};
+use kernels::{Int8Query, Int8Rows, Kernels, Scan, padded};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use kernels::{Kernels, Scan, padded};
+use self::found::{Entry, Found};
+use self::shortlist::shortlist;
 
 /// Slots that one thread scans at a time.
 const CHUNK: usize = 2_048;
 
+/// Slots from which on a scan of i8 rows comes first. Below, the f32 rows are in a cache, and looking at them takes no longer.
+const I8_FROM: usize = 8_192;
+
+/// A shortlist may hold one slot in so many; looking up more of them one by one takes longer than a scan of all.
+const SHORT: usize = 8;
+
+/// Slots of a shortlist that one thread looks up at a time.
+const LOOKED_UP: usize = 256;
+
 /// An index that finds exactly the posts with the highest dot products by looking at all of them.
 ///
 /// Posts enter and leave one by one; the room of those that left is used again. A post's score does not depend on where it lies.
+///
+/// A large index first scans its rows as i8, a quarter of the memory, and looks up in f32 only those that can be among the best:
+/// how far an i8 product can be from that in f32 is known ([`Int8Rows`]). So the answer is that of a scan in f32, to the bit.
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     kernels: Kernels,
@@ -25,50 +41,20 @@ pub struct ExactIndex {
     entries: Vec<Entry>,
     free: Vec<u32>,
     slots: FxHashMap<PostId, u32>,
+    /// The rows as i8, if they are ever scanned, from `i8_from` slots on.
+    coarse: Option<Int8Rows>,
+    i8_from: usize,
 }
-
-/// A slot; free where the post is 0.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    post: PostId,
-    author: UserId,
-    created_at: TimeMs,
-}
-
-/// A post found. The greatest is the worst, so that a heap gives it up first.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    score: f32,
-    entry: Entry,
-}
-
-impl Ord for Found {
-    /// Of equal posts the newest is the better; those of one moment have an order that is not that of their ids.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let key = |found: &Self| (shuffle_key(found.entry.post.0, 0), found.entry.post);
-        (other.score.total_cmp(&self.score))
-            .then_with(|| other.entry.created_at.cmp(&self.entry.created_at))
-            .then_with(|| key(self).cmp(&key(other)))
-    }
-}
-
-impl PartialOrd for Found {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Found {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Found {}
 
 impl ExactIndex {
     /// An empty index of vectors of `dimension` values.
     pub fn new(dimension: usize) -> Self {
+        Self::with_i8_from(dimension, I8_FROM)
+    }
+
+    /// As [`Self::new`], with the rows scanned as i8 once there are `slots` of them: 0 for always, `usize::MAX` for never (then none are
+    /// kept). It changes no answer, only how long it takes and the memory (a quarter more).
+    pub fn with_i8_from(dimension: usize, slots: usize) -> Self {
         Self {
             kernels: Kernels::native(),
             dimension,
@@ -77,6 +63,8 @@ impl ExactIndex {
             entries: Vec::new(),
             free: Vec::new(),
             slots: FxHashMap::default(),
+            coarse: if slots == usize::MAX { None } else { Int8Rows::new(dimension) },
+            i8_from: slots,
         }
     }
 
@@ -111,6 +99,9 @@ impl ExactIndex {
         };
         self.entries[slot] = entry;
         self.vectors[slot * self.stride..][..self.dimension].copy_from_slice(vector);
+        if let Some(coarse) = &mut self.coarse {
+            coarse.set(slot, vector);
+        }
         self.slots.insert(post, slot as u32);
         true
     }
@@ -140,21 +131,52 @@ impl ExactIndex {
         }
         let mut padded = query.to_vec();
         padded.resize(self.stride, 0.0);
+        let admits = |e: &Entry| e.post.is_some() && e.created_at >= not_before && !exclude(e.post, e.author);
+        let best = self.best_by_i8(query, &padded, k, &admits).unwrap_or_else(|| self.best_of_all(&padded, k, &admits));
+        best.into_iter().map(|f| (f.entry.post, f.entry.author, f.score)).collect()
+    }
+
+    /// The best by a scan of the i8 rows; `None` where that is not done, or rules out too little.
+    fn best_by_i8(
+        &self,
+        query: &[f32],
+        padded: &[f32],
+        k: usize,
+        admits: &(impl Fn(&Entry) -> bool + Sync),
+    ) -> Option<Vec<Found>> {
+        let coarse = self.coarse.as_ref().filter(|_| self.entries.len() >= self.i8_from)?;
+        let query = Int8Query::new(query)?;
+        let limit = (self.entries.len() / SHORT).max(2 * k);
+        let admits = |slot: usize| self.entries.get(slot).is_some_and(admits);
+        let slots = shortlist(self.kernels, coarse, &query, k, limit, admits)?;
+        let look_up = |&slot: &u32| {
+            let mut score = [0.0];
+            let rows = &self.vectors[slot as usize * self.stride..][..self.stride];
+            self.kernels.run(Scan { query: padded, rows, out: &mut score });
+            Found { score: score[0] + 0.0, entry: self.entries[slot as usize] }
+        };
+        let mut found: Vec<Found> = slots.par_iter().with_min_len(LOOKED_UP).map(look_up).collect();
+        if found.len() > k {
+            found.select_nth_unstable(k - 1);
+            found.truncate(k);
+        }
+        found.sort_unstable();
+        Some(found)
+    }
+
+    /// The best by a scan of all f32 rows.
+    fn best_of_all(&self, padded: &[f32], k: usize, admits: &(impl Fn(&Entry) -> bool + Sync)) -> Vec<Found> {
         let chunks = self.vectors.par_chunks(CHUNK * self.stride).zip(self.entries.par_chunks(CHUNK));
         let best = chunks
             .fold(BinaryHeap::new, |mut best: BinaryHeap<Found>, (rows, entries)| {
                 let mut scores = [0.0; CHUNK];
                 let scores = &mut scores[..entries.len()];
-                self.kernels.run(Scan { query: &padded, rows, out: scores });
+                self.kernels.run(Scan { query: padded, rows, out: scores });
                 for (&score, entry) in scores.iter().zip(entries) {
                     // `+ 0` makes a negative zero the zero that it equals.
                     let found = Found { score: score + 0.0, entry: *entry };
                     let full = best.len() >= k;
-                    if (full && best.peek().is_some_and(|worst| found > *worst))
-                        || entry.post.is_none()
-                        || entry.created_at < not_before
-                        || exclude(entry.post, entry.author)
-                    {
+                    if (full && best.peek().is_some_and(|worst| found > *worst)) || !admits(entry) {
                         continue;
                     }
                     if full {
@@ -171,6 +193,6 @@ impl ExactIndex {
                 }
                 a
             });
-        best.into_sorted_vec().into_iter().map(|f| (f.entry.post, f.entry.author, f.score)).collect()
+        best.into_sorted_vec()
     }
 }
