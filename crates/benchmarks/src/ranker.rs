@@ -8,7 +8,7 @@ use foryou_types::{ActionMask, ActionSet, PostId, Rng, SplitMix64, UserId};
 use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, HashTables, HistoryItem, IdCounts, ModelConfig, ModelKind, TableInit,
 };
-use phoenix_engine::{Ranker, ServedRanker};
+use phoenix_engine::{Precision, Ranker, ServedRanker};
 use serde::Serialize;
 
 use crate::{BenchError, Millis, Times, pool};
@@ -35,12 +35,22 @@ pub struct Sizes {
     pub cap: bool,
     /// Whether the viewer's context is there already: only the candidates are computed.
     pub cached: bool,
+    /// What the layers are computed in.
+    pub precision: Precision,
 }
 
 impl Sizes {
     /// The small model.
-    pub const SMALL: Self =
-        Self { dim: 128, layers: 4, history: 128, candidates: 512, threads: 2, cap: true, cached: false };
+    pub const SMALL: Self = Self {
+        dim: 128,
+        layers: 4,
+        history: 128,
+        candidates: 512,
+        threads: 2,
+        cap: true,
+        cached: false,
+        precision: Precision::F32,
+    };
 
     /// The model of these sizes; refused where they do not give one.
     fn model(&self) -> Result<ModelConfig, BenchError> {
@@ -138,7 +148,8 @@ impl Workload {
             ..CandidateItem::default()
         });
         let candidates = candidates.collect();
-        Ok(Self { native: Ranker::new(&checkpoint)?, portable: Ranker::portable(&checkpoint)?, history, candidates })
+        let portable = Ranker::portable(&checkpoint, sizes.precision)?;
+        Ok(Self { native: Ranker::from_owned(checkpoint, sizes.precision)?, portable, history, candidates })
     }
 }
 
@@ -170,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const TINY: Sizes = Sizes { dim: 16, layers: 1, history: 4, candidates: 3, threads: 1, cap: true, cached: false };
+    const TINY: Sizes = Sizes { dim: 16, layers: 1, history: 4, candidates: 3, threads: 1, ..Sizes::SMALL };
 
     #[test]
     fn a_ranking_is_timed_and_its_work_counted() {

@@ -1,7 +1,7 @@
 //! A version or a checkpoint made ready to answer.
 
 use model_registry::{Kind, ModelFiles};
-use phoenix_engine::{AnyRanker, ServedFamily, ServedRetrieval};
+use phoenix_engine::{AnyRanker, Precision, RankerOptions, ServedFamily, ServedRetrieval};
 
 use crate::ExperimentError;
 use crate::error::During;
@@ -13,13 +13,19 @@ pub(crate) enum Ready {
 }
 
 impl Ready {
-    /// Makes a model ready, as its family does for serving; its kind says what it does. `name` is how errors call it.
-    pub(crate) fn of(family: &dyn ServedFamily, files: &ModelFiles, name: &str) -> Result<Self, ExperimentError> {
+    /// Makes a model ready, as its family does for serving; its kind says what it does. `name` is how errors call
+    /// it.
+    pub(crate) fn of(
+        family: &dyn ServedFamily,
+        files: &ModelFiles,
+        precision: Precision,
+        name: &str,
+    ) -> Result<Self, ExperimentError> {
         let kind = &files.manifest().kind;
         let called = || name.to_owned();
         if *kind == Kind::RANKER {
             // Every question is of another moment: no context would be used twice.
-            Ok(Self::Ranker(family.ranker(files, 0).during(called)?))
+            Ok(Self::Ranker(family.ranker(files, RankerOptions { cache_mb: 0, precision }).during(called)?))
         } else if *kind == Kind::RETRIEVAL {
             Ok(Self::Retrieval(family.retrieval(files).during(called)?))
         } else {

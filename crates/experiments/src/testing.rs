@@ -7,7 +7,7 @@ use foryou_types::{ActionSet, TimeMs, UserId};
 use model_registry::{CheckpointError, Families, Family, Kind, Manifest, ModelFiles, Stored, TensorView};
 use phoenix::{CandidateItem, HistoryItem, Phoenix};
 use phoenix_engine::{
-    AnyRanker, NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
+    AnyRanker, NotServed, RankerOptions, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
 };
 
 pub(crate) const KNOWN: Families = &[&Phoenix, &NewestFamily];
@@ -62,8 +62,8 @@ impl Family for NewestFamily {
 }
 
 impl ServedFamily for NewestFamily {
-    fn ranker(&self, files: &ModelFiles, cache_mb: u64) -> Result<AnyRanker, NotServed> {
-        Ok(AnyRanker::new(ByAge(files.manifest().action_set.clone()), cache_mb))
+    fn ranker(&self, files: &ModelFiles, how: RankerOptions) -> Result<AnyRanker, NotServed> {
+        Ok(AnyRanker::new(ByAge(files.manifest().action_set.clone()), how.cache_mb))
     }
 
     fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed> {

@@ -1,6 +1,7 @@
 //! The command line of `bench`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use phoenix_engine::Precision;
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -40,9 +41,33 @@ pub struct RankerArgs {
     /// The viewer's context is cached: only the candidates are computed
     #[arg(long)]
     pub cached: bool,
+    /// What the layers are computed in
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Rankings
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = sized(1..=1_000_000))]
     pub runs: usize,
+}
+
+/// What layers are computed in, see [`Precision`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// 32-bit floating point
+    F32,
+    /// bfloat16
+    Bf16,
+    /// 8-bit integers
+    I8,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Self {
+        match arg {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::I8 => Self::I8,
+        }
+    }
 }
 
 /// Arguments of `bench retrieval`.

@@ -7,19 +7,19 @@ use phoenix::{ModelConfig, ModelKind, Positions};
 use crate::cache::KeyValues;
 use crate::error::EngineError;
 use crate::index::ExactIndex;
+use crate::matrix::{Arithmetic, Precision};
 use crate::scratch::with_scratch;
 use crate::tokens::Extras;
 use crate::transformer::{ContextTokens, Place, TILE};
 use crate::weights::{RankerWeights, RetrievalWeights};
-use kernels::Kernels;
 
 /// Runs the models whose parameters the file has on its inputs and compares every output that it has: the ranker's logits; the
 /// retrieval model's user and candidate representations, and the scores and indices of its best posts.
 pub fn check(golden: &Golden) -> Result<Vec<Agreement>, EngineError> {
-    check_on(golden, Kernels::native())
+    check_with(golden, Arithmetic::native(Precision::F32))
 }
 
-fn check_on(golden: &Golden, kernels: Kernels) -> Result<Vec<Agreement>, EngineError> {
+fn check_with(golden: &Golden, arithmetic: Arithmetic) -> Result<Vec<Agreement>, EngineError> {
     let config = &golden.config;
     if config.text || config.post_age || config.dwell {
         let problem = "a model with text, post age or dwell has inputs that the file has not".to_owned();
@@ -28,12 +28,12 @@ fn check_on(golden: &Golden, kernels: Kernels) -> Result<Vec<Agreement>, EngineE
     let batch = Batch::new(golden)?;
     let mut results = Vec::new();
     if let Some(dense) = golden.dense(ModelKind::Ranker)? {
-        let logits = batch.logits(&RankerWeights::new(config, &dense, kernels)?);
+        let logits = batch.logits(&RankerWeights::new(config, &dense, arithmetic)?);
         let reference = golden.f32("ranker.out.logits")?;
         results.push(Agreement::of_values(ModelKind::Ranker, "logits", &logits, reference, LOGIT_TOLERANCE));
     }
     if let Some(dense) = golden.dense(ModelKind::Retrieval)? {
-        let weights = RetrievalWeights::new(config, &dense, kernels)?;
+        let weights = RetrievalWeights::new(config, &dense, arithmetic)?;
         let users = batch.users(&weights);
         let mut compare = |what: &str, ours: &[f32]| -> Result<(), EngineError> {
             let reference = golden.f32(&format!("retrieval.out.{what}"))?;
@@ -221,8 +221,9 @@ mod tests {
     fn the_engine_agrees_with_every_reference_file_on_every_instruction_set() {
         for file in phoenix::golden::reference_files() {
             let golden = Golden::load(&file).unwrap();
-            for (name, kernels) in [("native", Kernels::native()), ("portable", Kernels::Portable)] {
-                for agreement in check_on(&golden, kernels).unwrap() {
+            let [native, portable] = [Arithmetic::native, Arithmetic::portable].map(|of| of(Precision::F32));
+            for (name, arithmetic) in [("native", native), ("portable", portable)] {
+                for agreement in check_with(&golden, arithmetic).unwrap() {
                     println!("{} {name} {agreement:?}", file.display());
                     assert!(agreement.ok, "{} {name} {agreement:?}", file.display());
                 }

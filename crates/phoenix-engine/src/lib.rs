@@ -23,6 +23,7 @@ mod context;
 mod error;
 pub mod grpc;
 mod index;
+mod matrix;
 mod metrics;
 mod phoenix_family;
 mod ranker;
@@ -38,8 +39,10 @@ pub use check::check;
 pub use context::Context;
 pub use error::EngineError;
 pub use index::ExactIndex;
+pub use matrix::Precision;
 pub use ranker::Ranker;
 pub use retrieval::RetrievalModel;
 pub use served::{
-    AnyRanker, NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval, family_of,
+    AnyRanker, NotServed, RankerOptions, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
+    family_of,
 };

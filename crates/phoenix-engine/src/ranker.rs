@@ -10,12 +10,13 @@ use rayon::prelude::*;
 use crate::cache::KeyValues;
 use crate::context::{Context, Viewer};
 use crate::error::EngineError;
+use crate::matrix::{Arithmetic, Precision};
 use crate::scratch::{Scratch, with_scratch};
 use crate::served::ServedRanker;
 use crate::tokens::{Extras, Lookup};
 use crate::transformer::{Place, TILE};
 use crate::weights::RankerWeights;
-use kernels::{Kernels, Rows, RowsMut, padded};
+use kernels::{Rows, RowsMut, padded};
 
 /// Fewest candidates of a tile: below, a tile's matrix products no longer pay for a thread's waking.
 const SMALLEST_TILE: usize = 16;
@@ -31,22 +32,22 @@ pub struct Ranker {
 }
 
 impl Ranker {
-    /// Packs a ranker for the best instruction set of this machine. The tables are copied; [`Self::from_owned`] takes them over.
+    /// Packs a ranker in f32 for the best instruction set of this machine. The tables are copied; [`Self::from_owned`] takes them over.
     pub fn new(checkpoint: &Checkpoint) -> Result<Self, EngineError> {
-        Self::from_owned(checkpoint.clone())
+        Self::from_owned(checkpoint.clone(), Precision::F32)
     }
 
-    /// Packs a ranker, taking over the checkpoint's tables.
-    pub fn from_owned(checkpoint: Checkpoint) -> Result<Self, EngineError> {
-        Self::with_kernels(checkpoint, Kernels::native())
+    /// Packs a ranker at a precision, taking over the checkpoint's tables.
+    pub fn from_owned(checkpoint: Checkpoint, precision: Precision) -> Result<Self, EngineError> {
+        Self::with(checkpoint, Arithmetic::native(precision))
     }
 
     /// Packs a ranker that runs without vector instructions: what a machine of an unknown family runs, to compare with.
-    pub fn portable(checkpoint: &Checkpoint) -> Result<Self, EngineError> {
-        Self::with_kernels(checkpoint.clone(), Kernels::Portable)
+    pub fn portable(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, EngineError> {
+        Self::with(checkpoint.clone(), Arithmetic::portable(precision))
     }
 
-    fn with_kernels(checkpoint: Checkpoint, kernels: Kernels) -> Result<Self, EngineError> {
+    fn with(checkpoint: Checkpoint, arithmetic: Arithmetic) -> Result<Self, EngineError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let Checkpoint { config, dense, tables } = checkpoint;
         if config.kind != ModelKind::Ranker {
@@ -56,7 +57,7 @@ impl Ranker {
             let (heads, actions) = (config.model.num_actions, config.action_set.len());
             return Err(EngineError::Actions { heads, actions });
         }
-        let weights = RankerWeights::new(&config.model, &dense, kernels)?;
+        let weights = RankerWeights::new(&config.model, &dense, arithmetic)?;
         let config = Arc::new(config);
         let lookup = Lookup::new(tables, Arc::clone(&config))?;
         Ok(Self { id: NEXT.fetch_add(1, Ordering::Relaxed), config, lookup, weights })

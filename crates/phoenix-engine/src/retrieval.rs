@@ -9,12 +9,13 @@ use rayon::prelude::*;
 use crate::cache::KeyValues;
 use crate::context::Viewer;
 use crate::error::EngineError;
+use crate::matrix::{Arithmetic, Precision};
 use crate::scratch::{Scratch, with_scratch};
 use crate::served::ServedRetrieval;
 use crate::tokens::Lookup;
 use crate::transformer::{ContextTokens, TILE};
 use crate::weights::RetrievalWeights;
-use kernels::{Kernels, Rows, RowsMut, Silu, padded};
+use kernels::{Rows, RowsMut, Silu, padded};
 
 /// Squared lengths below this count as this: a zero vector stays zero.
 const SMALLEST_SQUARE: f32 = 1e-12;
@@ -36,20 +37,20 @@ impl RetrievalModel {
 
     /// Packs a retrieval model, taking over the checkpoint's tables.
     pub fn from_owned(checkpoint: Checkpoint) -> Result<Self, EngineError> {
-        Self::with_kernels(checkpoint, Kernels::native())
+        Self::with(checkpoint, Arithmetic::native(Precision::F32))
     }
 
     /// Packs a retrieval model that runs without vector instructions: what a machine of an unknown family runs, to compare with.
     pub fn portable(checkpoint: &Checkpoint) -> Result<Self, EngineError> {
-        Self::with_kernels(checkpoint.clone(), Kernels::Portable)
+        Self::with(checkpoint.clone(), Arithmetic::portable(Precision::F32))
     }
 
-    fn with_kernels(checkpoint: Checkpoint, kernels: Kernels) -> Result<Self, EngineError> {
+    fn with(checkpoint: Checkpoint, arithmetic: Arithmetic) -> Result<Self, EngineError> {
         let Checkpoint { config, dense, tables } = checkpoint;
         if config.kind != ModelKind::Retrieval {
             return Err(EngineError::WrongKind { needed: ModelKind::Retrieval, found: config.kind });
         }
-        let weights = RetrievalWeights::new(&config.model, &dense, kernels)?;
+        let weights = RetrievalWeights::new(&config.model, &dense, arithmetic)?;
         let config = Arc::new(config);
         let lookup = Lookup::new(tables, Arc::clone(&config))?;
         Ok(Self { config, lookup, weights })

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::matrix::Inputs;
 use crate::weights::Sizes;
 use kernels::{Aligned, padded};
 
@@ -28,6 +29,8 @@ pub(crate) struct Scratch {
     pub(crate) inverse: Aligned,
     /// 1 for a candidate, 0 for padding, `[rows]`.
     pub(crate) valid: Aligned,
+    /// The left-hand side of a product at its precision.
+    pub(crate) inputs: Inputs,
 }
 
 impl Scratch {

@@ -138,7 +138,8 @@ impl Weights {
         let (sizes, rows) = (&self.sizes, s.rows);
         self.normalise(s);
         let input = Rows { data: &s.normed, stride: sizes.stride };
-        self.kernels.run(layer.qkv.product(rows, input, RowsMut { data: &mut s.qkv, stride: sizes.qkv }));
+        let qkv = RowsMut { data: &mut s.qkv, stride: sizes.qkv };
+        layer.qkv.multiply(self.kernels, rows, input, &mut s.inputs, qkv);
         self.kernels.run(Rotate {
             rope: &self.rope,
             x: &mut s.qkv[..rows * sizes.qkv],
@@ -243,15 +244,18 @@ impl Weights {
     fn finish(&self, layer: &Layer, s: &mut Scratch) {
         let (sizes, rows) = (&self.sizes, s.rows);
         let input = Rows { data: &s.attended, stride: sizes.attended };
-        self.kernels.run(layer.out.product(rows, input, RowsMut { data: &mut s.normed, stride: sizes.stride }));
+        let out = RowsMut { data: &mut s.normed, stride: sizes.stride };
+        layer.out.multiply(self.kernels, rows, input, &mut s.inputs, out);
         self.add_normalised(s, &layer.after_attention);
         self.normalise(s);
         let hidden = 2 * sizes.half;
         let input = Rows { data: &s.normed, stride: sizes.stride };
-        self.kernels.run(layer.gate_and_value.product(rows, input, RowsMut { data: &mut s.hidden, stride: hidden }));
+        let out = RowsMut { data: &mut s.hidden, stride: hidden };
+        layer.gate_and_value.multiply(self.kernels, rows, input, &mut s.inputs, out);
         self.kernels.run(Gate { x: &mut s.hidden[..rows * hidden], half: sizes.half });
         let input = Rows { data: &s.hidden, stride: hidden };
-        self.kernels.run(layer.down.product(rows, input, RowsMut { data: &mut s.normed, stride: sizes.stride }));
+        let out = RowsMut { data: &mut s.normed, stride: sizes.stride };
+        layer.down.multiply(self.kernels, rows, input, &mut s.inputs, out);
         self.add_normalised(s, &layer.after_ffn);
     }
 

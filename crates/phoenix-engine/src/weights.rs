@@ -7,6 +7,7 @@ use phoenix::{layer_param, prefix, tower_param};
 use rustc_hash::FxHashMap;
 
 use crate::error::{EngineError, finite};
+use crate::matrix::{Arithmetic, Matrix};
 use crate::tokens::{Dwell, TokenInput};
 use kernels::{Kernels, Packed, Rope, padded};
 
@@ -55,15 +56,15 @@ impl Sizes {
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     /// `[D, (H + 2G)·K]`, the norm's gain and the attention factor folded in.
-    pub(crate) qkv: Packed,
+    pub(crate) qkv: Matrix,
     /// `[H·K, D]`.
-    pub(crate) out: Packed,
+    pub(crate) out: Matrix,
     /// Gain of the norm after attention.
     pub(crate) after_attention: Vec<f32>,
     /// `[D, gate | value]`, each padded, the norm's gain folded in.
-    pub(crate) gate_and_value: Packed,
+    pub(crate) gate_and_value: Matrix,
     /// `[F, D]`.
-    pub(crate) down: Packed,
+    pub(crate) down: Matrix,
     /// Gain of the norm after the feed-forward block.
     pub(crate) after_ffn: Vec<f32>,
 }
@@ -126,13 +127,17 @@ impl<'a> Tensors<'a> {
 
 impl RankerWeights {
     /// Packs a ranker.
-    pub(crate) fn new(config: &ModelConfig, dense: &[NamedTensor], kernels: Kernels) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        config: &ModelConfig,
+        dense: &[NamedTensor],
+        arithmetic: Arithmetic,
+    ) -> Result<Self, EngineError> {
         let (kind, tensors) = (ModelKind::Ranker, Tensors::new(config, dense)?);
         let (d, actions) = (config.emb_size, config.num_actions);
         let gain = tensors.get(&format!("{}.rms_norm.scale", prefix(kind)), &[d])?;
         let unembed = tensors.get(&format!("{}.unembeddings", prefix(kind)), &[d, actions])?;
         Ok(Self {
-            trunk: Weights::new(kind, config, &tensors, kernels)?,
+            trunk: Weights::new(kind, config, &tensors, arithmetic)?,
             candidate: candidate_input(&tensors, kind, config)?,
             unembed: Packed::new(d, actions, |k, c| gain[k] * unembed[k * actions + c]),
         })
@@ -141,13 +146,17 @@ impl RankerWeights {
 
 impl RetrievalWeights {
     /// Packs a retrieval model.
-    pub(crate) fn new(config: &ModelConfig, dense: &[NamedTensor], kernels: Kernels) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        config: &ModelConfig,
+        dense: &[NamedTensor],
+        arithmetic: Arithmetic,
+    ) -> Result<Self, EngineError> {
         let tensors = Tensors::new(config, dense)?;
         let (d, width) = (config.emb_size, config.tower_width());
         let first = tensors.get(&tower_param(1), &[width, 2 * d])?;
         let second = tensors.get(&tower_param(2), &[2 * d, d])?;
         Ok(Self {
-            trunk: Weights::new(ModelKind::Retrieval, config, &tensors, kernels)?,
+            trunk: Weights::new(ModelKind::Retrieval, config, &tensors, arithmetic)?,
             tower: [
                 Packed::new(width, 2 * d, |k, c| first[k * 2 * d + c]),
                 Packed::new(2 * d, d, |k, c| second[k * d + c]),
@@ -162,7 +171,7 @@ impl Weights {
         kind: ModelKind,
         config: &ModelConfig,
         tensors: &Tensors<'_>,
-        kernels: Kernels,
+        arithmetic: Arithmetic,
     ) -> Result<Self, EngineError> {
         let (sizes, d) = (Sizes::of(config), config.emb_size);
         let user = tensors.get(&format!("{}.proj_mat_1", prefix(kind)), &[config.user_width(), d])?;
@@ -172,10 +181,12 @@ impl Weights {
             rope: Rope::new(config.key_size, config.rope_base, positions),
             user: Packed::new(config.user_width(), d, |k, c| user[k * d + c]),
             history: history_input(tensors, kind, config)?,
-            layers: (0..config.num_layers).map(|l| layer(tensors, config, &sizes, l)).collect::<Result<_, _>>()?,
+            layers: (0..config.num_layers)
+                .map(|l| layer(tensors, config, &sizes, arithmetic, l))
+                .collect::<Result<_, _>>()?,
             config: config.clone(),
             sizes,
-            kernels,
+            kernels: arithmetic.kernels,
         })
     }
 
@@ -185,7 +196,13 @@ impl Weights {
     }
 }
 
-fn layer(tensors: &Tensors<'_>, config: &ModelConfig, sizes: &Sizes, l: usize) -> Result<Layer, EngineError> {
+fn layer(
+    tensors: &Tensors<'_>,
+    config: &ModelConfig,
+    sizes: &Sizes,
+    arithmetic: Arithmetic,
+    l: usize,
+) -> Result<Layer, EngineError> {
     let (d, ffn) = (sizes.width, config.ffn_size());
     let (queries, keys) = (sizes.heads * sizes.key, sizes.groups * sizes.key);
     let get = |name: &str, shape: &[usize]| tensors.get(&layer_param(l, name), shape);
@@ -205,7 +222,7 @@ fn layer(tensors: &Tensors<'_>, config: &ModelConfig, sizes: &Sizes, l: usize) -
         gain
     };
     Ok(Layer {
-        qkv: Packed::new(d, queries + 2 * keys, |row, c| {
+        qkv: Matrix::new(arithmetic, d, queries + 2 * keys, |row, c| {
             before_attention[row]
                 * if c < queries {
                     q[row * queries + c] * factor
@@ -215,13 +232,13 @@ fn layer(tensors: &Tensors<'_>, config: &ModelConfig, sizes: &Sizes, l: usize) -
                     v[row * keys + c - queries - keys]
                 }
         }),
-        out: Packed::new(queries, d, |row, c| out[row * d + c]),
+        out: Matrix::new(arithmetic, queries, d, |row, c| out[row * d + c]),
         after_attention: padded_gain(after_attention?),
-        gate_and_value: Packed::new(d, 2 * sizes.half, |row, c| {
+        gate_and_value: Matrix::new(arithmetic, d, 2 * sizes.half, |row, c| {
             let (matrix, c) = if c < sizes.half { (gate, c) } else { (value, c - sizes.half) };
             if c < ffn { before_ffn[row] * matrix[row * ffn + c] } else { 0.0 }
         }),
-        down: Packed::new(ffn, d, |row, c| down[row * d + c]),
+        down: Matrix::new(arithmetic, ffn, d, |row, c| down[row * d + c]),
         after_ffn: padded_gain(after_ffn?),
     })
 }

@@ -8,6 +8,7 @@ use event_log::{MemoryLog, event_to_json};
 use foryou_types::{NoNames, Profile};
 use model_registry::{Kind, Registry};
 use phoenix::{Checkpoint, ModelKind};
+use phoenix_engine::Precision;
 use phoenix_train::{DataOptions, Recipe, TrainingData};
 use train_core::RunOptions;
 
@@ -75,6 +76,7 @@ impl Small {
             truth: &self.truth(),
             registry: &self.registry(),
             families: FAMILIES,
+            precision: Precision::F32,
             seed: 1,
             watcher: &(),
         };

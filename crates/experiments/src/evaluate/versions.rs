@@ -49,7 +49,7 @@ impl Versions {
                 "{name} is of the family {family:?}, which this program cannot serve"
             )));
         };
-        match Ready::of(family, &files, &name)? {
+        match Ready::of(family, &files, world.precision, &name)? {
             Ready::Ranker(ranker) => self.rankers.push((name, ranker)),
             Ready::Retrieval(retrieval) => self.retrievals.push((name, retrieval)),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use event_log::EventSource;
 use foryou_types::Profile;
 use model_registry::Registry;
-use phoenix_engine::ServedFamilies;
+use phoenix_engine::{Precision, ServedFamilies};
 
 use crate::Watcher;
 
@@ -22,6 +22,8 @@ pub struct World<'a> {
     pub registry: &'a Registry,
     /// The families that make versions ready.
     pub families: ServedFamilies,
+    /// What rankers compute in.
+    pub precision: Precision,
     /// Seed of the random ranker and of the intervals.
     pub seed: u64,
     /// Told how it goes on.

@@ -6,6 +6,7 @@ use std::path::Path;
 use foryou_settings::Layers;
 use model_registry::{Kind, ModelFiles};
 use phoenix::{ModelKind, Phoenix};
+use phoenix_engine::Precision;
 use phoenix_train::{DataError, DataOptions, Recipe, TrainingData};
 use serde_json::Value;
 use train_core::optim::Decay;
@@ -105,6 +106,6 @@ impl Learner for PhoenixLearner {
     fn load(&self, checkpoint: &Path) -> Result<Ready, ExperimentError> {
         let name = checkpoint.display().to_string();
         let files = ModelFiles::open(checkpoint).during(|| format!("loading {name}"))?;
-        Ready::of(&Phoenix, &files, &name)
+        Ready::of(&Phoenix, &files, Precision::F32, &name)
     }
 }

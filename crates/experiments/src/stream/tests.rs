@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use datasets::import::{DEFAULT_BATCH_ROWS, ImportOptions, LogSink};
 use event_log::MemoryLog;
 use foryou_types::{Rng, SplitMix64};
+use phoenix_engine::Precision;
 
 use super::learner::{Learner, Lesson};
 use super::*;
@@ -221,7 +222,7 @@ impl Learner for ByAge {
 
     fn load(&self, checkpoint: &Path) -> Result<Ready, ExperimentError> {
         let files = model_registry::ModelFiles::open(checkpoint)?;
-        Ready::of(&NewestFamily, &files, "loading")
+        Ready::of(&NewestFamily, &files, Precision::F32, "loading")
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn evaluate(
         truth: &config.data.join("world"),
         registry: &registry,
         families: SERVED,
+        precision: config.phoenix.serving.precision,
         seed: config.seed,
         watcher: &Watching::new(output),
     };

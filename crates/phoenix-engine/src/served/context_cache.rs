@@ -130,7 +130,7 @@ mod tests {
     use crate::Ranker;
 
     fn ranker() -> Ranker {
-        Ranker::from_owned(checkpoint()).unwrap()
+        Ranker::new(&checkpoint()).unwrap()
     }
 
     fn checkpoint() -> Checkpoint {
@@ -218,7 +218,7 @@ mod tests {
     fn logits_that_depend_on_the_place_are_not_kept() {
         let mut checkpoint = checkpoint();
         checkpoint.config.model.positions = phoenix::Positions::Sequential;
-        let ranker = Ranker::from_owned(checkpoint).unwrap();
+        let ranker = Ranker::new(&checkpoint).unwrap();
         let cache = ContextCache::new(ranker.context_bytes(), 10);
         let [a, b] = [1, 2].map(|post| CandidateItem { post: PostId(post), ..CandidateItem::default() });
         let mut logits = [Vec::new(), Vec::new()];

@@ -4,14 +4,24 @@ use model_registry::{Family, Manifest, ModelFiles};
 
 use super::any_ranker::AnyRanker;
 use super::retrieval::ServedRetrieval;
+use crate::matrix::Precision;
 
 /// Why a version could not be made ready to serve.
 pub type NotServed = Box<dyn std::error::Error + Send + Sync>;
 
+/// How a ranker is made ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RankerOptions {
+    /// Most megabytes for contexts of its viewers, see [`AnyRanker::new`].
+    pub cache_mb: u64,
+    /// What its products are computed in, if the family has a choice.
+    pub precision: Precision,
+}
+
 /// A family whose models can serve.
 pub trait ServedFamily: Family {
-    /// Reads a ranker and makes it ready, with a cache of contexts of up to `cache_mb` megabytes, see [`AnyRanker::new`].
-    fn ranker(&self, files: &ModelFiles, cache_mb: u64) -> Result<AnyRanker, NotServed>;
+    /// Reads a ranker and makes it ready.
+    fn ranker(&self, files: &ModelFiles, how: RankerOptions) -> Result<AnyRanker, NotServed>;
 
     /// Reads a retrieval model and makes it ready.
     fn retrieval(&self, files: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed>;

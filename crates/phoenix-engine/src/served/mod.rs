@@ -12,6 +12,6 @@ mod retrieval;
 mod scores;
 
 pub use any_ranker::AnyRanker;
-pub use family::{NotServed, ServedFamilies, ServedFamily, family_of};
+pub use family::{NotServed, RankerOptions, ServedFamilies, ServedFamily, family_of};
 pub use ranker::{ServedContext, ServedRanker};
 pub use retrieval::ServedRetrieval;

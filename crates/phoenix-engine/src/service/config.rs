@@ -5,6 +5,8 @@ use std::thread::available_parallelism;
 use foryou_types::ConfigError;
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::Precision;
+
 /// How ranking and retrieval serve; the table `[phoenix.serving]` of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -16,6 +18,8 @@ pub struct ServingConfig {
     /// Memory for the cached contexts of users and the scores computed under them, per ranker, in MB (10^6 bytes); 0 to compute every
     /// request from the start.
     pub context_cache_mb: u64,
+    /// What rankers compute their layers' products in.
+    pub precision: Precision,
     /// The registry is asked for promoted models this often, in milliseconds.
     pub registry_poll_ms: u64,
 }
@@ -23,7 +27,13 @@ pub struct ServingConfig {
 impl Default for ServingConfig {
     fn default() -> Self {
         // A context of the small model is up to 0.33 MB: about 800 users.
-        Self { max_concurrent: 0, max_waiting: 256, context_cache_mb: 256, registry_poll_ms: 1_000 }
+        Self {
+            max_concurrent: 0,
+            max_waiting: 256,
+            context_cache_mb: 256,
+            precision: Precision::F32,
+            registry_poll_ms: 1_000,
+        }
     }
 }
 

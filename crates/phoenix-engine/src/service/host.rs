@@ -18,7 +18,7 @@ use super::fleet::{Fleet, Loaded};
 use super::load_error::LoadError;
 use super::ranking::PhoenixRanking;
 use super::retrieval::PhoenixRetrieval;
-use crate::served::{NotServed, ServedFamilies, ServedFamily, family_of};
+use crate::served::{NotServed, RankerOptions, ServedFamilies, ServedFamily, family_of};
 
 /// What a host works with.
 pub struct HostParts {
@@ -177,7 +177,8 @@ impl ModelHost {
     fn load_promoted(&self) {
         let serving = self.ranking.models().fleet();
         let next = self.versions.next_fleet(&Kind::RANKER, serving.as_deref(), |family, version, files| {
-            family.ranker(files, self.config.context_cache_mb).map(|ranker| Arc::new(Loaded::new(version, ranker)))
+            let how = RankerOptions { cache_mb: self.config.context_cache_mb, precision: self.config.precision };
+            family.ranker(files, how).map(|ranker| Arc::new(Loaded::new(version, ranker)))
         });
         let error = match next {
             Next::Keep(error) => Some(error),

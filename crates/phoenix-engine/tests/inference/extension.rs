@@ -5,7 +5,7 @@ use phoenix::{HistoryItem, ModelKind};
 use phoenix_engine::{Context, Ranker, ServedContext, ServedRanker};
 use proptest::prelude::*;
 
-use crate::models::{bidirectional, bits, candidates, checkpoint, history, history_item, odd, wide};
+use crate::models::{bidirectional, bits, candidates, checkpoint, history, history_item, odd, precisions, wide};
 
 fn logits(ranker: &Ranker, context: &Context) -> Vec<u32> {
     let mut out = Vec::new();
@@ -18,10 +18,10 @@ proptest! {
 
     /// Tokens come one or several at a time, the last one may change with them, and the window moves once it is full.
     #[test]
-    fn over_a_life_of_appends(seed in any::<u64>(), is_wide in any::<bool>(), steps in prop::collection::vec((0usize..14, any::<bool>()), 1..16)) {
+    fn over_a_life_of_appends(seed in any::<u64>(), is_wide in any::<bool>(), precision in precisions(), steps in prop::collection::vec((0usize..14, any::<bool>()), 1..16)) {
         let model = if is_wide { wide() } else { odd() };
         let s = model.history_seq_len;
-        let ranker = Ranker::new(&checkpoint(ModelKind::Ranker, model, seed)).unwrap();
+        let ranker = Ranker::from_owned(checkpoint(ModelKind::Ranker, model, seed), precision).unwrap();
         let mut rng = SplitMix64::fork(seed, "appends");
         let mut all = history(3, seed);
         let mut context = ranker.encode(UserId(8), &all);

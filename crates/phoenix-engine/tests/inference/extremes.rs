@@ -2,7 +2,7 @@
 
 use foryou_types::{ActionMask, PostId, TimeMs, UserId};
 use phoenix::{CandidateItem, HistoryItem, ModelKind};
-use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
+use phoenix_engine::{Precision, Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 
 use crate::models::{candidates, checkpoint, history, odd, wide};
 
@@ -31,8 +31,10 @@ fn extreme_inputs_make_no_nan() {
         let mut large = checkpoint(ModelKind::Ranker, model.clone(), 1);
         // Rows and matrices a thousand times as large saturate every cap and gate.
         large.dense.iter_mut().flat_map(|t| &mut t.data).for_each(|x| *x *= 1_000.0);
-        for checkpoint_ in [checkpoint(ModelKind::Ranker, model.clone(), 1), large] {
-            let ranker = Ranker::new(&checkpoint_).unwrap();
+        let plain = checkpoint(ModelKind::Ranker, model.clone(), 1);
+        let precisions = [Precision::F32, Precision::Bf16, Precision::I8];
+        for (checkpoint_, precision) in [&plain, &large].into_iter().flat_map(|c| precisions.map(|p| (c, p))) {
+            let ranker = Ranker::from_owned(checkpoint_.clone(), precision).unwrap();
             for items in [&items[..], &items[40..], &[]] {
                 for user in [UserId::NONE, UserId(u64::MAX)] {
                     let mut logits = Vec::new();

@@ -2,10 +2,12 @@
 
 use foryou_types::UserId;
 use phoenix::{ModelKind, Positions};
-use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
+use phoenix_engine::{Precision, Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 use proptest::prelude::*;
 
-use crate::models::{bidirectional, bits, candidates, checkpoint, history, largest_difference, odd, on_threads, wide};
+use crate::models::{
+    bidirectional, bits, candidates, checkpoint, history, largest_difference, odd, on_threads, precisions, wide,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -15,6 +17,7 @@ proptest! {
         seed in any::<u64>(),
         both_ways in any::<bool>(),
         is_wide in any::<bool>(),
+        precision in precisions(),
         n in 0usize..50,
         chosen in prop::collection::vec(0usize..40, 1..200),
         threads in 1usize..4,
@@ -22,7 +25,7 @@ proptest! {
         let model = if is_wide { wide() } else { odd() };
         let model = if both_ways { bidirectional(model) } else { model };
         let actions = model.num_actions;
-        let ranker = Ranker::new(&checkpoint(ModelKind::Ranker, model, seed)).unwrap();
+        let ranker = Ranker::from_owned(checkpoint(ModelKind::Ranker, model, seed), precision).unwrap();
         let pool = candidates(40, seed);
         let context = ranker.encode(UserId(3), &history(n, seed));
         let mut alone = Vec::new();
@@ -103,13 +106,37 @@ fn what_the_viewer_did_matters_and_so_does_who_they_are() {
 fn with_and_without_vector_instructions_the_logits_are_the_same_within_1e_5() {
     for model in [odd(), wide(), bidirectional(wide())] {
         let checkpoint = checkpoint(ModelKind::Ranker, model, 5);
-        let (native, portable) = (Ranker::new(&checkpoint).unwrap(), Ranker::portable(&checkpoint).unwrap());
+        let (native, portable) =
+            (Ranker::new(&checkpoint).unwrap(), Ranker::portable(&checkpoint, Precision::F32).unwrap());
         let (history, candidates) = (history(37, 5), candidates(70, 5));
         let (mut a, mut b) = (Vec::new(), Vec::new());
         native.score(&native.encode(UserId(1), &history), &candidates, &mut a);
         portable.score(&portable.encode(UserId(1), &history), &candidates, &mut b);
         assert!(largest_difference(&a, &b) < 1e-5, "{}", largest_difference(&a, &b));
         assert_ne!(bits(&a), bits(&b), "the portable kernels are other code");
+    }
+}
+
+#[test]
+fn at_a_lower_precision_the_logits_are_those_of_f32_but_for_the_rounding() {
+    let cases = [odd(), wide(), bidirectional(wide())]
+        .into_iter()
+        .flat_map(|model| [(model.clone(), Precision::Bf16), (model, Precision::I8)]);
+    for (model, precision) in cases {
+        let checkpoint = checkpoint(ModelKind::Ranker, model, 5);
+        let logits = |ranker: &Ranker| {
+            let mut logits = Vec::new();
+            ranker.score(&ranker.encode(UserId(1), &history(37, 5)), &candidates(70, 5), &mut logits);
+            logits
+        };
+        let exact = logits(&Ranker::new(&checkpoint).unwrap());
+        let native = logits(&Ranker::from_owned(checkpoint.clone(), precision).unwrap());
+        let portable = logits(&Ranker::portable(&checkpoint, precision).unwrap());
+        let spread = exact.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        let lost = largest_difference(&exact, &native);
+        assert!(lost > 0.0 && lost < 0.05 * spread, "{lost} of {spread}");
+        // A value near the middle of two steps can fall to either side.
+        assert!(largest_difference(&native, &portable) < 0.02 * spread, "{}", largest_difference(&native, &portable));
     }
 }
 

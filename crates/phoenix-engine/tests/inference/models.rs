@@ -8,6 +8,8 @@ use phoenix::{
     CandidateItem, Checkpoint, CheckpointConfig, HashTables, HistoryAttention, HistoryItem, IdCounts, ModelConfig,
     ModelKind, TableInit,
 };
+use phoenix_engine::Precision;
+use proptest::prelude::*;
 
 /// A model whose widths are no multiples of anything, with all blocks.
 pub(crate) fn odd() -> ModelConfig {
@@ -111,6 +113,11 @@ pub(crate) fn candidates(n: usize, seed: u64) -> Vec<CandidateItem> {
             content: content(&mut rng),
         })
         .collect()
+}
+
+/// Every precision.
+pub(crate) fn precisions() -> impl Strategy<Value = Precision> {
+    prop::sample::select(vec![Precision::F32, Precision::Bf16, Precision::I8])
 }
 
 /// Bits, so that a comparison distinguishes what `==` on floats does not.

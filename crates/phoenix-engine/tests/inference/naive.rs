@@ -5,7 +5,7 @@ use foryou_types::UserId;
 use phoenix::{CandidateItem, Checkpoint, HistoryItem, ModelConfig, ModelKind, TableSpec};
 use phoenix::{DWELL_HIDDEN, HistoryAttention};
 use phoenix::{layer_param, prefix, tower_param};
-use phoenix_engine::{Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
+use phoenix_engine::{Precision, Ranker, RetrievalModel, ServedRanker, ServedRetrieval};
 
 use crate::models::{bidirectional, candidates, checkpoint, history, odd, wide};
 
@@ -265,7 +265,7 @@ fn viewers() -> Vec<(UserId, Vec<HistoryItem>)> {
 fn the_ranker_is_the_naive_model() {
     for (what, model) in models() {
         let checkpoint = checkpoint(ModelKind::Ranker, model, 11);
-        let rankers = [Ranker::new(&checkpoint).unwrap(), Ranker::portable(&checkpoint).unwrap()];
+        let rankers = [Ranker::new(&checkpoint).unwrap(), Ranker::portable(&checkpoint, Precision::F32).unwrap()];
         for (v, (user, history)) in viewers().into_iter().enumerate() {
             let candidates = candidates(3, v as u64);
             for ranker in &rankers {

@@ -9,7 +9,7 @@ use model_registry::{
 };
 use phoenix::{CandidateItem, HistoryItem, ModelKind, Phoenix};
 use phoenix_engine::{
-    AnyRanker, NotServed, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
+    AnyRanker, NotServed, RankerOptions, ServedContext, ServedFamilies, ServedFamily, ServedRanker, ServedRetrieval,
 };
 
 use crate::support::{NOW, action_set, bits, checkpoint, clock, corpus, history, host_of, rank_request};
@@ -113,8 +113,8 @@ impl Family for Counters {
 }
 
 impl ServedFamily for Counters {
-    fn ranker(&self, files: &ModelFiles, cache_mb: u64) -> Result<AnyRanker, NotServed> {
-        Ok(AnyRanker::new(Self::read(files)?, cache_mb))
+    fn ranker(&self, files: &ModelFiles, how: RankerOptions) -> Result<AnyRanker, NotServed> {
+        Ok(AnyRanker::new(Self::read(files)?, how.cache_mb))
     }
 
     fn retrieval(&self, _: &ModelFiles) -> Result<Box<dyn ServedRetrieval>, NotServed> {

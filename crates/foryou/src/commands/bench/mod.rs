@@ -55,6 +55,7 @@ pub(super) fn run(config: &Config, command: &BenchCommand, output: Output) -> an
                 threads,
                 cap: !args.no_cap,
                 cached: args.cached,
+                precision: args.precision.into(),
             };
             ("ranker", Report::Ranker(ranker::measure(&clock, sizes, args.runs).map_err(of_bench)?))
         }
