@@ -45,6 +45,8 @@ pub(crate) struct StepGradients {
     pub(crate) loss: f64,
     /// Examples: candidates of the ranker, positives of retrieval.
     pub(crate) examples: usize,
+    /// Threads that may apply them.
+    pub(crate) threads: usize,
     /// Of the dense tensors, then of the extra ones.
     pub(crate) dense: Vec<Vec<f32>>,
     pub(crate) tables: TableGradients,

@@ -128,15 +128,30 @@ impl Objective for PhoenixObjective<'_> {
     }
 
     fn apply(&self, Trained { model, adam }: &mut Trained, mut gradients: StepGradients, rate: f32) -> f64 {
-        let norm = clip_global_norm(&mut gradients.dense, self.recipe.dense.clip_norm);
-        let tensors = model.dense.iter_mut().chain(&mut model.extra).zip(&gradients.dense);
-        let tensors = tensors.map(|(tensor, gradient)| {
-            let decays = decays(&tensor.name, &tensor.shape);
-            (&mut tensor.data[..], &gradient[..], decays)
-        });
-        adam.step(tensors, self.recipe.dense_rule(rate));
-        self.loss.constrain(&mut model.extra);
-        model.tables.apply(&gradients.tables, self.recipe.table_rules(rate));
+        let Model { dense, extra, tables, .. } = model;
+        let of_tables = &gradients.tables;
+        let mut rows = || tables.apply(of_tables, self.recipe.table_rules(rate));
+        let of_dense = &mut gradients.dense;
+        let mut step = || {
+            let norm = clip_global_norm(of_dense, self.recipe.dense.clip_norm);
+            let tensors = dense.iter_mut().chain(&mut *extra).zip(&*of_dense);
+            let tensors = tensors.map(|(tensor, gradient)| {
+                let decays = decays(&tensor.name, &tensor.shape);
+                (&mut tensor.data[..], &gradient[..], decays)
+            });
+            adam.step(tensors, self.recipe.dense_rule(rate));
+            self.loss.constrain(extra);
+            norm
+        };
+        let norm = if gradients.threads > 1 {
+            std::thread::scope(|scope| {
+                scope.spawn(rows);
+                step()
+            })
+        } else {
+            rows();
+            step()
+        };
         self.loss.workspaces().recycle(gradients);
         norm
     }

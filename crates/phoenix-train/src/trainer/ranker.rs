@@ -200,24 +200,19 @@ impl Loss for RankerLoss<'_> {
         let examples: usize = passes().map(|pass| pass.candidates.len()).sum();
         let scale = 1.0 / examples.max(1) as f64;
         let shards: Vec<&[u32]> = plan.shards.iter().filter(|s| !s.is_empty()).map(Vec::as_slice).collect();
-        let mut sum: Option<(f64, Workspace)> = None;
+        let (mut loss, mut spaces) = (0.0, Vec::with_capacity(shards.len()));
         for shard in workers.map(shards, |numbers| self.shard(model, plan, numbers, scale)) {
-            let (loss, space) = match shard {
-                Ok(shard) => shard,
+            match shard {
+                Ok((of_shard, space)) => {
+                    loss += of_shard;
+                    spaces.push(space);
+                }
                 Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
                 Err(ShardError::Failed(e)) => return Err(e),
-            };
-            match &mut sum {
-                None => sum = Some((loss, space)),
-                Some((total, first)) => {
-                    *total += loss;
-                    first.add(&space);
-                    self.workspaces.give_back(space);
-                }
             }
         }
-        let (loss, space) = sum.ok_or(TrainError::Empty("a step without passes"))?;
-        Ok(Ok(self.workspaces.gradients(space, loss * scale, examples)))
+        let space = self.workspaces.sum(spaces, workers).ok_or(TrainError::Empty("a step without passes"))?;
+        Ok(Ok(self.workspaces.gradients(space, loss * scale, examples, workers.count())))
     }
 
     fn evaluate(&self, model: &Model, workers: &Workers) -> Result<Option<Evaluation>, TrainError> {

@@ -232,29 +232,22 @@ impl Loss for RetrievalLoss<'_> {
         }
         let (results, loss) =
             workers.map_beside(shares, |share| self.share(model, plan, share), || self.softmax(model, &pool, from, to));
-        let mut sum: Option<Workspace> = None;
+        let mut spaces = Vec::with_capacity(results.len());
         for result in results {
-            let space = match result {
-                Ok(space) => space,
+            match result {
+                Ok(space) => spaces.extend(space),
                 Err(ShardError::NotFinite(what)) => return Ok(Err(what)),
                 Err(ShardError::Failed(e)) => return Err(e),
-            };
-            match (&mut sum, space) {
-                (_, None) => {}
-                (None, some) => sum = some,
-                (Some(first), Some(space)) => {
-                    first.add(&space);
-                    self.workspaces.give_back(space);
-                }
             }
         }
         let loss = match loss {
             Ok(loss) => loss,
             Err(what) => return Ok(Err(what)),
         };
-        let mut space = sum.ok_or(TrainError::Empty("a step without examples"))?;
+        let space = self.workspaces.sum(spaces, workers);
+        let mut space = space.ok_or(TrainError::Empty("a step without examples"))?;
         space.dense.push(vec![loss.log_temperature]);
-        Ok(Ok(self.workspaces.gradients(space, loss.loss, examples)))
+        Ok(Ok(self.workspaces.gradients(space, loss.loss, examples, workers.count())))
     }
 
     fn constrain(&self, extra: &mut [NamedTensor]) {

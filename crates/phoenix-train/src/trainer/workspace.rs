@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use phoenix::{ModelConfig, ModelKind};
+use train_core::Workers;
 
 use super::assemble::{Batch, Posts};
 use super::model::{StepGradients, add_all};
@@ -25,12 +26,10 @@ pub(crate) struct Workspace {
     pub(crate) tables: TableGradients,
 }
 
-impl Workspace {
-    /// Adds the gradients of the next shard.
-    pub(crate) fn add(&mut self, other: &Self) {
-        add_all(&mut self.dense, &other.dense);
-        self.tables.merge(&other.tables);
-    }
+/// Half of a sum of gradients, for a thread.
+enum Half<'a> {
+    Dense(&'a mut [Vec<f32>]),
+    Tables(&'a mut TableGradients),
 }
 
 /// Workspaces that no thread is using, and gradients that were applied.
@@ -93,12 +92,33 @@ impl Workspaces {
         result
     }
 
+    /// The sum of the gradients of some shards, in their order, in the first one's workspace; none of none.
+    pub(crate) fn sum(&self, shards: Vec<Workspace>, workers: &Workers) -> Option<Workspace> {
+        let mut shards = shards.into_iter();
+        let mut first = shards.next()?;
+        if shards.len() > 0 {
+            let others = shards.as_slice();
+            workers.map(vec![Half::Dense(&mut first.dense), Half::Tables(&mut first.tables)], |half| match half {
+                Half::Dense(dense) => others.iter().for_each(|other| add_all(dense, &other.dense)),
+                Half::Tables(tables) => others.iter().for_each(|other| tables.merge(&other.tables)),
+            });
+        }
+        shards.for_each(|other| self.give_back(other));
+        Some(first)
+    }
+
     /// The gradients of a step, out of the workspace that holds their sum.
-    pub(crate) fn gradients(&self, mut workspace: Workspace, loss: f64, examples: usize) -> StepGradients {
+    pub(crate) fn gradients(
+        &self,
+        mut workspace: Workspace,
+        loss: f64,
+        examples: usize,
+        threads: usize,
+    ) -> StepGradients {
         let dense = std::mem::take(&mut workspace.dense);
         let tables = std::mem::replace(&mut workspace.tables, TableGradients::new(workspace.network.width()));
         self.give_back(workspace);
-        StepGradients { loss, examples, dense, tables }
+        StepGradients { loss, examples, threads, dense, tables }
     }
 
     /// Takes gradients back that were applied.

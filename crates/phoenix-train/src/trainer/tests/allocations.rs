@@ -60,7 +60,7 @@ fn a_step_of_the_ranker_allocates_nothing_after_the_first() {
         let mut space = loss.workspaces().lend(ModelKind::Ranker, &recipe.model).unwrap();
         let sum = loss.fill(&mut space, &trained.model, &plan, &numbers, 1.0).unwrap_or(f64::NAN);
         assert!(sum.is_finite());
-        let gradients = loss.workspaces().gradients(space, sum, 1);
+        let gradients = loss.workspaces().gradients(space, sum, 1, 1);
         objective.apply(&mut trained, gradients, 1e-3);
     };
     assert!(allocations(&mut step) > 0, "the first makes its buffers");
