@@ -17,6 +17,5 @@ mod visibility;
 
 use dense::DenseParams;
 use device::device;
-use leaves::Leaves;
 use ranker::ranker_logits;
 use retrieval::{candidate_representation, user_representations_at};
