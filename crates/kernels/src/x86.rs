@@ -55,15 +55,20 @@ fn estimate(work: Estimate<'_>) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn dots(lines: &[Line], query: &[[i8; 4]]) -> [i32; BLOCK_ROWS] {
+    let multiply_add = |sum, line: &Line, q: &[i8; 4]| {
+        let q = _mm512_set1_epi32(i32::from_ne_bytes(q.map(|q| q as u8)));
+        _mm512_dpbusd_epi32(sum, pulp::cast(line.0), q)
+    };
     // Two chains hide some of the latency of one.
-    let mut sums = [_mm512_setzero_si512(); 2];
-    for (lines, query) in lines.chunks(2).zip(query.chunks(2)) {
-        for ((sum, line), q) in sums.iter_mut().zip(lines).zip(query) {
-            let line: __m512i = pulp::cast(line.0);
-            *sum = _mm512_dpbusd_epi32(*sum, line, _mm512_set1_epi32(i32::from_ne_bytes(q.map(|q| q as u8))));
-        }
+    let (mut a, mut b) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+    let ((lines, last), (queries, last_query)) = (lines.as_chunks::<2>(), query.as_chunks::<2>());
+    for ([line, next], [q, next_q]) in lines.iter().zip(queries) {
+        a = multiply_add(a, line, q);
+        b = multiply_add(b, next, next_q);
     }
-    let [a, b] = sums;
+    for (line, q) in last.iter().zip(last_query) {
+        a = multiply_add(a, line, q);
+    }
     pulp::cast(_mm512_add_epi32(a, b))
 }
 
