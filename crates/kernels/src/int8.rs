@@ -104,7 +104,7 @@ impl Int8Rows {
         self.blocks.len()
     }
 
-    /// Sets a row, adding zero rows up to it where there are none. Values that are not finite make its error so.
+    /// Sets a row. Rows before it that were never set are zero. A value that is not finite makes the row's error not finite.
     pub fn set(&mut self, row: usize, values: &[f32]) {
         let (block, lane, groups) = (row / BLOCK_ROWS, row % BLOCK_ROWS, self.groups());
         if self.blocks.len() <= block {
