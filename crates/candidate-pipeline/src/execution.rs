@@ -102,6 +102,22 @@ pub struct StageTimings {
     pub total: f64,
 }
 
+impl StageTimings {
+    /// Every stage by its name, in order; last the whole request.
+    pub const fn by_name(&self) -> [(&'static str, f64); 8] {
+        [
+            ("query_hydrators", self.query_hydrators),
+            ("sources", self.sources),
+            ("hydrators", self.hydrators),
+            ("filters", self.filters),
+            ("scorers", self.scorers),
+            ("selector", self.selector),
+            ("post_selection", self.post_selection),
+            ("total", self.total),
+        ]
+    }
+}
+
 /// Wall time of one component. Those of one parallel stage overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ComponentTiming {

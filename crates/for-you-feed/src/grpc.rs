@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use candidate_pipeline::StageTimings;
 use foryou_proto::calls::caller_timeout;
 use foryou_proto::v1::scored_posts_service_server::ScoredPostsService;
 use foryou_proto::v1::{self, ScoredPostsQuery, ScoredPostsResponse};
@@ -100,7 +99,7 @@ fn write(folder: &Folder, scored: Scored<PostCandidate>) -> ScoredPostsResponse 
         clock,
         now_ms: result.now.0,
         degraded: degraded.map(|d| v1::Degradation { component: d.component, reason: d.reason }).collect(),
-        timings_ms: timings(&result.timings_ms),
+        timings_ms: result.timings_ms.by_name().map(|(stage, ms)| (stage.to_owned(), ms)).into(),
         next_cursor: scored.next_cursor.unwrap_or_default(),
         ranked_by,
         empty_because: result.empty_because.unwrap_or_default(),
@@ -145,22 +144,6 @@ fn bloom(entry: v1::ImpressionBloomFilterEntry) -> ImpressionBloomFilterEntry {
         count: entry.count,
         created_at: entry.created_at,
     }
-}
-
-fn timings(t: &StageTimings) -> std::collections::HashMap<String, f64> {
-    [
-        ("query_hydrators", t.query_hydrators),
-        ("sources", t.sources),
-        ("hydrators", t.hydrators),
-        ("filters", t.filters),
-        ("scorers", t.scorers),
-        ("selector", t.selector),
-        ("post_selection", t.post_selection),
-        ("total", t.total),
-    ]
-    .into_iter()
-    .map(|(stage, ms)| (stage.to_owned(), ms))
-    .collect()
 }
 
 #[cfg(test)]

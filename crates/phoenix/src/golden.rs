@@ -220,8 +220,8 @@ fn read_config(text: &str) -> Result<(ModelConfig, BTreeMap<String, usize>), Str
 }
 
 /// For tests: the reference files, sorted: those in the folder that the environment variable `TEST_SHARED_GOLDEN` names, else in the
-/// first `shared/golden` in a folder above the crate under test. If there are none, it says so and gives none, and a test has nothing to
-/// compare. It panics instead where the environment variable `TEST_REQUIRE_SHARED` demands them.
+/// first `shared/golden` in a folder above the crate under test. Without such files the list is empty, and SKIPPED is
+/// printed. It panics instead where the environment variable `TEST_REQUIRE_SHARED` demands them.
 #[cfg(any(test, feature = "testing"))]
 #[expect(clippy::print_stdout, reason = "only tests call it")]
 pub fn reference_files() -> Vec<PathBuf> {

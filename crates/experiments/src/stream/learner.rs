@@ -33,7 +33,7 @@ pub(crate) trait Learner {
     fn recipes(&self) -> Result<[Value; 2], ExperimentError>;
 
     /// Learns a part of the log, and leaves a checkpoint in the folder `checkpoint` of [`Lesson::run`]. Returns the number of posts
-    /// learned from: 0 if there are none and the model stays as it is. The first training must find some.
+    /// learned from; with 0 the model stays as it is. The first training must find some.
     fn learn(&self, lesson: &Lesson<'_>) -> Result<u64, ExperimentError>;
 
     /// Makes a checkpoint ready to answer.

@@ -77,7 +77,7 @@ fn same_leaves(ours: &LeafGradients, theirs: &LeafGradients) {
     }
 }
 
-/// Users with whole, partial and no history, an unknown one, a token in the middle that is none, and padded candidates.
+/// Users with whole, partial and no history, an unknown user, a masked token in the middle, and padded candidates.
 fn batch(config: &ModelConfig, rng: &mut dyn Rng) -> (HistoryArrays, CandidateArrays) {
     let mut history = random_history(config, &[6, 3, 0, 5], 6, rng);
     history.user_valid[1] = false;

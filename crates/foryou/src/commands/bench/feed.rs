@@ -33,7 +33,7 @@ pub(super) struct Report {
     pub(super) per_second: f64,
     /// How many there were.
     pub(super) runs: usize,
-    /// Mean milliseconds of each stage.
+    /// Mean milliseconds of each stage, and of all together.
     pub(super) stages: BTreeMap<&'static str, f64>,
 }
 
@@ -63,17 +63,7 @@ pub(super) async fn measure(config: &Config, clock: &dyn MonotonicClock, args: &
             continue;
         }
         times.push(time);
-        let t = &answer.timings_ms;
-        let stages = [
-            ("query_hydrators", t.query_hydrators),
-            ("sources", t.sources),
-            ("hydrators", t.hydrators),
-            ("filters", t.filters),
-            ("scorers", t.scorers),
-            ("selector", t.selector),
-            ("post_selection", t.post_selection),
-        ];
-        for (stage, ms) in stages {
+        for (stage, ms) in answer.timings_ms.by_name() {
             *sums.entry(stage).or_default() += ms;
         }
     }
