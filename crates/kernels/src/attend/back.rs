@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 use super::{AttendScratch, BLOCK, HeadShape, Seen, Sequence, dot, pack_rows, pack_transposed};
 use crate::{Gemm, Outer, PANEL, Rows, RowsMut, padded};
 
-/// The gradient through [`AttendForward`].
+/// The gradient through [`AttendForward`](super::AttendForward).
 pub struct AttendBack<'a> {
     /// The heads.
     pub shape: HeadShape,
